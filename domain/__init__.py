@@ -1,0 +1,1 @@
+"""The pure core of Zhuisu: events, genealogy and the meaning of every answer. Standard library only."""
