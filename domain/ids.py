@@ -1,0 +1,231 @@
+"""Identifiers of items, places and parties: every GS1 form of one thing becomes one canonical id.
+
+The canonical form of a GS1 key is its Digital Link on `https://id.gs1.org` with a 14-digit GTIN; percent-encoding is
+undone and only what a URI path cannot carry is encoded again. Other ids are URIs of the sender's own, or
+`urn:zhuisu:unit|lot|class:<issuer>:<product>[:<serial or lot>]` for the native `{issuer?, product, serial | lot}`.
+Sources: GS1 Digital Link URI Syntax 1.4 §4; EPC Tag Data Standard 2.1 §6; CBV 2.0 §8.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
+from urllib.parse import quote, unquote
+
+from domain import gs1
+
+OWN_ISSUER = "own"
+"""The issuer segment of an item whose number the tenant itself gave."""
+
+MAX_ID_CHARS = 512
+_URI = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*):(\S+)$")
+_NATIVE = "urn:zhuisu:"
+
+
+class InvalidId(ValueError):
+    """An identifier that names nothing; the message says what to send instead."""
+
+
+class _Identifier(str):
+    """A canonical id. It is a str, so it prints, sorts and serialises as one.
+
+    The two dunder hooks let pydantic validate fields of this type at the edge; the domain itself does not import it.
+    """
+
+    __slots__ = ()
+    _json_schema: ClassVar[Mapping[str, Any]] = {"type": "string"}
+
+    @classmethod
+    def parse(cls, value: object, *, own_party: str | None = None) -> Self:
+        """The canonical id of what was sent. Raises InvalidId."""
+        raise NotImplementedError
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        def validate(value: Any, info: Any) -> Self:
+            if type(value) is cls:
+                return value
+            return cls.parse(value, own_party=(info.context or {}).get("own_party"))
+
+        return {"type": "function-plain", "function": {"type": "with-info", "function": validate}}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return dict(cls._json_schema)
+
+
+class ItemId(_Identifier):
+    """A unit, lot, class or container. `kind` is None for a private URI, whose kind its events tell."""
+
+    __slots__ = ()
+    _json_schema = {
+        "anyOf": [
+            {"type": "string", "format": "uri", "description": "a URI: EPC URN, GS1 Digital Link or your own"},
+            {
+                "type": "object",
+                "properties": {k: {"type": "string"} for k in ("issuer", "product", "gtin", "serial", "lot")},
+                "description": "native form: product (or gtin) with serial, lot, or neither; issuer defaults to you",
+            },
+        ]
+    }
+
+    @classmethod
+    def parse(cls, value: object, *, own_party: str | None = None) -> Self:
+        """From a URI or the native `{issuer?, product | gtin, serial | lot}`. Raises InvalidId."""
+        if isinstance(value, Mapping):
+            return cls(_native_item(value, own_party=own_party))
+        text = _clean(value, what="item id")
+        key = gs1.parse(text)
+        if key is not None:
+            return cls(key.item_link)
+        if _URI.match(text):
+            return cls(_private_uri(text))
+        raise InvalidId(
+            f'"{text[:60]}" names nothing by itself: send a URI, or {{"product": "…", "serial": "{text[:40]}"}} '
+            f'(or "lot" in place of "serial")'
+        )
+
+    @property
+    def kind(self) -> str | None:
+        """`unit`, `lot`, `class`, `container`, or None where only its events can tell (a private URI)."""
+        if self.startswith(_NATIVE):
+            word = self[len(_NATIVE) :].split(":", 1)[0]
+            return word if word in ("unit", "lot", "class") else None
+        key = gs1.parse(self)
+        return key.kind if key is not None else None
+
+    @property
+    def material(self) -> str | None:
+        """The class it belongs to, read from the id: the GTIN's link or the native product; None if not in the id."""
+        if self.startswith(_NATIVE):
+            word, _, rest = self[len(_NATIVE) :].partition(":")
+            parts = rest.split(":")
+            return f"{_NATIVE}class:{parts[0]}:{parts[1]}" if word in ("unit", "lot", "class") else None
+        key = gs1.parse(self)
+        return key.class_link if key is not None else None
+
+
+class PlaceId(_Identifier):
+    """A site, line-side location or address: GS1 GLN forms are one id, anything else is kept as sent."""
+
+    __slots__ = ()
+    _json_schema = {"type": "string", "description": "a GLN (URN or Digital Link) or your own name of the place"}
+
+    @classmethod
+    def parse(cls, value: object, *, own_party: str | None = None) -> Self:
+        text = _clean(value, what="place")
+        key = gs1.parse(text)
+        return cls(key.link if key is not None else text)
+
+    @property
+    def site(self) -> str:
+        """The place without its GLN extension (AI 254): dock and line of one GLN are one site."""
+        return self.split("/254/", 1)[0] if self.startswith(gs1.CANONICAL_HOST) else str(self)
+
+
+class PartyId(_Identifier):
+    """An organisation, or a pseudonymous holder: PGLN/GLN forms are one id, anything else is kept as sent."""
+
+    __slots__ = ()
+    _json_schema = {"type": "string", "description": "a party: PGLN, 统一社会信用代码, or your own id; never personal data"}
+
+    @classmethod
+    def parse(cls, value: object, *, own_party: str | None = None) -> Self:
+        text = _clean(value, what="party")
+        key = gs1.parse(text)
+        return cls(key.link if key is not None else text)
+
+
+def lot_in_link(value: object) -> ItemId | None:
+    """The lot that a Digital Link names beside a serial (`/01/…/10/LOT/21/SERIAL`), else None."""
+    key = gs1.parse(value) if isinstance(value, str) else None
+    return ItemId(key.lot_link) if key is not None and key.serial is not None and key.lot_link else None
+
+
+def lot_of_product(material: str, lot: str) -> ItemId:
+    """The lot of a class: `…/01/<gtin>` + lot, or the native class + lot. Raises InvalidId for other classes."""
+    if material.startswith(_NATIVE + "class:"):
+        return ItemId(f"{_NATIVE}lot:{material[len(_NATIVE) + 6 :]}:{_segment(lot)}")
+    key = gs1.parse(material)
+    if key is None or key.class_link is None:
+        raise InvalidId(f"{material} is not a class that has lots")
+    return ItemId(f"{key.class_link}/10/{gs1.encode(lot)}")
+
+
+def serial_of(item: str) -> str | None:
+    """The serial of a unit, decoded; None for what has none."""
+    if item.startswith(_NATIVE + "unit:"):
+        return unquote(item.rsplit(":", 1)[1])
+    key = gs1.parse(item)
+    return key.serial if key is not None else None
+
+
+def equivalents(item: str, company_prefixes: Iterable[str]) -> list[str]:
+    """Every form of the id, the canonical first, then EPC URNs for each company prefix known to fit its digits."""
+    key = gs1.parse(item)
+    return [item] if key is None else [item, *sorted(set(key.urns(company_prefixes)))]
+
+
+def company_prefix(text: object) -> str | None:
+    """The GS1 company prefix that an EPC URN shows, else None (a Digital Link does not show it)."""
+    return gs1.company_prefix(text) if isinstance(text, str) else None
+
+
+def _clean(value: object, *, what: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidId(f"{what}: expected text, got {type(value).__name__}")
+    text = unicodedata.normalize("NFC", value.strip())
+    if not text:
+        raise InvalidId(f"{what} is empty")
+    if len(text) > MAX_ID_CHARS:
+        raise InvalidId(f"{what} has {len(text)} characters, at most {MAX_ID_CHARS} are taken")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        raise InvalidId(f"{what} contains control characters")
+    return text
+
+
+def _private_uri(text: str) -> str:
+    scheme, rest = text.split(":", 1)
+    scheme = scheme.lower()
+    if scheme == "urn" and ":" in rest:
+        nid, nss = rest.split(":", 1)
+        return f"urn:{nid.lower()}:{nss}"
+    if scheme in ("http", "https") and rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        return f"{scheme}://{host.lower()}{slash}{path}"
+    return f"{scheme}:{rest}"
+
+
+def _native_item(value: Mapping[Any, Any], *, own_party: str | None) -> str:
+    allowed = {"issuer", "product", "gtin", "serial", "lot"}
+    unknown = sorted(str(k) for k in value if k not in allowed)
+    if unknown:
+        raise InvalidId(f"item has unknown field {unknown[0]!r}: it takes issuer, product or gtin, and serial or lot")
+    parts = {k: _clean(v, what=f"item.{k}") for k, v in value.items() if v is not None}
+    if ("product" in parts) == ("gtin" in parts):
+        raise InvalidId("item needs product or gtin (one of them)")
+    if "serial" in parts and "lot" in parts:
+        raise InvalidId("item has serial and lot: name the unit by its serial and put its lot in the event's field lot")
+    product = parts.get("gtin") or parts["product"]
+    key = gs1.parse(f"{gs1.CANONICAL_HOST}/01/{product}" if "gtin" in parts else product)
+    if key is not None and key.class_link is not None:
+        tail = f"/21/{gs1.encode(parts['serial'])}" if "serial" in parts else ""
+        tail = tail or (f"/10/{gs1.encode(parts['lot'])}" if "lot" in parts else "")
+        return key.class_link + tail
+    if "gtin" in parts:
+        raise InvalidId(f"gtin {product!r} is not 8, 12, 13 or 14 digits")
+    issuer = parts.get("issuer", OWN_ISSUER)
+    if own_party is not None and PartyId.parse(issuer) == PartyId.parse(own_party):
+        issuer = OWN_ISSUER
+    word = "unit" if "serial" in parts else "lot" if "lot" in parts else "class"
+    number = parts.get("serial") or parts.get("lot")
+    segments = [str(PartyId.parse(issuer)), product, *([number] if number else [])]
+    return f"{_NATIVE}{word}:" + ":".join(_segment(s) for s in segments)
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="-._~!$&'()*+,;=@/") if text.isascii() else _quote_keeping_words(text)
+
+
+def _quote_keeping_words(text: str) -> str:
+    return "".join(c if not c.isascii() else quote(c, safe="-._~!$&'()*+,;=@/") for c in text)
