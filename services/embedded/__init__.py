@@ -1,0 +1,1 @@
+"""All of Zhuisu in one process tree, with its own PostgreSQL."""
