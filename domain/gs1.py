@@ -5,7 +5,7 @@ Sources: EPC Tag Data Standard 2.1 §6.3 (URN), GS1 Digital Link URI Syntax 1.4 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
@@ -53,7 +53,7 @@ class Key:
         """The canonical Digital Link, with serial (or lot where there is no serial)."""
         base = f"{CANONICAL_HOST}/{self.ai}/{encode(self.value)}"
         if self.serial is not None:
-            return f"{base}/{_SERIAL_AI.get(self.ai, '21')}/{encode(self.serial)}"
+            return f"{base}/{serial_ai(self.ai)}/{encode(self.serial)}"
         return f"{base}/10/{encode(self.lot)}" if self.lot is not None else base
 
     @property
@@ -84,7 +84,9 @@ class Key:
                 yield urn
 
 
-_SERIAL_AI = {"8010": "8011", "414": "254"}
+def serial_ai(ai: str) -> str:
+    """The AI that carries the serial beside a primary key."""
+    return {"8010": "8011", "414": "254"}.get(ai, "21")
 
 
 def encode(text: str) -> str:
@@ -156,7 +158,9 @@ def _verify(ai: str, value: str) -> None:
     # GRAI, GLN and the rest are taken as sent: published documents carry wrong digits there.
     digits = value if ai in ("00", "01") else ""
     if digits and digits[-1] != check_digit(digits[:-1]):
-        raise InvalidKey(f"{value} has check digit {digits[-1]}, it should be {check_digit(digits[:-1])} (GS1 key AI {ai})")
+        raise InvalidKey(
+            f"{value} has check digit {digits[-1]}, it should be {check_digit(digits[:-1])} (GS1 key AI {ai})"
+        )
 
 
 def _parse_urn(form: str, scheme: str, body: str) -> Key:
@@ -232,10 +236,23 @@ def _giai(body: str, pattern: bool) -> Key:
     return Key("8004", gcp + ref)
 
 
-def _gsrn(ai: str, body: str) -> Key:
-    gcp, ref = _split(body, 2)
-    digits = _digits(gcp, ref, total=17)
-    return Key(ai, digits + check_digit(digits))
+def _gsrn(body: str, pattern: bool) -> Key:
+    digits = _digits(*_split(body, 2), total=17)
+    return Key("8018", digits + check_digit(digits))
+
+
+def _gsrnp(body: str, pattern: bool) -> Key:
+    digits = _digits(*_split(body, 2), total=17)
+    return Key("8017", digits + check_digit(digits))
+
+
+def _ginc(body: str, pattern: bool) -> Key:
+    return Key("401", "".join(_split(body, 2)))
+
+
+def _gsin(body: str, pattern: bool) -> Key:
+    digits = _digits(*_split(body, 2), total=16)
+    return Key("402", digits + check_digit(digits))
 
 
 def _gdti(body: str, pattern: bool) -> Key:
@@ -259,21 +276,21 @@ def _upui(body: str, pattern: bool) -> Key:
     return Key("01", _gtin(gcp, ref), serial=tpx)
 
 
-_URN_READERS = {
+_URN_READERS: dict[str, Callable[[str, bool], Key]] = {
     "sgtin": _sgtin,
     "sscc": _sscc,
     "sgln": _sgln,
     "pgln": _pgln,
     "grai": _grai,
     "giai": _giai,
-    "gsrn": lambda body, pattern: _gsrn("8018", body),
-    "gsrnp": lambda body, pattern: _gsrn("8017", body),
+    "gsrn": _gsrn,
+    "gsrnp": _gsrnp,
     "gdti": _gdti,
     "itip": _itip,
     "cpi": _cpi,
     "upui": _upui,
-    "ginc": lambda body, pattern: Key("401", "".join(_split(body, 2))),
-    "gsin": lambda body, pattern: Key("402", (d := _digits(*_split(body, 2), total=16)) + check_digit(d)),
+    "ginc": _ginc,
+    "gsin": _gsin,
 }
 
 
@@ -289,7 +306,11 @@ def _urn(key: Key, prefix: str) -> str | None:
             return f"urn:epc:id:sgtin:{ref}.{_urn_part(key.serial)}"
         return f"urn:epc:class:lgtin:{ref}.{_urn_part(key.lot)}" if key.lot else f"urn:epc:idpat:sgtin:{ref}.*"
     if key.ai == "00":
-        return f"urn:epc:id:sscc:{prefix}.{key.value[0]}{key.value[1 + n : 17]}" if key.value[1:].startswith(prefix) else None
+        return (
+            f"urn:epc:id:sscc:{prefix}.{key.value[0]}{key.value[1 + n : 17]}"
+            if key.value[1:].startswith(prefix)
+            else None
+        )
     if key.ai == "8003" and key.value[1:].startswith(prefix):
         return f"urn:epc:id:grai:{prefix}.{key.value[1 + n : 13]}.{_urn_part(key.value[14:]) or '*'}"
     if key.ai == "8004" and key.value.startswith(prefix):

@@ -42,7 +42,7 @@ class _Identifier(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        def validate(value: Any, info: Any) -> Self:
+        def validate(value: Any, info: Any) -> _Identifier:
             if type(value) is cls:
                 return value
             return cls.parse(value, own_party=(info.context or {}).get("own_party"))
@@ -58,7 +58,7 @@ class ItemId(_Identifier):
     """A unit, lot, class or container. `kind` is None for a private URI, whose kind its events tell."""
 
     __slots__ = ()
-    _json_schema = {
+    _json_schema: ClassVar[Mapping[str, Any]] = {
         "anyOf": [
             {"type": "string", "format": "uri", "description": "a URI: EPC URN, GS1 Digital Link or your own"},
             {
@@ -109,7 +109,10 @@ class PlaceId(_Identifier):
     """A site, line-side location or address: GS1 GLN forms are one id, anything else is kept as sent."""
 
     __slots__ = ()
-    _json_schema = {"type": "string", "description": "a GLN (URN or Digital Link) or your own name of the place"}
+    _json_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "string",
+        "description": "a GLN (URN or Digital Link) or your own name of the place",
+    }
 
     @classmethod
     def parse(cls, value: object, *, own_party: str | None = None) -> Self:
@@ -127,7 +130,10 @@ class PartyId(_Identifier):
     """An organisation, or a pseudonymous holder: PGLN/GLN forms are one id, anything else is kept as sent."""
 
     __slots__ = ()
-    _json_schema = {"type": "string", "description": "a party: PGLN, 统一社会信用代码, or your own id; never personal data"}
+    _json_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "string",
+        "description": "a party: PGLN, 统一社会信用代码 or your own id",
+    }
 
     @classmethod
     def parse(cls, value: object, *, own_party: str | None = None) -> Self:
@@ -150,6 +156,25 @@ def lot_of_product(material: str, lot: str) -> ItemId:
     if key is None or key.class_link is None:
         raise InvalidId(f"{material} is not a class that has lots")
     return ItemId(f"{key.class_link}/10/{gs1.encode(lot)}")
+
+
+def unit_of_product(material: str, serial: str) -> ItemId:
+    """The unit of a class with that serial. Raises InvalidId for what is no class."""
+    if material.startswith(_NATIVE + "class:"):
+        return ItemId(f"{_NATIVE}unit:{material[len(_NATIVE) + 6 :]}:{_segment(serial)}")
+    key = gs1.parse(material)
+    if key is None or key.class_link is None:
+        raise InvalidId(f"{material} is not a product with serials")
+    return ItemId(f"{key.class_link}/{gs1.serial_ai(key.ai)}/{gs1.encode(serial)}")
+
+
+def lot_of_supplier(lot: str, *, supplier: str, material: str | None) -> ItemId:
+    """A supplier's own lot number as an item: theirs, of that product; never mixed up with another supplier's."""
+    key = gs1.parse(material) if material else None
+    if key is not None and key.class_link:
+        return lot_of_product(key.class_link, lot)
+    product = material.rsplit(":", 1)[1] if material else "-"
+    return ItemId(f"{_NATIVE}lot:{_segment(supplier)}:{product}:{_segment(lot)}")
 
 
 def serial_of(item: str) -> str | None:

@@ -1,7 +1,7 @@
 """Ports: what the core and the services need of the world outside, as Protocols.
 
 Words: an *offset* is a record's place in one partition, counted from 0 without promise of being gapless. A *position*
-is one (partition, offset). A *vector* is one offset a partition: what a reader has seen, all of it, up to and including.
+is one (partition, offset). A *vector* is one offset a partition: all that a reader has seen, the offset included.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -1,0 +1,126 @@
+"""The lifecycle vocabulary: one module a phase, one dataclass a kind, one union of them all.
+
+To add a kind: its dataclass, this union, the match arms that the type checker then points at, one golden file.
+"""
+
+from typing import get_args
+
+from domain.events.bookkeeping import CaptureError, CaptureFinished
+from domain.events.common import (
+    Basis,
+    Circumstances,
+    Document,
+    Event,
+    Input,
+    ItemQuantity,
+    Lasting,
+    Output,
+    Parameter,
+    SerialRange,
+    Transfer,
+)
+from domain.events.correcting import Voided
+from domain.events.describing import PartyDescribed, PlaceDescribed, ProductDescribed
+from domain.events.material import Destroyed, MaterialReceived, Scrapped, StockAdjusted
+from domain.events.moving import (
+    DocumentsLinked,
+    Observed,
+    Packed,
+    Received,
+    Returned,
+    Shipped,
+    Stored,
+    Unpacked,
+)
+from domain.events.production import Assembled, Commissioned, Disassembled, Identified, Reworked, Transformed
+from domain.events.quality import Held, HoldReleased, Inspected, Measurement, Released
+from domain.events.recalling import ProductScope, RecallClosed, RecallDeclared, Remedied
+from domain.events.selling import Sold
+
+LifecycleEvent = (
+    MaterialReceived
+    | StockAdjusted
+    | Scrapped
+    | Destroyed
+    | Commissioned
+    | Transformed
+    | Assembled
+    | Disassembled
+    | Reworked
+    | Identified
+    | Packed
+    | Unpacked
+    | Shipped
+    | Received
+    | Returned
+    | Stored
+    | Observed
+    | DocumentsLinked
+    | Inspected
+    | Held
+    | HoldReleased
+    | Released
+    | Sold
+    | RecallDeclared
+    | Remedied
+    | RecallClosed
+    | Voided
+    | PartyDescribed
+    | PlaceDescribed
+    | ProductDescribed
+    | CaptureFinished
+)
+"""Every kind there is; `kind` tells them apart on the wire."""
+
+KINDS: dict[str, type[Event]] = {cls.__dataclass_fields__["kind"].default: cls for cls in get_args(LifecycleEvent)}
+"""The dataclass of each `kind`."""
+
+__all__ = [
+    "KINDS",
+    "Assembled",
+    "Basis",
+    "CaptureError",
+    "CaptureFinished",
+    "Circumstances",
+    "Commissioned",
+    "Destroyed",
+    "Disassembled",
+    "Document",
+    "DocumentsLinked",
+    "Event",
+    "Held",
+    "HoldReleased",
+    "Identified",
+    "Input",
+    "Inspected",
+    "ItemQuantity",
+    "Lasting",
+    "LifecycleEvent",
+    "MaterialReceived",
+    "Measurement",
+    "Observed",
+    "Output",
+    "Packed",
+    "Parameter",
+    "PartyDescribed",
+    "PlaceDescribed",
+    "ProductDescribed",
+    "ProductScope",
+    "RecallClosed",
+    "RecallDeclared",
+    "Received",
+    "Released",
+    "Remedied",
+    "Returned",
+    "Reworked",
+    "Scrapped",
+    "SerialRange",
+    "Shipped",
+    "Sold",
+    "StockAdjusted",
+    "Stored",
+    "Transfer",
+    "Transformed",
+    "Unpacked",
+    "Voided",
+]

@@ -1,0 +1,199 @@
+"""What every event carries, and the values that events are made of."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from domain.ids import InvalidId, ItemId, PartyId, PlaceId
+from domain.moments import Moment
+
+STRICT: dict[str, Any] = {"extra": "forbid"}
+"""Read by the edge's validator: an unknown field is an error that names it, never silently dropped."""
+
+MAX_RANGE = 100_000
+"""Serials one range may name (SEMANTICS: a range costs a range is the next step; here it is expanded)."""
+
+
+class Basis(StrEnum):
+    """How the record knows that an input was used (ISA-95 material actual; SEMANTICS §3 'certain')."""
+
+    SCANNED = "scanned"
+    DECLARED = "declared"
+    ALLOCATED = "allocated"
+    BACKFLUSHED = "backflushed"
+    INFERRED = "inferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A business document: `type` is a CBV business transaction type (po, desadv, bol, inv, prodorder, rma …)."""
+
+    type: str
+    id: str
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A process parameter as it was during the event, e.g. `reflow_peak_temperature` 245.5 `CEL`."""
+
+    name: str
+    value: Decimal
+    unit: str | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """Under which conditions it happened (ISA-95 equipment, personnel, segment): what an exposure can ask for."""
+
+    line: str | None = None
+    equipment: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    instrument: str | None = None
+    work_order: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemQuantity:
+    """An item and how much: `uom` is a UN/ECE Rec 20 code, absent for pieces; no quantity: all, or unknown."""
+
+    item: ItemId
+    quantity: Decimal | None = None
+    uom: str | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    def __post_init__(self) -> None:
+        if self.quantity is not None and (not self.quantity.is_finite() or self.quantity < 0):
+            raise ValueError(f"quantity: {self.quantity} must be a finite number of 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input(ItemQuantity):
+    """An input of a transformation, or a material used in rework."""
+
+    basis: Basis = Basis.SCANNED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialRange:
+    """Serials `first` to `last` of one product: same length, same leading text, digits that count up at the end."""
+
+    product: ItemId
+    first: str
+    last: str
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    def __post_init__(self) -> None:
+        _bounds(self.first, self.last)
+
+    def items(self, own_party: str | None = None) -> tuple[ItemId, ...]:
+        """Every unit of the range, in order."""
+        head, low, high, width = _bounds(self.first, self.last)
+        issuer = {"issuer": self.issuer} if self.issuer else {}
+        serials = (f"{head}{n:0{width}d}" for n in range(low, high + 1))
+        return tuple(
+            ItemId.parse({"product": self.product, "serial": s, **issuer}, own_party=own_party) for s in serials
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a transformation or commissioning brings forth: one item, or a range of serials; `lot` they belong to."""
+
+    item: ItemId | None = None
+    range: SerialRange | None = None
+    quantity: Decimal | None = None
+    uom: str | None = None
+    lot: ItemId | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    def __post_init__(self) -> None:
+        if (self.item is None) == (self.range is None):
+            raise ValueError("item: send item or range (one of them)")
+        if self.quantity is not None and (not self.quantity.is_finite() or self.quantity < 0):
+            raise ValueError(f"quantity: {self.quantity} must be a finite number of 0 or more")
+        if self.lot is not None and self.lot.kind in ("unit", "class", "container"):
+            raise ValueError(f"lot: {self.lot} is a {self.lot.kind}, not a lot")
+
+    def items(self) -> tuple[ItemId, ...]:
+        return (self.item,) if self.item is not None else self.range.items() if self.range is not None else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The part that every event has. Times: `occurred_at` is when it happened, by the source's clock.
+
+    `set_dispositions`/`unset_dispositions` are EPCIS persistent dispositions; `extensions` are kept as sent.
+    """
+
+    kind: str
+    occurred_at: Moment
+    event_id: str | None = None
+    site: PlaceId | None = None
+    read_point: PlaceId | None = None
+    biz_step: str | None = None
+    disposition: str | None = None
+    set_dispositions: tuple[str, ...] = ()
+    unset_dispositions: tuple[str, ...] = ()
+    documents: tuple[Document, ...] = ()
+    circumstances: Circumstances | None = None
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    note: str | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError where fields contradict each other. Subclasses extend it."""
+        if self.event_id is not None and not 1 <= len(self.event_id) <= 256:
+            raise ValueError("event_id: 1 to 256 characters")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lasting(Event):
+    """Making and inspecting take time: the output exists from `started_at` (SEMANTICS §2)."""
+
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+
+    def check(self) -> None:
+        Event.check(self)
+        end = self.ended_at or self.occurred_at
+        if self.started_at is not None and self.started_at.earliest_us > end.latest_us:
+            raise ValueError("started_at: is after the end")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(Event):
+    """Something changes place, possessor or owner (EPCIS sourceList and destinationList)."""
+
+    from_place: PlaceId | None = None
+    from_possessor: PartyId | None = None
+    from_owner: PartyId | None = None
+    to_place: PlaceId | None = None
+    to_possessor: PartyId | None = None
+    to_owner: PartyId | None = None
+
+
+_SERIAL = re.compile(r"^(.*?)(\d+)$", re.DOTALL)
+
+
+def _bounds(first: str, last: str) -> tuple[str, int, int, int]:
+    a, b = _SERIAL.match(first), _SERIAL.match(last)
+    if a is None or b is None or len(first) != len(last):
+        raise InvalidId("range: first and last must end in digits and have the same length, e.g. B0001 and B0500")
+    width = min(len(a[2]), len(b[2]))
+    head, low, high = first[:-width], int(first[-width:]), int(last[-width:])
+    if head != last[:-width] or high < low:
+        raise InvalidId(f"range: {first} to {last} does not count up within one leading text")
+    if high - low + 1 > MAX_RANGE:
+        raise InvalidId(f"range: {high - low + 1} serials, at most {MAX_RANGE} in one range")
+    return head, low, high, width

@@ -1,0 +1,64 @@
+"""Material: lots and parts that come in, are counted, and go to waste."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from domain.events.common import Event, ItemQuantity, Transfer
+from domain.ids import ItemId, PartyId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialReceived(Transfer):
+    """A supplier's lot (or serial parts) arrives. Our number and theirs are one thing: `identified_as`.
+
+    A receipt without `certificate`, `supplier_lot` or inspection is accepted and says so (REQUIREMENTS CN2).
+    """
+
+    kind: Literal["material_received"] = "material_received"
+    item: ItemId
+    quantity: Decimal | None = None
+    uom: str | None = None
+    material: ItemId | None = None
+    supplier: PartyId | None = None
+    supplier_lot: ItemId | str | None = None
+    certificate: str | None = None
+    inspected: bool | None = None
+
+    def check(self) -> None:
+        Event.check(self)
+        if self.material is not None and self.material.kind not in ("class", None):
+            raise ValueError(f"material: {self.material} is a {self.material.kind}; name the product alone")
+        if isinstance(self.supplier_lot, str) and not isinstance(self.supplier_lot, ItemId) and self.supplier is None:
+            raise ValueError('supplier_lot: "240512" of two suppliers is two lots: name the supplier too')
+        if self.quantity is not None and (not self.quantity.is_finite() or self.quantity < 0):
+            raise ValueError(f"quantity: {self.quantity} must be a finite number of 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockAdjusted(Event):
+    """A count or correction of stock: `change` is what was found more (+) or less (-) than the books say."""
+
+    kind: Literal["stock_adjusted"] = "stock_adjusted"
+    item: ItemId
+    change: Decimal
+    uom: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scrapped(Event):
+    """Items leave as waste (CBV decommissioning)."""
+
+    kind: Literal["scrapped"] = "scrapped"
+    items: tuple[ItemQuantity, ...]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destroyed(Event):
+    """Items are destroyed beyond use (CBV destroying)."""
+
+    kind: Literal["destroyed"] = "destroyed"
+    items: tuple[ItemQuantity, ...]
+    reason: str | None = None

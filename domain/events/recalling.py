@@ -1,0 +1,64 @@
+"""Recall notices as they are declared in the record. The recall case has events of its own, elsewhere."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from domain.events.common import STRICT, Event, ItemQuantity
+from domain.ids import ItemId
+from domain.moments import Moment
+
+Remedy = Literal["label", "repair", "replace", "refund", "destroy", "software_update"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductScope:
+    """A product with a serial range or a production date range, both ends included."""
+
+    product: ItemId
+    first_serial: str | None = None
+    last_serial: str | None = None
+    made_from: Moment | None = None
+    made_until: Moment | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    def __post_init__(self) -> None:
+        if self.product.kind not in ("class", None):
+            raise ValueError(f"product: {self.product} is a {self.product.kind}, not a product")
+        if (self.first_serial is None) != (self.last_serial is None):
+            raise ValueError("last_serial: a serial range needs first_serial and last_serial")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallDeclared(Event):
+    """Items, lots or a stretch of a product are recalled under `recall_id`."""
+
+    kind: Literal["recall_declared"] = "recall_declared"
+    recall_id: str
+    items: tuple[ItemQuantity, ...] = ()
+    products: tuple[ProductScope, ...] = ()
+    reason: str | None = None
+    hazard: str | None = None
+
+    def check(self) -> None:
+        Event.check(self)
+        if not self.items and not self.products:
+            raise ValueError("items: name what is recalled in items or products")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedied(Event):
+    """A recalled item got its remedy: that recall is done for it."""
+
+    kind: Literal["remedied"] = "remedied"
+    recall_id: str
+    items: tuple[ItemQuantity, ...]
+    remedy: Remedy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallClosed(Event):
+    """The recall is over as a whole."""
+
+    kind: Literal["recall_closed"] = "recall_closed"
+    recall_id: str
+    reason: str | None = None
