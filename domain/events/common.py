@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from domain.ids import InvalidId, ItemId, PartyId, PlaceId
+from domain.ids import InvalidId, ItemId, PartyId, PlaceId, unit_of_product
 from domain.moments import Moment
 
 STRICT: dict[str, Any] = {"extra": "forbid"}
@@ -91,16 +91,14 @@ class SerialRange:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
+        if self.product.kind != "class":
+            raise ValueError(f'product: {self.product} is not a product, e.g. {{"product": "CELL-21700"}} or a GTIN')
         _bounds(self.first, self.last)
 
-    def items(self, own_party: str | None = None) -> tuple[ItemId, ...]:
+    def items(self) -> tuple[ItemId, ...]:
         """Every unit of the range, in order."""
         head, low, high, width = _bounds(self.first, self.last)
-        issuer = {"issuer": self.issuer} if self.issuer else {}
-        serials = (f"{head}{n:0{width}d}" for n in range(low, high + 1))
-        return tuple(
-            ItemId.parse({"product": self.product, "serial": s, **issuer}, own_party=own_party) for s in serials
-        )
+        return tuple(unit_of_product(self.product, f"{head}{n:0{width}d}") for n in range(low, high + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
