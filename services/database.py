@@ -1,0 +1,144 @@
+"""Connections to PostgreSQL: pools that act as one role each, and transactions that see one tenant.
+
+Requests act as `zhuisu_api`, which row-level security binds; the projector acts as `zhuisu_projector`, which it does
+not. A role is taken on when the connection starts, so that neither RESET nor the return to the pool undoes it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import asyncpg
+import orjson
+
+API_ROLE = "zhuisu_api"
+PROJECTOR_ROLE = "zhuisu_projector"
+
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+# A server or network that gives no sign must not hold a caller for minutes.
+_CONNECT_SECONDS = 10.0
+# What asyncpg and its operating system raise when the database cannot be asked, as opposed to: answers with an error.
+UNREACHABLE: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+)
+
+
+class DatabaseNotReady(RuntimeError):
+    """The database is there but not brought up to this version. The message names the fix."""
+
+
+async def api_pool(
+    url: str, *, max_connections: int = 10, min_connections: int = 1, statement_timeout_seconds: float = 30.0
+) -> asyncpg.Pool:
+    """Connections for requests, as the role `zhuisu_api`. Raises DatabaseNotReady, and one of UNREACHABLE."""
+    return await _pool(
+        url,
+        role=API_ROLE,
+        min_connections=min_connections,
+        max_connections=max_connections,
+        statement_timeout_seconds=statement_timeout_seconds,
+    )
+
+
+async def projector_pool(
+    url: str, *, max_connections: int = 8, min_connections: int = 1, statement_timeout_seconds: float = 0.0
+) -> asyncpg.Pool:
+    """Connections for the projector, as `zhuisu_projector`: past row-level security, it checks tenants in code."""
+    return await _pool(
+        url,
+        role=PROJECTOR_ROLE,
+        min_connections=min_connections,
+        max_connections=max_connections,
+        statement_timeout_seconds=statement_timeout_seconds,
+    )
+
+
+async def owner_pool(url: str, *, max_connections: int = 4) -> asyncpg.Pool:
+    """Connections as the user of the URL, who owns the tables: for start-up and administration, never for requests."""
+    return await _pool(url, role=None, min_connections=0, max_connections=max_connections, statement_timeout_seconds=0)
+
+
+async def _pool(
+    url: str, *, role: str | None, min_connections: int, max_connections: int, statement_timeout_seconds: float
+) -> asyncpg.Pool:
+    server_settings = {
+        "application_name": role or "zhuisu_owner",
+        "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+        "idle_in_transaction_session_timeout": "60000",
+        "timezone": "UTC",
+        "jit": "off",
+    }
+    if role is not None:
+        server_settings["role"] = role
+    pool = asyncpg.create_pool(
+        url,
+        min_size=min(min_connections, max_connections),
+        max_size=max_connections,
+        init=set_codecs,
+        server_settings=server_settings,
+        timeout=_CONNECT_SECONDS,
+    )
+    try:
+        await pool
+        # Also when no connection is kept: a missing role is told now, not at the first request.
+        async with pool.acquire(timeout=_CONNECT_SECONDS):
+            return pool
+    except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
+        pool.terminate()
+        raise DatabaseNotReady(f"the database does not let us be {role} ({error}): run `zhuisu migrate`") from error
+    except BaseException:
+        pool.terminate()
+        raise
+
+
+async def set_codecs(connection: asyncpg.Connection) -> None:
+    """json and jsonb as Python values, by orjson; a `bytes` given for them is taken as JSON already."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=_encode_json, decoder=orjson.loads, format="text"
+        )
+
+
+def _encode_json(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else orjson.dumps(value).decode()
+
+
+@asynccontextmanager
+async def tenant_transaction(
+    pool: asyncpg.Pool, tenant_id: int, *, readonly: bool = True, isolation: Isolation = "repeatable_read"
+) -> AsyncIterator[asyncpg.Connection]:
+    """A connection in a transaction that sees the rows of `tenant_id` alone; rolled back if the body raises.
+
+    Repeatable read by default: all statements of one answer see one state of the database.
+    """
+    async with pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=readonly):
+        await connection.execute("SELECT pg_catalog.set_config('zhuisu.tenant', $1, true)", str(tenant_id))
+        yield connection
+
+
+async def ensure_database(server_url: str, name: str, *, template: str | None = None) -> None:
+    """Create the database `name` on the server of `server_url` if it is not there. Needs CREATEDB."""
+    connection = await asyncpg.connect(server_url, timeout=_CONNECT_SECONDS)
+    try:
+        if await connection.fetchval("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", name):
+            return
+        quoted = _quote_identifier(name)
+        source = f" TEMPLATE {_quote_identifier(template)}" if template else ""
+        try:
+            await connection.execute(f"CREATE DATABASE {quoted}{source}")
+        except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            return  # another process was first
+    finally:
+        await connection.close()
+
+
+def _quote_identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
