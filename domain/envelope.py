@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.events import CaptureFinished, LifecycleEvent, Voided
+from domain.ids import ItemId
 
 SCHEMA_VERSION = 1
 """The shape written today; `upcasting` brings older ones up to it."""
@@ -17,6 +18,8 @@ class Envelope:
     `source` is who posted it (the key's source, never the sender's word); `may_correct` whether that key held the
     `correct` right; `accepted_at_us` is stamped once a request; `index` is the event's place in its request;
     `content_hash` (hex SHA-256 of the canonical event) tells a copy from a conflict; `original` is the EPCIS event.
+    Canonical ids lose two things that the written form showed, so they are kept beside the event: the company
+    prefixes of EPC URNs, and (unit, lot) of Digital Links that name both.
     """
 
     tenant_id: int
@@ -28,6 +31,8 @@ class Envelope:
     content_hash: str
     event: LifecycleEvent
     schema_version: int = SCHEMA_VERSION
+    company_prefixes: tuple[str, ...] = ()
+    printed_lots: tuple[tuple[ItemId, ItemId], ...] = ()
     original: Mapping[str, Any] | None = None
 
 

@@ -1,0 +1,180 @@
+"""What one event says, flattened: a pure function of its envelope, and all that views and answers are built from.
+
+Nothing here looks at a second event (SEMANTICS §4): what relates two events is joined when a question is asked.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+
+from domain.events import Basis, Parameter, ProductScope
+from domain.ids import ItemId
+
+
+class Role(IntEnum):
+    """As what an event names an item."""
+
+    SUBJECT = 0
+    INPUT = 1
+    OUTPUT = 2
+    PARENT = 3
+    """the container of a packing"""
+    CHILD = 4
+    WHOLE = 5
+    """the unit that components are fitted into"""
+    COMPONENT = 6
+
+
+class Action(IntEnum):
+    """What an event does to containment or assembly."""
+
+    NONE = 0
+    PUT = 1
+    TAKE = 2
+    OBSERVE = 3
+    TAKE_ALL = 4
+    """on the parent: everything leaves it"""
+
+
+class Flow(IntEnum):
+    """What an event does to the quantity of a lot (SEMANTICS §4 'where')."""
+
+    NONE = 0
+    ENTER = 1
+    CONSUME = 2
+    SHIP = 3
+    RECEIVE = 4
+    SELL = 5
+    RETURN = 6
+    PACK = 7
+    UNPACK = 8
+    INSTALL = 9
+    UNINSTALL = 10
+    ADJUST = 11
+    MOVE = 12
+    SCRAP = 13
+    DESTROY = 14
+
+
+class Status(StrEnum):
+    """DESIGN §7: where an item stands in its life."""
+
+    IN_STOCK = "in_stock"
+    IN_TRANSIT = "in_transit"
+    SOLD = "sold"
+    RETURNED = "returned"
+    SCRAPPED = "scrapped"
+    CONSUMED = "consumed"
+    INSTALLED = "installed"
+    DESTROYED = "destroyed"
+
+
+INHERITED = frozenset(
+    {Status.IN_STOCK, Status.IN_TRANSIT, Status.SOLD, Status.RETURNED, Status.SCRAPPED, Status.DESTROYED}
+)
+"""What contents take over from what happened to their container while they were in it (received is in_stock)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One item in one role in one event. `quantity` is unsigned but for ADJUST; `by_class`: from a quantity list."""
+
+    item: ItemId
+    role: Role
+    action: Action = Action.NONE
+    quantity: Decimal | None = None
+    uom: str | None = None
+    basis: Basis | None = None
+    status: Status | None = None
+    flow: Flow = Flow.NONE
+    by_class: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A unit belongs to a lot. `at_making`: said by the event that brought the unit forth."""
+
+    lot: ItemId
+    unit: ItemId
+    at_making: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFact:
+    """A hold is placed on, or released from, the subjects of the event (all of them, when it names none)."""
+
+    hold_id: str
+    placed: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecallFact:
+    """A recall notice is `declared`, `remedied` for the subjects, or `closed`."""
+
+    recall_id: str
+    action: str
+    products: tuple[ProductScope, ...] = ()
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoidFact:
+    """A void of `target`, in effect once every event in `replaced_by` is in the log."""
+
+    target: str
+    replaced_by: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFacts:
+    """One event, flattened. Instants are microseconds since 1970 UTC; places, parties and items are canonical.
+
+    `site` is where it happened and things are afterwards (bizLocation, else readPoint); `to_place`, `holder` and
+    `owner` are where and whom a transfer goes to; `clears_holder`: nobody outside has it any more. `parent` is the
+    container or unit that children and components go into or leave.
+    """
+
+    event_id: str
+    kind: str
+    source: str
+    may_correct: bool
+    occurred_at: str
+    earliest_us: int
+    latest_us: int
+    started_us: int | None
+    rank: int
+    accepted_us: int
+    index: int
+    mentions: tuple[Mention, ...] = ()
+    parent: ItemId | None = None
+    transformation: str | None = None
+    mixed: bool = False
+    site: str | None = None
+    to_place: str | None = None
+    holder: str | None = None
+    clears_holder: bool = False
+    owner: str | None = None
+    disposition: str | None = None
+    set_flags: tuple[str, ...] = ()
+    unset_flags: tuple[str, ...] = ()
+    memberships: tuple[Membership, ...] = ()
+    identities: tuple[tuple[ItemId, ItemId], ...] = ()
+    materials: tuple[tuple[ItemId, ItemId], ...] = ()
+    hold: HoldFact | None = None
+    recall: RecallFact | None = None
+    void: VoidFact | None = None
+    dimensions: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    company_prefixes: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> tuple[int, int, int, int, str]:
+        """The order of what happened to an item (SEMANTICS §2)."""
+        return (self.latest_us, self.rank, self.accepted_us, self.index, self.event_id)
+
+    @property
+    def begins_us(self) -> int:
+        """When making began: an output exists from here."""
+        return self.earliest_us if self.started_us is None else self.started_us

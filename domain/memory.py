@@ -1,0 +1,121 @@
+"""A record held in memory: the reference that every store is tested against."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from domain.corrections import Copy, Standing, Verdict, Version, judge
+from domain.envelope import Envelope
+from domain.facts import EventFacts, Mention, Role
+from domain.flatten import facts_of
+from domain.ids import ItemId
+from domain.record import Found, Happened, MemberAt, Naming, Need, SameAt
+
+
+class MemoryRecord:
+    """Every copy of every event, and the answer to any Need as known at a vector. Order of adding does not matter."""
+
+    def __init__(self, log: Iterable[tuple[Copy, Envelope]] = ()) -> None:
+        self.facts: dict[tuple[str, str], EventFacts] = {}
+        self.copies: dict[tuple[str, str], set[Copy]] = {}
+        for copy, envelope in log:
+            self.add(copy, envelope)
+
+    def add(self, copy: Copy, envelope: Envelope) -> None:
+        """Take in one copy of one event; a copy seen before changes nothing."""
+        key = (envelope.event_id, envelope.content_hash)
+        held = self.copies.setdefault(key, set())
+        if key not in self.facts or copy < min(held, default=copy):
+            self.facts[key] = facts_of(envelope)
+        held.add(copy)
+
+    def as_of(self, vector: Mapping[int, int] | None = None) -> "MemoryView":
+        """The record as known at the vector (None: all of it)."""
+        return MemoryView(self, vector)
+
+
+class MemoryView:
+    """The record as known at one vector."""
+
+    def __init__(self, record: MemoryRecord, vector: Mapping[int, int] | None) -> None:
+        self.verdicts: dict[int, Verdict] = {}
+        self.versions = self._versions(record)
+        self.happened: dict[int, Happened] = {}
+        by_id: dict[str, list[Version]] = {}
+        voids: dict[str, list[Version]] = {}
+        for version in self.versions:
+            by_id.setdefault(version.event_id, []).append(version)
+            if version.void is not None:
+                voids.setdefault(version.void.target, []).append(version)
+        in_log = {i: any(v.first(vector) is not None for v in versions) for i, versions in by_id.items()}
+        for version in self.versions:
+            verdict = judge(
+                version,
+                rivals=by_id[version.event_id],
+                voids=voids.get(version.event_id, []),
+                in_log=in_log,
+                vector=vector,
+            )
+            self.verdicts[version.no] = verdict
+            if verdict.standing in (Standing.COUNTS, Standing.PENDING):
+                facts = record.facts[(version.event_id, version.content_hash)]
+                self.happened[version.no] = Happened(version.no, facts, verdict.standing is Standing.PENDING)
+        self._index()
+
+    @staticmethod
+    def _versions(record: MemoryRecord) -> list[Version]:
+        found = []
+        for no, key in enumerate(sorted(record.facts)):
+            facts = record.facts[key]
+            copies = tuple(sorted(record.copies[key]))
+            found.append(Version(no, key[0], key[1], facts.source, facts.may_correct, copies, facts.void))
+        return found
+
+    def _index(self) -> None:
+        self._namings: dict[ItemId, list[Naming]] = {}
+        self._members: dict[ItemId, list[MemberAt]] = {}
+        self._same: dict[ItemId, list[SameAt]] = {}
+        self._materials: dict[ItemId, set[ItemId]] = {}
+        self._transformations: dict[str, list[Naming]] = {}
+        self._contents: dict[int, list[Mention]] = {}
+        for event in self.happened.values():
+            header = Happened(event.no, replace(event.facts, mentions=()), event.pending)
+            for mention in event.facts.mentions:
+                naming = Naming(header, mention)
+                self._namings.setdefault(mention.item, []).append(naming)
+                if mention.role in (Role.INPUT, Role.OUTPUT) and event.facts.transformation is not None:
+                    self._transformations.setdefault(event.facts.transformation, []).append(naming)
+                elif mention.role is not Role.SUBJECT:
+                    self._contents.setdefault(event.no, []).append(mention)
+            for membership in event.facts.memberships:
+                for item in (membership.lot, membership.unit):
+                    self._members.setdefault(item, []).append(MemberAt(header, membership))
+            for one, other in event.facts.identities:
+                for item in (one, other):
+                    self._same.setdefault(item, []).append(SameAt(header, one, other))
+            for item, material in event.facts.materials:
+                self._materials.setdefault(item, set()).add(material)
+
+    def look_up(self, need: Need) -> Found:
+        """What the record holds for a need."""
+        found = Found()
+        for item in need.named | need.linked:
+            roles = self._namings.get(item, [])
+            every = item in need.named
+            found.namings[item] = [n for n in roles if every or n.mention.role is not Role.SUBJECT]
+            found.members[item] = self._members.get(item, [])
+            found.same[item] = self._same.get(item, [])
+            found.materials[item] = self._materials.get(item, set())
+        found.contents = {no: self._contents.get(no, []) for no in need.contents}
+        found.transformations = {key: self._transformations.get(key, []) for key in need.transformations}
+        for material in need.of_material:
+            found.of_material[material] = sorted(i for i in self._namings if self._is_of(i, material))
+        return found
+
+    def _is_of(self, item: ItemId, material: ItemId) -> bool:
+        declared = self._materials.get(item, set())
+        return item != material and (item.material == material or material in declared)
+
+    @property
+    def items(self) -> list[ItemId]:
+        """Every item that an event that counts names."""
+        return sorted(self._namings)

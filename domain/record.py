@@ -1,0 +1,153 @@
+"""The record as a question sees it: events that count, asked for in batches.
+
+Questions (genealogy, state) are generators: they yield a `Need`, are sent a `Found`, and return their answer. So each
+is written once and runs over memory (the reference) and over SQL (production) alike, without doing I/O itself.
+"""
+
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from domain.facts import EventFacts, Membership, Mention
+from domain.ids import ItemId
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event that counts, as known at the point asked about. `no` is unique; `facts.mentions` may be left out.
+
+    `pending`: a void of it waits for its replacement (SEMANTICS §5).
+    """
+
+    no: int
+    facts: EventFacts
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """One event naming one item."""
+
+    event: Happened
+    mention: Mention
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAt:
+    """A membership and the event that says so."""
+
+    event: Happened
+    membership: Membership
+
+
+@dataclass(frozen=True, slots=True)
+class SameAt:
+    """Two ids of one thing, and the event that says so."""
+
+    event: Happened
+    one: ItemId
+    other: ItemId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a question must know next. Everything is about events that count at the point asked about.
+
+    `linked`: items whose namings in a structural role (all but SUBJECT) are needed, with memberships and identities on
+    either side, and declared materials. `named`: the same with every role. `contents`: events whose CHILD, COMPONENT,
+    PARENT and WHOLE mentions are needed. `transformations`: keys whose INPUT and OUTPUT namings are needed.
+    `of_material`: classes whose lots and units are needed (those that an event that counts names).
+    """
+
+    linked: frozenset[ItemId] = frozenset()
+    named: frozenset[ItemId] = frozenset()
+    contents: frozenset[int] = frozenset()
+    transformations: frozenset[str] = frozenset()
+    of_material: frozenset[ItemId] = frozenset()
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found for a Need; a key without an entry has nothing."""
+
+    namings: dict[ItemId, list[Naming]] = field(default_factory=dict)
+    members: dict[ItemId, list[MemberAt]] = field(default_factory=dict)
+    """keyed by the lot and by the unit"""
+    same: dict[ItemId, list[SameAt]] = field(default_factory=dict)
+    """keyed by either id"""
+    materials: dict[ItemId, set[ItemId]] = field(default_factory=dict)
+    """classes declared for an item whose id does not show one"""
+    contents: dict[int, list[Mention]] = field(default_factory=dict)
+    transformations: dict[str, list[Naming]] = field(default_factory=dict)
+    of_material: dict[ItemId, list[ItemId]] = field(default_factory=dict)
+
+
+Question = Generator[Need, Found, T]
+"""A question in progress: yields needs, returns its answer."""
+
+
+def answer(question: "Question[T]", look_up: Callable[[Need], Found]) -> T:
+    """Run a question over a record that answers at once."""
+    try:
+        need = next(question)
+        while True:
+            need = question.send(look_up(need))
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+
+
+async def answer_async(question: "Question[T]", look_up: Callable[[Need], Awaitable[Found]]) -> T:
+    """Run a question over a record that must be waited for."""
+    try:
+        need = next(question)
+        while True:
+            need = question.send(await look_up(need))
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+
+
+class Known:
+    """What a question has found so far: asks only for what is new."""
+
+    def __init__(self) -> None:
+        self.found = Found()
+        self._linked: set[ItemId] = set()
+        self._named: set[ItemId] = set()
+        self._contents: set[int] = set()
+        self._transformations: set[str] = set()
+        self._of_material: set[ItemId] = set()
+
+    def require(self, need: Need) -> Generator[Need, Found, None]:
+        """Have everything in `need` found; asks nothing if it already is."""
+        fresh = Need(
+            linked=need.linked - self._linked - self._named - need.named,
+            named=need.named - self._named,
+            contents=need.contents - self._contents,
+            transformations=need.transformations - self._transformations,
+            of_material=need.of_material - self._of_material,
+        )
+        if fresh == Need():
+            return
+        found = yield fresh
+        for item in fresh.named | fresh.linked:
+            self.found.namings[item] = found.namings.get(item, [])
+            self.found.members[item] = found.members.get(item, [])
+            self.found.same[item] = found.same.get(item, [])
+            self.found.materials[item] = found.materials.get(item, set())
+        self.found.contents.update({no: found.contents.get(no, []) for no in fresh.contents})
+        self.found.transformations.update({k: found.transformations.get(k, []) for k in fresh.transformations})
+        self.found.of_material.update({c: found.of_material.get(c, []) for c in fresh.of_material})
+        for asked, new in (
+            (self._linked, fresh.linked),
+            (self._named, fresh.named),
+            (self._of_material, fresh.of_material),
+        ):
+            asked |= new
+        self._contents |= fresh.contents
+        self._transformations |= fresh.transformations
+
+
+Vector = Mapping[int, int]
+"""One offset a partition: everything at or below it is known (SEMANTICS §2 'as known at')."""
