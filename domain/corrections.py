@@ -27,18 +27,21 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One content of an event id: its copies, and what of it matters for corrections."""
+    """One content of an event id as one partition first holds it, and what of it matters for corrections.
+
+    Later copies of the same content in that partition say nothing new. Copies elsewhere are versions of their own.
+    """
 
     no: int
     event_id: str
     content_hash: str
     source: str
     may_correct: bool
-    copies: tuple[Copy, ...]
+    copy: Copy
     void: VoidFact | None = None
 
     def first(self, vector: Mapping[int, int] | None) -> Copy | None:
-        return min((c for c in self.copies if c.known(vector)), default=None)
+        return self.copy if self.copy.known(vector) else None
 
 
 class Standing(Enum):
@@ -49,7 +52,7 @@ class Standing(Enum):
     """a void of it waits for its replacement: its links are possible"""
     VOID = "void"
     SUPERSEDED = "superseded"
-    """another content of the same id came first"""
+    """another copy of the same id came first"""
     UNKNOWN = "unknown"
     """not yet in the log at the point asked about"""
 
@@ -89,7 +92,8 @@ def judge(
     by_id: dict[str, list[Version]] = {}
     for void in voids:
         by_id.setdefault(void.event_id, []).append(void)
-    counting, refused = [], []
+    counting: list[Version] = []
+    refused: list[Version] = []
     for versions in by_id.values():
         first = winner(versions, vector)
         if first is None or first.void is None or first.void.target != version.event_id:

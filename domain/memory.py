@@ -15,18 +15,16 @@ class MemoryRecord:
     """Every copy of every event, and the answer to any Need as known at a vector. Order of adding does not matter."""
 
     def __init__(self, log: Iterable[tuple[Copy, Envelope]] = ()) -> None:
-        self.facts: dict[tuple[str, str], EventFacts] = {}
-        self.copies: dict[tuple[str, str], set[Copy]] = {}
+        self.held: dict[tuple[str, str, int], tuple[Copy, EventFacts]] = {}
         for copy, envelope in log:
             self.add(copy, envelope)
 
     def add(self, copy: Copy, envelope: Envelope) -> None:
         """Take in one copy of one event; a copy seen before changes nothing."""
-        key = (envelope.event_id, envelope.content_hash)
-        held = self.copies.setdefault(key, set())
-        if key not in self.facts or copy < min(held, default=copy):
-            self.facts[key] = facts_of(envelope)
-        held.add(copy)
+        key = (envelope.event_id, envelope.content_hash, copy.partition)
+        held = self.held.get(key)
+        if held is None or copy < held[0]:
+            self.held[key] = (copy, facts_of(envelope))
 
     def as_of(self, vector: Mapping[int, int] | None = None) -> "MemoryView":
         """The record as known at the vector (None: all of it)."""
@@ -57,17 +55,16 @@ class MemoryView:
             )
             self.verdicts[version.no] = verdict
             if verdict.standing in (Standing.COUNTS, Standing.PENDING):
-                facts = record.facts[(version.event_id, version.content_hash)]
+                facts = record.held[(version.event_id, version.content_hash, version.copy.partition)][1]
                 self.happened[version.no] = Happened(version.no, facts, verdict.standing is Standing.PENDING)
         self._index()
 
     @staticmethod
     def _versions(record: MemoryRecord) -> list[Version]:
         found = []
-        for no, key in enumerate(sorted(record.facts)):
-            facts = record.facts[key]
-            copies = tuple(sorted(record.copies[key]))
-            found.append(Version(no, key[0], key[1], facts.source, facts.may_correct, copies, facts.void))
+        for no, key in enumerate(sorted(record.held)):
+            copy, facts = record.held[key]
+            found.append(Version(no, key[0], key[1], facts.source, facts.may_correct, copy, facts.void))
         return found
 
     def _index(self) -> None:
