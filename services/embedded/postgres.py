@@ -38,7 +38,8 @@ _OPTIONS = (
     "max_wal_size=2GB",
     "jit=off",
 )
-_FAST_AND_FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+# Commits still reach the operating system: kill -9 loses nothing, only a power failure may.
+_FAST_AND_FORGETFUL = ("fsync=off", "full_page_writes=off")
 
 
 @dataclass(slots=True)
@@ -87,8 +88,8 @@ def start(data_dir: Path, *, durable: bool = True, ready_within_seconds: float =
     """Start the server whose files are in `data_dir/postgres`, making them if there are none. Blocks until it is ready.
 
     After a kill -9 of an earlier owner, what it left running is stopped first. `durable=False` turns fsync off: for
-    tests only. `ready_within_seconds` is long because recovery after a crash can be. Raises DataDirInUse,
-    EmbeddedPostgresError.
+    tests only, as a power failure then loses data. `ready_within_seconds` is long because recovery after a crash can
+    be. Raises DataDirInUse, EmbeddedPostgresError.
     """
     home = (data_dir / "postgres").absolute()
     binaries = _binaries()
