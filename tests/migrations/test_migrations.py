@@ -1,0 +1,144 @@
+"""The migrations make what the tables say, once, however many start them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from migrations.run import MigrationError, current_revision, head_revision, upgrade
+from services.access.tables import metadata as access_metadata
+from services.database import api_pool, ensure_database, owner_pool, projector_pool, tenant_transaction
+from tests.conftest import TestServer
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def empty_database(postgres_server: TestServer, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A database that was never migrated."""
+    name = f"empty_{abs(hash(request.node.name))}"
+    await ensure_database(postgres_server.admin_url, name)
+    yield postgres_server.url(name)
+    connection = await asyncpg.connect(postgres_server.admin_url)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+def differences(connection: Connection, metadata: MetaData) -> list[object]:
+    """What alembic would change to make the database's tables those of `metadata`."""
+    options = {
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_object": lambda item, name, kind, reflected, other: kind != "table" or name in metadata.tables,
+    }
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
+async def test_the_tables_of_access_are_what_the_migrations_make(database_url: str) -> None:
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(database_url)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences, access_metadata) == []
+    await engine.dispose()
+
+
+async def test_many_processes_may_migrate_at_once(empty_database: str) -> None:
+    await asyncio.gather(*(upgrade(empty_database) for _ in range(4)))
+    connection = await asyncpg.connect(empty_database)
+    assert await current_revision(connection) == head_revision()
+    await connection.close()
+
+
+async def test_a_busy_table_fails_the_migration_and_changes_nothing(empty_database: str) -> None:
+    busy = await asyncpg.connect(empty_database)
+    await busy.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+    async with busy.transaction():
+        await busy.execute("LOCK TABLE alembic_version")
+        with pytest.raises(MigrationError, match="in use by a long query"):
+            await upgrade(empty_database, lock_timeout_seconds=0.2)
+    assert await busy.fetchval("SELECT to_regclass('tenants')") is None
+    await upgrade(empty_database)
+    await busy.close()
+
+
+async def test_a_user_without_rights_is_told_what_an_administrator_must_do(
+    empty_database: str, postgres_server: TestServer
+) -> None:
+    if postgres_server.server is None:
+        pytest.skip("changes the server's roles: only on a server of the tests' own")
+    admin = await asyncpg.connect(postgres_server.admin_url)
+    for role in ("zhuisu_api", "zhuisu_projector"):
+        # A database of another test may hold grants; a renamed role is a missing one.
+        await admin.execute(
+            f"DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN "
+            f"ALTER ROLE {role} RENAME TO {role}_away; END IF; END $$"
+        )
+    await admin.execute("CREATE ROLE plain LOGIN")
+    try:
+        as_plain = empty_database + ("&" if "?" in empty_database else "?") + "options=-c%20role%3Dplain"
+        with pytest.raises(MigrationError, match='GRANT zhuisu_api, zhuisu_projector TO "plain"'):
+            await upgrade(as_plain)
+    finally:
+        await admin.execute("DROP ROLE plain")
+        for role in ("zhuisu_api", "zhuisu_projector"):
+            await admin.execute(
+                f"DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}_away') THEN "
+                f"ALTER ROLE {role}_away RENAME TO {role}; END IF; END $$"
+            )
+        await admin.close()
+
+
+async def two_tenants(url: str) -> tuple[int, int]:
+    pool = await owner_pool(url)
+    rows = await pool.fetch(
+        "INSERT INTO tenants (name, own_party) VALUES ('one', 'urn:1'), ('two', 'urn:2') "
+        "ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING tenant_id"
+    )
+    await pool.close()
+    return rows[0]["tenant_id"], rows[1]["tenant_id"]
+
+
+async def test_a_request_sees_its_own_tenant_and_nothing_without_one(database_url: str) -> None:
+    one, two = await two_tenants(database_url)
+    pool = await api_pool(database_url, max_connections=1)
+    for tenant, name in ((one, "one"), (two, "two")):
+        async with tenant_transaction(pool, tenant) as connection:
+            assert [row["name"] for row in await connection.fetch("SELECT name FROM tenants")] == [name]
+    assert await pool.fetch("SELECT name FROM tenants") == []
+    await pool.close()
+
+
+async def test_a_request_cannot_write_into_another_tenant(database_url: str) -> None:
+    one, two = await two_tenants(database_url)
+    pool = await api_pool(database_url, max_connections=1)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with tenant_transaction(pool, one, readonly=False) as connection:
+            await connection.execute(
+                "INSERT INTO api_keys (tenant_id, key_hash, name, source, roles) "
+                "VALUES ($1, decode(repeat('00', 32), 'hex'), 'x', 'x', '{read}')",
+                two,
+            )
+    await pool.close()
+
+
+async def test_a_request_stays_in_its_role(database_url: str) -> None:
+    pool = await api_pool(database_url, max_connections=1)
+    async with pool.acquire() as connection:
+        await connection.execute("RESET ROLE")
+        assert await connection.fetchval("SELECT current_user") == "zhuisu_api"
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("SELECT current_user") == "zhuisu_api"
+    await pool.close()
+
+
+async def test_the_projector_sees_every_tenant(database_url: str) -> None:
+    await two_tenants(database_url)
+    pool = await projector_pool(database_url, max_connections=1)
+    assert {row["name"] for row in await pool.fetch("SELECT name FROM tenants")} >= {"one", "two"}
+    await pool.close()
