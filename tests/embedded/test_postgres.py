@@ -16,6 +16,9 @@ from services.embedded import postgres
 from services.embedded.data_folder import DataDirInUse, EmbeddedPostgresError
 from tests.waiting import eventually
 
+# Each test makes a cluster of its own.
+pytestmark = pytest.mark.slow
+
 OWNER = """
 import sys, time
 from pathlib import Path
