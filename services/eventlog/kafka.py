@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from domain.ports import LogUnavailable, Position, Record, StoredRecord
 from services.eventlog.batcher import Batcher, Limits
 from services.eventlog.kafka_producer import ProducerPool
-from services.eventlog.kafka_reader import PartitionReader, new_consumer
+from services.eventlog.kafka_reader import PartitionReader, close_consumer, new_consumer
 from services.eventlog.kafka_topic import BATCH_OVERHEAD_BYTES, Topic, ensure_topic
 from services.eventlog.partitioning import partition_of
 
@@ -192,7 +192,7 @@ class KafkaEventLog:
                 try:
                     await watcher.start()
                 except BaseException:
-                    await watcher.stop()
+                    await close_consumer(watcher)
                     raise
                 self._watcher = watcher
             return self._watcher
@@ -200,4 +200,4 @@ class KafkaEventLog:
     async def _drop_watcher(self) -> None:
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
-            await watcher.stop()
+            await close_consumer(watcher)

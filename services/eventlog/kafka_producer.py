@@ -93,7 +93,9 @@ class ProducerPool:
     async def close(self, *, within_seconds: float) -> None:
         """Let go of every connection; what is still unanswered stays unknown."""
         if self._current is not None:
-            self._retire(self._current, "the log was closed")
+            self._current.retired = True
+            self._close_if_idle(self._current)
+            self._current = None
         if self._closing:
             await asyncio.wait(set(self._closing), timeout=within_seconds)
 

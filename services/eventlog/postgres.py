@@ -10,14 +10,13 @@ import asyncpg
 from domain.ports import LogUnavailable, Position, Record, StoredRecord
 from services.eventlog.batcher import Batcher, Limits
 from services.eventlog.partitioning import partition_of
-from services.eventlog.postgres_waker import Waker
+from services.eventlog.postgres_waker import FAILURES, Waker
 
 _ANSWER_SECONDS = 5.0
 _STUCK_SECONDS = 5.0  # a batch in flight for longer makes the log unhealthy
 _READ_BYTES = 8_000_000  # a batch of records ends when it has passed this
 _PARTITIONS_CHANGED = "ZH001"
 _DURABLE_COMMITS = ("on", "remote_write", "remote_apply")
-_FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _PAGE = """
     SELECT log_offset, appended_at, key, value FROM (
@@ -78,7 +77,7 @@ class PostgresEventLog:
                 break
             except asyncpg.UndefinedTableError as error:
                 raise LogUnavailable("the database has no event log: bring its schema up first") from error
-            except _FAILURES as error:
+            except FAILURES as error:
                 if time.monotonic() > deadline:
                     raise LogUnavailable(f"Postgres cannot be reached: {error!r}") from error
                 await asyncio.sleep(0.2)
@@ -177,7 +176,7 @@ class PostgresEventLog:
             async with self._pool.acquire(timeout=_ANSWER_SECONDS) as connection:
                 rows: list[asyncpg.Record] = await connection.fetch(question, *arguments)
                 return rows
-        except _FAILURES as error:
+        except FAILURES as error:
             raise LogUnavailable(f"Postgres does not answer: {error!r}") from error
 
     async def _connect(self, *, durable: bool = True) -> asyncpg.Connection:
@@ -201,7 +200,7 @@ class PostgresEventLog:
         while self._writer is None or self._writer.is_closed():
             try:
                 self._writer = await self._connect()
-            except _FAILURES:
+            except FAILURES:
                 await asyncio.sleep(pause)
                 pause = min(1.0, pause * 2)
 
@@ -215,7 +214,7 @@ class PostgresEventLog:
                     continue
                 self._drop_writer()
                 raise LogUnavailable(f"Postgres refused the batch: {error!r}") from error
-            except _FAILURES as error:
+            except FAILURES as error:
                 self._drop_writer()
                 raise LogUnavailable(f"Postgres did not confirm the batch: {error!r}") from error
 

@@ -11,6 +11,10 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import asyncpg
 
+# How asyncpg says that the server, or the connection to it, is not well. InternalClientError: its protocol state after
+# a connection broke at a bad moment.
+FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 _CHANNEL = "zhuisu_log"
 _RECONNECT_SECONDS = 0.5
 _NOTIFY_SECONDS = 5.0
@@ -70,12 +74,12 @@ class Waker:
         while True:
             try:
                 connection = await self._connect()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            except FAILURES:
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
             try:
                 await self._serve(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            except FAILURES:
                 await asyncio.sleep(_RECONNECT_SECONDS)
             finally:
                 connection.terminate()

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -140,18 +140,19 @@ async def kafka_log(kafka_broker: KafkaBroker) -> AsyncIterator[Rig]:
 
 
 class KafkaBreaker:
-    """A broker of the test's own."""
+    """A topic of the test's own on a broker that may be broken."""
 
     name = "kafka"
 
     def __init__(self, broker: KafkaBroker) -> None:
         self.broker = broker
+        self.topic = f"zhuisu-{uuid.uuid4()}"
         self.opened: list[KafkaEventLog] = []
 
     async def open(self) -> EventLog:
         log = KafkaEventLog(
             bootstrap_servers=self.broker.bootstrap_servers,
-            topic="events",
+            topic=self.topic,
             partitions=2,
             replication_factor=1,
             min_insync_replicas=1,
@@ -173,19 +174,20 @@ class KafkaBreaker:
 
 
 class PostgresBreaker:
-    """A server of the test's own, with fsync as in production."""
+    """A database of the test's own on a server that may be broken, with fsync as in production."""
 
     name = "postgres"
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
+        self._database = f"log_{uuid.uuid4().hex}"
         self.server: postgres.PostgresServer | None = None
         self.opened: list[PostgresEventLog] = []
 
     @property
     def url(self) -> str:
         assert self.server is not None
-        return self.server.database_url("log")
+        return self.server.database_url(self._database)
 
     async def open(self) -> EventLog:
         log = PostgresEventLog(dsn=self.url, partitions=2, give_up_seconds=3.0, patience_seconds=2.0)
@@ -199,7 +201,7 @@ class PostgresBreaker:
     async def prepare(self) -> None:
         await self.start()
         assert self.server is not None
-        await ensure_database(self.server.dsn, "log")
+        await ensure_database(self.server.dsn, self._database)
         await upgrade(self.url)
 
     async def stop(self) -> None:
@@ -219,23 +221,35 @@ def breaker(request: pytest.FixtureRequest) -> Breaker:
     return chosen
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def kafka_breaker(kafka_jars: Path) -> AsyncIterator[KafkaBreaker]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def fragile_kafka(kafka_jars: Path) -> AsyncIterator[KafkaBroker]:
     folder = Path(tempfile.mkdtemp(prefix="zhuisu-kafka-"))
-    made = KafkaBreaker(KafkaBroker(data_dir=folder, jars=kafka_jars))
-    await made.start()
-    yield made
-    await asyncio.gather(*(log.stop() for log in made.opened))
-    await made.kill()
+    broker = KafkaBroker(data_dir=folder, jars=kafka_jars)
+    yield broker
+    await broker.kill()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def postgres_breaker() -> AsyncIterator[PostgresBreaker]:
+async def kafka_breaker(fragile_kafka: KafkaBroker) -> AsyncIterator[KafkaBreaker]:
+    made = KafkaBreaker(fragile_kafka)
+    await made.start()
+    yield made
+    fragile_kafka.resume()
+    await asyncio.gather(*(log.stop() for log in made.opened))
+
+
+@pytest.fixture(scope="module")
+def fragile_postgres_dir() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="zhuisu-pg-"))
-    made = PostgresBreaker(folder)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def postgres_breaker(fragile_postgres_dir: Path) -> AsyncIterator[PostgresBreaker]:
+    made = PostgresBreaker(fragile_postgres_dir)
     await made.prepare()
     yield made
     await asyncio.gather(*(log.stop() for log in made.opened))
     await made.stop()
-    shutil.rmtree(folder, ignore_errors=True)
