@@ -8,7 +8,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def eventually(probe: Callable[[], Awaitable[T]], *, within_seconds: float = 10.0, every_seconds: float = 0.02) -> T:
+async def eventually(
+    probe: Callable[[], Awaitable[T]], *, within_seconds: float = 10.0, every_seconds: float = 0.02
+) -> T:
     """The first truthy answer of `probe`; AssertionError with the last answer when the deadline passes."""
     deadline = time.monotonic() + within_seconds
     while True:
