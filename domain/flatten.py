@@ -249,7 +249,7 @@ def _structure(event: ev.Assembled | ev.Disassembled | ev.Packed | ev.Unpacked) 
     child_status = status
     if fitting:
         child_status = Status.IN_STOCK if action is Action.TAKE else Status.INSTALLED
-    parent_action = Action.TAKE_ALL if emptied else Action.NONE
+    parent_action = Action.TAKE_ALL if emptied else action
     head = Mention(parent, Role.WHOLE if fitting else Role.PARENT, parent_action, status=status)
     role = Role.COMPONENT if fitting else Role.CHILD
     return (head, *_children(children, role, action, status=child_status, flow=flow))
@@ -277,7 +277,8 @@ def _children(
 def _reworked(event: ev.Reworked, envelope: Envelope) -> dict[str, Any]:
     parts = _children(event.parts, Role.COMPONENT, Action.PUT, status=Status.INSTALLED, flow=Flow.INSTALL)
     removed = _children(event.removed, Role.COMPONENT, Action.TAKE, status=Status.IN_STOCK, flow=Flow.UNINSTALL)
-    mentions: tuple[Mention, ...] = (Mention(event.item, Role.WHOLE), *parts, *removed)
+    whole = Mention(event.item, Role.WHOLE, Action.PUT if parts else Action.TAKE if removed else Action.NONE)
+    mentions: tuple[Mention, ...] = (whole, *parts, *removed)
     if not event.materials:
         return {"mentions": mentions}
     used = (*_inputs(event.materials), Mention(event.item, Role.OUTPUT))

@@ -74,15 +74,25 @@ class MemoryView:
         self._materials: dict[ItemId, set[ItemId]] = {}
         self._transformations: dict[str, list[Naming]] = {}
         self._contents: dict[int, list[Mention]] = {}
+        self._holds: dict[str, list[Happened]] = {}
+        self._recalls: dict[str, list[Happened]] = {}
+        self._recalls_of: dict[ItemId, list[Happened]] = {}
         for event in self.happened.values():
             header = Happened(event.no, replace(event.facts, mentions=()), event.pending)
             for mention in event.facts.mentions:
                 naming = Naming(header, mention)
                 self._namings.setdefault(mention.item, []).append(naming)
-                if mention.role in (Role.INPUT, Role.OUTPUT) and event.facts.transformation is not None:
-                    self._transformations.setdefault(event.facts.transformation, []).append(naming)
+                if mention.role in (Role.INPUT, Role.OUTPUT):
+                    if event.facts.transformation is not None:
+                        self._transformations.setdefault(event.facts.transformation, []).append(naming)
                 elif mention.role is not Role.SUBJECT:
                     self._contents.setdefault(event.no, []).append(mention)
+            if event.facts.hold is not None:
+                self._holds.setdefault(event.facts.hold.hold_id, []).append(header)
+            if event.facts.recall is not None:
+                self._recalls.setdefault(event.facts.recall.recall_id, []).append(header)
+                for product in {p.product for p in event.facts.recall.products}:
+                    self._recalls_of.setdefault(product, []).append(header)
             for membership in event.facts.memberships:
                 for item in (membership.lot, membership.unit):
                     self._members.setdefault(item, []).append(MemberAt(header, membership))
@@ -104,6 +114,9 @@ class MemoryView:
             found.materials[item] = self._materials.get(item, set())
         found.contents = {no: self._contents.get(no, []) for no in need.contents}
         found.transformations = {key: self._transformations.get(key, []) for key in need.transformations}
+        found.holds = {h: self._holds.get(h, []) for h in need.holds}
+        found.recalls = {r: self._recalls.get(r, []) for r in need.recalls}
+        found.recalls_of = {c: self._recalls_of.get(c, []) for c in need.recalls_of}
         for material in need.of_material:
             found.of_material[material] = sorted(i for i in self._namings if self._is_of(i, material))
         return found

@@ -5,7 +5,7 @@ is written once and runs over memory (the reference) and over SQL (production) a
 """
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 from domain.facts import EventFacts, Membership, Mention
@@ -58,7 +58,9 @@ class Need:
     `linked`: items whose namings in a structural role (all but SUBJECT) are needed, with memberships and identities on
     either side, and declared materials. `named`: the same with every role. `contents`: events whose CHILD, COMPONENT,
     PARENT and WHOLE mentions are needed. `transformations`: keys whose INPUT and OUTPUT namings are needed.
-    `of_material`: classes whose lots and units are needed (those that an event that counts names).
+    `of_material`: classes whose lots and units are needed (those that an event that counts names). `holds`, `recalls`:
+    ids of holds and recalls, of which every event that speaks of them is needed (a release may name no item).
+    `recalls_of`: classes, of which every declaration of a recall on the product is needed.
     """
 
     linked: frozenset[ItemId] = frozenset()
@@ -66,6 +68,9 @@ class Need:
     contents: frozenset[int] = frozenset()
     transformations: frozenset[str] = frozenset()
     of_material: frozenset[ItemId] = frozenset()
+    holds: frozenset[str] = frozenset()
+    recalls: frozenset[str] = frozenset()
+    recalls_of: frozenset[ItemId] = frozenset()
 
 
 @dataclass(slots=True)
@@ -82,6 +87,9 @@ class Found:
     contents: dict[int, list[Mention]] = field(default_factory=dict)
     transformations: dict[str, list[Naming]] = field(default_factory=dict)
     of_material: dict[ItemId, list[ItemId]] = field(default_factory=dict)
+    holds: dict[str, list[Happened]] = field(default_factory=dict)
+    recalls: dict[str, list[Happened]] = field(default_factory=dict)
+    recalls_of: dict[ItemId, list[Happened]] = field(default_factory=dict)
 
 
 Question = Generator[Need, Found, T]
@@ -113,40 +121,32 @@ class Known:
 
     def __init__(self) -> None:
         self.found = Found()
-        self._linked: set[ItemId] = set()
-        self._named: set[ItemId] = set()
-        self._contents: set[int] = set()
-        self._transformations: set[str] = set()
-        self._of_material: set[ItemId] = set()
+        self._asked: dict[str, set[object]] = {f.name: set() for f in fields(Need)}
 
     def require(self, need: Need) -> Generator[Need, Found, None]:
         """Have everything in `need` found; asks nothing if it already is."""
-        fresh = Need(
-            linked=need.linked - self._linked - self._named - need.named,
-            named=need.named - self._named,
-            contents=need.contents - self._contents,
-            transformations=need.transformations - self._transformations,
-            of_material=need.of_material - self._of_material,
-        )
-        if fresh == Need():
+        new = {name: set(getattr(need, name)) - asked for name, asked in self._asked.items()}
+        new["linked"] -= self._asked["named"] | new["named"]
+        if not any(new.values()):
             return
-        found = yield fresh
+        for name, keys in new.items():
+            self._asked[name] |= keys
+        fresh = Need(**{name: frozenset(keys) for name, keys in new.items()})
+        self._take(fresh, (yield fresh))
+
+    def _take(self, fresh: Need, found: Found) -> None:
+        mine = self.found
         for item in fresh.named | fresh.linked:
-            self.found.namings[item] = found.namings.get(item, [])
-            self.found.members[item] = found.members.get(item, [])
-            self.found.same[item] = found.same.get(item, [])
-            self.found.materials[item] = found.materials.get(item, set())
-        self.found.contents.update({no: found.contents.get(no, []) for no in fresh.contents})
-        self.found.transformations.update({k: found.transformations.get(k, []) for k in fresh.transformations})
-        self.found.of_material.update({c: found.of_material.get(c, []) for c in fresh.of_material})
-        for asked, new in (
-            (self._linked, fresh.linked),
-            (self._named, fresh.named),
-            (self._of_material, fresh.of_material),
-        ):
-            asked |= new
-        self._contents |= fresh.contents
-        self._transformations |= fresh.transformations
+            mine.namings[item] = found.namings.get(item, [])
+            mine.members[item] = found.members.get(item, [])
+            mine.same[item] = found.same.get(item, [])
+            mine.materials[item] = found.materials.get(item, set())
+        mine.contents.update({no: found.contents.get(no, []) for no in fresh.contents})
+        mine.transformations.update({k: found.transformations.get(k, []) for k in fresh.transformations})
+        mine.of_material.update({c: found.of_material.get(c, []) for c in fresh.of_material})
+        mine.holds.update({h: found.holds.get(h, []) for h in fresh.holds})
+        mine.recalls.update({r: found.recalls.get(r, []) for r in fresh.recalls})
+        mine.recalls_of.update({c: found.recalls_of.get(c, []) for c in fresh.recalls_of})
 
 
 Vector = Mapping[int, int]

@@ -1,0 +1,365 @@
+"""What was in what, and what a container stood for: marks read into intervals (SEMANTICS §3, §4 'Containment').
+
+A plain simulation in the order of instants. At each instant: unpackings, then packings, then unpackings that found
+nothing once more, then takings (a thing used as an input or fitted as a component leaves its container).
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from domain.facts import Action, Role
+from domain.ids import ItemId
+from domain.record import Happened, Naming
+
+Order = tuple[int, int, int, int, str]
+Balance = tuple[tuple[str | None, Decimal | None], ...]
+"""Quantity by unit of measure; None where it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One packing or unpacking of one child; `child` None: everything leaves the parent."""
+
+    event: Happened
+    action: Action
+    parent: ItemId
+    child: ItemId | None
+    quantity: Decimal | None = None
+    uom: str | None = None
+
+    @property
+    def at_us(self) -> int:
+        return self.event.facts.latest_us
+
+    @property
+    def order(self) -> Order:
+        return self.event.facts.order
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A child in a container over [since, until). `until_us` None: still. `end`: take, elsewhere or taken.
+
+    `possible_until_us` (with `end_pending`): the end may yet be void, so it may have stayed until there (None: now).
+    """
+
+    child: ItemId
+    parent: ItemId
+    since_us: int
+    start: Happened
+    until_us: int | None = None
+    end: str | None = None
+    ended_by: Happened | None = None
+    end_pending: bool = False
+    possible_until_us: int | None = None
+    changes: tuple[tuple[int, Balance], ...] = ()
+
+    @property
+    def until_inferred(self) -> bool:
+        return self.end in ("elsewhere", "taken")
+
+    def covers(self, at_us: int) -> bool:
+        """Whether the child was in it at the instant, as the marks stand."""
+        return self.since_us <= at_us and (self.until_us is None or at_us < self.until_us)
+
+    def quantities(self, at_us: int) -> Balance:
+        """How much of a lot was in it at the instant."""
+        known = [balance for changed_us, balance in self.changes if changed_us <= at_us]
+        return known[-1] if known else ()
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """What a named input or component stood for. `via`: the container named; reasons make the link possible."""
+
+    item: ItemId
+    via: ItemId | None = None
+    reasons: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Containment:
+    """The outcome: every child's stays in order, and what each taking (event, item named) stood for."""
+
+    stays: dict[ItemId, list[Stay]]
+    stood_for: dict[tuple[int, ItemId], list[StandIn]]
+
+    def holding(self, container: ItemId, at_us: int) -> list[Stay]:
+        """The stays in a container that cover the instant, by child."""
+        return [s for stays in self.stays.values() for s in stays if s.parent == container and s.covers(at_us)]
+
+
+def marks_of(namings: Iterable[Naming], contents: Mapping[int, Iterable[ItemId]] | None = None) -> list[Mark]:
+    """The marks in an item's namings: as a child, and TAKE_ALL as a parent."""
+    found = []
+    for naming in namings:
+        mention, event = naming.mention, naming.event
+        parent = event.facts.parent
+        if mention.role is Role.CHILD and parent is not None:
+            found.append(Mark(event, mention.action, parent, mention.item, mention.quantity, mention.uom))
+        elif mention.role is Role.PARENT and mention.action is Action.TAKE_ALL:
+            found.append(Mark(event, Action.TAKE_ALL, mention.item, None))
+    return found
+
+
+def takings_of(namings: Iterable[Naming]) -> list[Naming]:
+    """Where an item was used up or fitted: inputs, and components put in."""
+    return [
+        n
+        for n in namings
+        if n.mention.role is Role.INPUT
+        or (n.mention.role is Role.COMPONENT and n.mention.action in (Action.PUT, Action.OBSERVE))
+    ]
+
+
+class Simulation:
+    """Replays the marks and takings of a set of items. What is not loaded does not happen: see `links.py` for what
+    must be loaded so that the items asked about come out right.
+    """
+
+    def __init__(self, namings: Mapping[ItemId, list[Naming]], lots: frozenset[ItemId]) -> None:
+        self._namings = namings
+        self._lots = lots
+        self._inside: dict[ItemId, dict[ItemId, Stay]] = {}
+        self._contents: dict[ItemId, dict[ItemId, None]] = {}
+        self._done: dict[ItemId, list[Stay]] = {}
+        self._stood_for: dict[tuple[int, ItemId], list[StandIn]] = {}
+        self._glimpsed: dict[tuple[int, ItemId], list[list[StandIn]]] = {}
+        self._own = frozenset(
+            item for item, ns in namings.items() if any(n.mention.role in (Role.OUTPUT, Role.WHOLE) for n in ns)
+        )
+        self._seen = {item: _sightings(ns) for item, ns in namings.items()}
+
+    def run(self) -> Containment:
+        """Simulate everything that is loaded."""
+        marks: dict[int, dict[tuple[int, ItemId | None, Action], Mark]] = {}
+        takings: dict[int, list[Naming]] = {}
+        for ns in self._namings.values():
+            for mark in marks_of(ns):
+                marks.setdefault(mark.at_us, {})[(mark.event.no, mark.child or mark.parent, mark.action)] = mark
+            for taking in takings_of(ns):
+                takings.setdefault(taking.event.facts.latest_us, []).append(taking)
+        glances = self._glances(marks, takings)
+        for at_us in sorted(marks.keys() | takings.keys() | glances.keys()):
+            now = sorted(marks.get(at_us, {}).values(), key=lambda m: (m.order, m.child or "", m.action))
+            self._apply(at_us, now)
+            for taking in glances.get(at_us, []):
+                self._glance(taking)
+            self._take(at_us, takings.get(at_us, []))
+        for open_stays in self._inside.values():
+            for stay in open_stays.values():
+                self._done.setdefault(stay.child, []).append(stay)
+        for stays in self._done.values():
+            stays.sort(key=lambda s: (s.since_us, s.start.facts.order))
+        return Containment(self._done, self._stood_for)
+
+    def _glances(
+        self, marks: Mapping[int, Mapping[tuple[int, ItemId | None, Action], Mark]], takings: Mapping[int, list[Naming]]
+    ) -> dict[int, list[Naming]]:
+        """When to look into a container whose taking lasted: at its beginning, and whenever something was put in."""
+        found: dict[int, list[Naming]] = {}
+        for ns in takings.values():
+            for taking in ns:
+                begin, end = taking.event.facts.begins_us, taking.event.facts.latest_us
+                if begin >= end:
+                    continue
+                named = taking.mention.item
+                puts = (t for t, ms in marks.items() if begin < t < end and any(m.parent == named for m in ms.values()))
+                for at_us in (begin, *puts):
+                    found.setdefault(at_us, []).append(taking)
+        return found
+
+    def _glance(self, taking: Naming) -> None:
+        """What it held at some time of the taking may have been used; only what it held throughout surely was."""
+        seen = self._glimpsed.setdefault((taking.event.no, taking.mention.item), [])
+        held = self._contents.get(taking.mention.item)
+        seen.append(self._stand_ins(taking, taking.mention.item, seen=frozenset()) if held else [])
+
+    def _apply(self, at_us: int, marks: list[Mark]) -> None:
+        before = {m.parent: bool(self._contents.get(m.parent)) for m in marks if m.action is Action.TAKE_ALL}
+        again = []
+        for mark in marks:
+            if mark.action is Action.TAKE_ALL and before[mark.parent]:
+                self._empty(mark)
+            elif mark.action in (Action.TAKE, Action.TAKE_ALL) and not self._unpack(mark):
+                again.append(mark)
+        for mark in marks:
+            if mark.action in (Action.PUT, Action.OBSERVE):
+                self._pack(mark)
+        for mark in again:
+            if mark.action is Action.TAKE_ALL:
+                self._empty(mark)
+            else:
+                self._unpack(mark)
+
+    def _empty(self, mark: Mark) -> None:
+        for child in list(self._contents.get(mark.parent, {})):
+            self._close(self._inside[child][mark.parent], mark.event, end="take")
+
+    def _unpack(self, mark: Mark) -> bool:
+        if mark.child is None:
+            return False
+        stay = self._inside.get(mark.child, {}).get(mark.parent)
+        if stay is None:
+            return False
+        left = _less(stay, mark) if mark.child in self._lots else ()
+        if left:
+            self._inside[mark.child][mark.parent] = replace(stay, changes=(*stay.changes, (mark.at_us, left)))
+        else:
+            self._close(stay, mark.event, end="take")
+        return True
+
+    def _pack(self, mark: Mark) -> None:
+        assert mark.child is not None
+        stays = self._inside.setdefault(mark.child, {})
+        stay = stays.get(mark.parent)
+        is_lot = mark.child in self._lots
+        if stay is not None and not (stay.start.pending and not mark.event.pending):
+            if is_lot and mark.action is Action.PUT:
+                stays[mark.parent] = replace(stay, changes=(*stay.changes, (mark.at_us, _more(stay, mark))))
+            return
+        if stay is not None:  # what was only pending is now said again by an event that counts
+            self._close(stay, mark.event, end="elsewhere")
+        if not is_lot:
+            for other in list(stays.values()):
+                self._close(other, mark.event, end="elsewhere")
+        changes = ((mark.at_us, ((mark.uom, mark.quantity),)),) if is_lot else ()
+        self._inside[mark.child][mark.parent] = Stay(mark.child, mark.parent, mark.at_us, mark.event, changes=changes)
+        self._contents.setdefault(mark.parent, {})[mark.child] = None
+
+    def _close(self, stay: Stay, by: Happened, *, end: str) -> None:
+        del self._inside[stay.child][stay.parent]
+        del self._contents[stay.parent][stay.child]
+        at_us = by.facts.latest_us
+        until = self._next_sure(stay.child, at_us) if by.pending else None
+        ended = replace(stay, until_us=at_us, end=end, ended_by=by, end_pending=by.pending, possible_until_us=until)
+        self._done.setdefault(stay.child, []).append(ended)
+
+    def _next_sure(self, child: ItemId, at_us: int) -> int | None:
+        later = [s.at_us for s in self._seen.get(child, []) if s.at_us > at_us and not s.pending and s.marks]
+        return min(later, default=None)
+
+    def _take(self, at_us: int, takings: list[Naming]) -> None:
+        leaving: dict[tuple[ItemId, ItemId], Happened] = {}
+        for taking in sorted(takings, key=lambda n: (n.event.facts.order, n.mention.item)):
+            named = taking.mention.item
+            stand_ins = self._stand_ins(taking, named, seen=frozenset())
+            glimpsed = self._glimpsed.get((taking.event.no, named), [])
+            if any(glimpsed) or (glimpsed and self._contents.get(named)):
+                stand_ins = _throughout([*glimpsed, stand_ins if self._contents.get(named) else []])
+            self._stood_for[(taking.event.no, named)] = stand_ins
+            for one in stand_ins:
+                for parent in self._inside.get(one.item, {}):
+                    through = one.via is not None
+                    if (one.item not in self._lots or through) and not self._stays_on(one.item, parent, at_us):
+                        leaving.setdefault((one.item, parent), taking.event)
+        for (child, parent), event in leaving.items():
+            self._close(self._inside[child][parent], event, end="taken")
+
+    def _stand_ins(self, taking: Naming, item: ItemId, *, seen: frozenset[ItemId]) -> list[StandIn]:
+        """What the item stands for now, at every depth; itself where it held nothing or is a thing of its own."""
+        named = taking.mention.item
+        if item in seen:
+            return []
+        held = [self._inside[child][item] for child in self._contents.get(item, {})]
+        found: dict[ItemId, StandIn] = {}
+        if not held or item in self._own:
+            found[item] = StandIn(item, None if item == named else named)
+        for stay in sorted(held, key=lambda s: s.child):
+            doubts = set()
+            if stay.start.pending:
+                doubts.add("replacement_pending")
+            if stay.child not in self._lots and self._next_seen_elsewhere(stay, taking):
+                doubts.add("inferred")
+            for inner in self._stand_ins(taking, stay.child, seen=seen | {item}):
+                one = StandIn(inner.item, named, inner.reasons | doubts)
+                kept = found.get(inner.item)
+                if kept is None or len(one.reasons) < len(kept.reasons):
+                    found[inner.item] = one
+        return list(found.values())
+
+    def _stays_on(self, child: ItemId, parent: ItemId, at_us: int) -> bool:
+        """The next mark that concerns it is an OBSERVE, or an unpacking that names it there: it had not left."""
+        for seen in self._after(child, at_us):
+            if seen.marks:
+                return seen.parent == parent and seen.action in (Action.OBSERVE, Action.TAKE)
+        return False
+
+    def _next_seen_elsewhere(self, stay: Stay, taking: Naming) -> bool:
+        for seen in self._after(stay.child, taking.event.facts.latest_us):
+            if seen.marks:
+                return seen.parent != stay.parent
+            if seen.role is Role.INPUT:
+                return True
+            if seen.role is Role.COMPONENT:
+                return seen.parent != taking.event.facts.parent
+        return False
+
+    def _after(self, child: ItemId, at_us: int) -> list["_Sighting"]:
+        sightings = self._seen.get(child, [])
+        return sightings[bisect_right(sightings, at_us, key=lambda s: s.at_us) :]
+
+
+def _throughout(looks: list[list[StandIn]]) -> list[StandIn]:
+    """Everything seen in any look; `inferred` unless it was seen in each of them."""
+    found: dict[ItemId, StandIn] = {}
+    for look in looks:
+        for one in look:
+            always = all(any(o.item == one.item for o in other) for other in looks)
+            doubts = frozenset() if always else frozenset({"inferred"})
+            kept = found.get(one.item)
+            found[one.item] = replace(one, reasons=one.reasons | doubts | (kept.reasons if kept else frozenset()))
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    at_us: int
+    order: Order
+    role: Role
+    action: Action
+    parent: ItemId | None
+    pending: bool
+
+    @property
+    def marks(self) -> bool:
+        return self.role is Role.CHILD
+
+
+def _sightings(namings: list[Naming]) -> list[_Sighting]:
+    found = [
+        _Sighting(
+            n.event.facts.latest_us,
+            n.event.facts.order,
+            n.mention.role,
+            n.mention.action,
+            n.event.facts.parent if n.mention.role in (Role.CHILD, Role.COMPONENT) else None,
+            n.event.pending,
+        )
+        for n in namings
+        if n.mention.role in (Role.CHILD, Role.COMPONENT, Role.INPUT)
+    ]
+    return sorted(found, key=lambda s: (s.order, s.role))
+
+
+def _more(stay: Stay, mark: Mark) -> Balance:
+    balance = dict(stay.quantities(mark.at_us))
+    held = balance.get(mark.uom, Decimal(0))
+    balance[mark.uom] = None if held is None or mark.quantity is None else held + mark.quantity
+    return tuple(balance.items())
+
+
+def _less(stay: Stay, mark: Mark) -> Balance:
+    """What is left after an unpacking; nothing (it ends) when it says no quantity or takes all there was."""
+    if mark.quantity is None:
+        return ()
+    balance = dict(stay.quantities(mark.at_us))
+    if mark.uom not in balance:
+        return tuple(balance.items())
+    held = balance[mark.uom]
+    if held is not None:
+        balance[mark.uom] = held - mark.quantity
+    left = {uom: q for uom, q in balance.items() if q is None or q > 0}
+    return tuple(left.items())

@@ -1,0 +1,353 @@
+"""Where did it come from, and what did it go into: the two questions, and their reference meaning (SEMANTICS §3).
+
+`trace` is a question in the sense of `record.py`: the same code answers over memory, which is the reference
+implementation, and over SQL.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domain.assembly import Part
+from domain.departure import first_departures
+from domain.facts import Role
+from domain.filling import Filling, fillings
+from domain.ids import ItemId
+from domain.kinds import kind_of, may_contain
+from domain.linking import Linker
+from domain.links import NEVER_US, Link, Relation
+from domain.record import Found, Known, Need, Question
+from domain.walk import (
+    ONLY_CERTAIN,
+    START_BACKWARD,
+    START_FORWARD,
+    Mode,
+    Path,
+    Reached,
+    closed,
+    extend_backward,
+    extend_forward,
+    merge,
+    outcome,
+    shown_forward,
+)
+
+FROM_SHOWN = 20
+"""Predecessors listed per node; `from_count` tells how many there are."""
+LINKS_SHOWN = 100
+
+
+class Way(StrEnum):
+    """Downstream (正向追踪) or upstream (逆向溯源)."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a walk may go before it says that it stopped: hops, and items reached."""
+
+    depth: int = 1_000
+    items: int = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Where the record itself ends or is doubtful (SEMANTICS §6)."""
+
+    code: str
+    items: tuple[ItemId, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Where the record contradicts itself; both sides stand."""
+
+    code: str
+    items: tuple[ItemId, ...]
+    event_ids: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One item of an answer: how far, how sure, why only possible, and by which links it was reached.
+
+    `links` are oriented as recorded (source → target); `link_count` counts all, at most LINKS_SHOWN are kept.
+    """
+
+    item: ItemId
+    level: int
+    certainty: str
+    reasons: tuple[str, ...]
+    came_from: tuple[ItemId, ...]
+    from_count: int
+    links: tuple[Link, ...]
+    link_count: int
+    reached_us: int | None
+
+
+@dataclass(slots=True)
+class Trace:
+    """An answer before it is dressed with state: nodes by (level, item), gaps, conflicts, why it may be incomplete."""
+
+    items: tuple[ItemId, ...]
+    nodes: list[Node] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+
+
+def trace(
+    items: Sequence[ItemId],
+    *,
+    way: Way,
+    now_us: int,
+    mode: Mode = Mode.EVER,
+    at_us: int | None = None,
+    follow_all: bool = False,
+    limits: Limits | None = None,
+) -> Question[Trace]:
+    """All that the items went into (forward) or came from (backward). `at_us` None: now."""
+    walk = _Walk(way, mode, now_us if at_us is None else at_us, follow_all, limits or Limits())
+    return walk.run(tuple(dict.fromkeys(items)), contents_at_us=at_us, now_us=now_us)
+
+
+class _Walk:
+    def __init__(self, way: Way, mode: Mode, at_us: int, follow_all: bool, limits: Limits) -> None:  # noqa: PLR0917
+        self.way, self.mode, self.at_us, self.limits = way, mode, at_us, limits
+        self.follow_all = follow_all
+        self.known = Known()
+        self.linker = Linker(self.known, follow_all=follow_all)
+        self.reached: dict[ItemId, Reached] = {}
+        self.arrivals: dict[ItemId, dict[Link, ItemId]] = {}
+        self.starts: frozenset[ItemId] = frozenset()
+        self.shown_levels: dict[ItemId, int] = {}
+        self.answer = Trace(())
+
+    def run(self, items: tuple[ItemId, ...], *, contents_at_us: int | None, now_us: int) -> Question[Trace]:
+        self.starts = frozenset(items)
+        self.answer = Trace(items)
+        yield from self.known.require(Need(linked=self.starts))
+        first = START_FORWARD if self.way is Way.FORWARD else START_BACKWARD
+        for item in items:
+            self.reached[item] = Reached(0, {first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
+        yield from self._open_classes(first)
+        if not self.follow_all:
+            yield from self._open_containers(first, contents_at_us=contents_at_us, now_us=now_us)
+        yield from self._expand_all()
+        if self.way is Way.BACKWARD:
+            yield from self._two_parents_above()
+        self._collect()
+        yield from self._no_upstream()
+        return self.answer
+
+    # -- starting points
+
+    def _open_classes(self, first: Path) -> Generator[Need, Found, None]:
+        classes = frozenset(i for i in self.starts if self._kind(i) == "class")
+        yield from self.known.require(Need(of_material=classes))
+        for material in sorted(classes):
+            for item in self.known.found.of_material.get(material, []):
+                if item not in self.starts:
+                    merge(self.reached.setdefault(item, Reached(1)), first, ONLY_CERTAIN)
+                    self.arrivals.setdefault(item, {})[_of_class(material, item)] = material
+
+    def _open_containers(self, first: Path, *, contents_at_us: int | None, now_us: int) -> Generator[Need, Found, None]:
+        boxes = [i for i in sorted(self.starts) if may_contain(i) and self._is_container(i)]
+        if not boxes:
+            return
+        filled = yield from fillings(self.known, boxes, at_us=contents_at_us, now_us=now_us)
+        for filling in filled:
+            self._open(filling, first)
+
+    def _open(self, filling: Filling, first: Path) -> None:
+        for link in filling.links:
+            if link.source not in self.starts:
+                labels = link.reasons or ONLY_CERTAIN
+                merge(self.reached.setdefault(link.source, Reached(1)), first, labels)
+                self.arrivals.setdefault(link.source, {})[link] = filling.container
+        if filling.last_fill:
+            items = tuple(sorted({link.source for link in filling.links}))
+            detail = f"{filling.container} holds nothing now: what it held since it was last empty is traced"
+            self.answer.gaps.append(Gap("last_fill", (filling.container, *items), detail))
+        if filling.earlier:
+            detail = f"{filling.container} held other things before it was last empty: they are not traced"
+            self.answer.gaps.append(Gap("earlier_fills", filling.earlier, detail))
+
+    # -- the walk
+
+    def _expand_all(self) -> Generator[Need, Found, None]:
+        level = 0
+        frontier = {i for i, r in self.reached.items() if r.fresh}
+        while frontier:
+            if level >= self.limits.depth:
+                self.answer.incomplete.append("depth_limit")
+                return
+            level += 1
+            frontier = yield from self._expand(frozenset(frontier), level)
+            if len(self.reached) > self.limits.items:
+                self.answer.incomplete.append("row_limit")
+                return
+
+    def _expand(self, frontier: frozenset[ItemId], level: int) -> Generator[Need, Found, set[ItemId]]:
+        forward = self.way is Way.FORWARD
+        linked = yield from (self.linker.out_of(frontier) if forward else self.linker.into(frontier))
+        for key, material in sorted(linked.classes_without_site.items()):
+            detail = f"{material} was used without lot at an unknown place ({key}): every lot not used up is possible"
+            gap = Gap("class_level", (material,), detail)
+            if gap not in self.answer.gaps:
+                self.answer.gaps.append(gap)
+        if forward:
+            self._two_parents(linked.parts)
+        built = yield from self._held_when_built(linked.links)
+        touched: set[ItemId] = set()
+        for item in sorted(frontier):
+            fresh, self.reached[item].fresh = self.reached[item].fresh, {}
+            for link in linked.links.get(item, []):
+                if built is not None and link.relation is Relation.PART_OF and link not in built:
+                    continue
+                if self._follow(item, fresh, link, level):
+                    touched.add(link.target if forward else link.source)
+        return touched
+
+    def _follow(self, item: ItemId, fresh: dict[Path, frozenset[str]], link: Link, level: int) -> bool:  # noqa: PLR0917
+        forward = self.way is Way.FORWARD
+        other = link.target if forward else link.source
+        if other in self.starts:
+            return False
+        extend = extend_forward if forward else extend_backward
+        extended = [extend(path, labels, link, mode=self.mode, at_us=self.at_us) for path, labels in fresh.items()]
+        walked = [e for e in extended if e is not None]
+        if not walked:
+            return False
+        reached = self.reached.setdefault(other, Reached(level))
+        self.arrivals.setdefault(other, {})[link] = item
+        news = [merge(reached, path, labels) for path, labels in walked]
+        return any(news)
+
+    def _held_when_built(self, links: dict[ItemId, list[Link]]) -> Generator[Need, Found, set[Link] | None]:
+        """As built: the part_of links that held when the unit was first shipped, sold or released; never: now."""
+        if self.mode is not Mode.AS_BUILT:
+            return None
+        parts = [link for ls in links.values() for link in ls if link.relation is Relation.PART_OF]
+        left = yield from first_departures(self.known, sorted({p.target for p in parts}))
+        held = set()
+        for part in parts:
+            departed_us = left.get(part.target)
+            when_us = self.at_us if departed_us is None else departed_us
+            since, until = part.window
+            if since <= when_us < until:
+                held.add(part)
+        return held
+
+    # -- what the record says beside the answer
+
+    def _two_parents(self, parts: dict[ItemId, list[Part]]) -> None:
+        for item, stays in parts.items():
+            for i, one in enumerate(stays):
+                for other in stays[i + 1 :]:
+                    if one.whole != other.whole and _overlap(one, other):
+                        events = tuple(sorted({one.start.facts.event_id, other.start.facts.event_id}))
+                        wholes = sorted((one.whole, other.whole))
+                        detail = f"{item} is recorded in {wholes[0]} and in {wholes[1]} at the same time"
+                        conflict = Conflict("two_parents", (item, *wholes), events, detail)
+                        if conflict not in self.answer.conflicts:
+                            self.answer.conflicts.append(conflict)
+
+    def _two_parents_above(self) -> Generator[Need, Found, None]:
+        parts = frozenset(
+            i
+            for i in self.reached
+            if any(n.mention.role is Role.COMPONENT for n in self.known.found.namings.get(i, []))
+        )
+        if parts:
+            linked = yield from self.linker.out_of(parts)
+            self._two_parents(linked.parts)
+
+    def _no_upstream(self) -> Generator[Need, Found, None]:
+        """Backward: where nothing says what a thing came from, and no receipt says from whom."""
+        if self.way is not Way.BACKWARD:
+            return
+        ends = frozenset(
+            i
+            for i, r in self.reached.items()
+            if self._kind(i) != "class" and (i in self.starts or i in self.shown_levels) and i not in self._has_upstream
+        )
+        yield from self.known.require(Need(named=ends))
+        bare = tuple(
+            sorted(i for i in ends if not any(n.event.facts.rank == 4 for n in self.known.found.namings.get(i, [])))
+        )
+        if bare:
+            self.answer.gaps.append(Gap("no_upstream", bare, "the record does not say what these came from"))
+
+    @property
+    def _has_upstream(self) -> set[ItemId]:
+        return {link.target for links in self.arrivals.values() for link in links if link.target != link.source}
+
+    # -- the answer
+
+    def _collect(self) -> None:
+        pending: set[ItemId] = set()
+        for item, reached in self.reached.items():
+            if item in self.starts:
+                continue
+            states = self._shown_states(reached)
+            if not states:
+                continue
+            self.shown_levels[item] = reached.level
+            certainty, reasons = outcome(states)
+            if "replacement_pending" in reasons:
+                pending.add(item)
+            self.answer.nodes.append(self._node(item, reached.level, certainty, reasons))
+        self.answer.nodes.sort(key=lambda n: (n.level, n.item))
+        if pending:
+            detail = "an event about these was voided, and what replaces it is not in the log yet"
+            self.answer.gaps.append(Gap("replacement_pending", tuple(sorted(pending)), detail))
+
+    def _shown_states(self, reached: Reached) -> list[tuple[Path, frozenset[str]]]:
+        if self.way is Way.BACKWARD:
+            return [(path, closed(path, labels)) for path, labels in reached.states.items()]
+        return [
+            (path, labels)
+            for path, labels in reached.states.items()
+            if shown_forward(path, mode=self.mode, at_us=self.at_us)
+        ]
+
+    def _node(self, item: ItemId, level: int, certainty: str, reasons: tuple[str, ...]) -> Node:  # noqa: PLR0917
+        arrivals = self.arrivals.get(item, {})
+        links = sorted((link for link in arrivals if link.event_id), key=lambda link: link.sort_key)
+        up = sorted({p for p in arrivals.values() if self._level(p) == level - 1})
+        reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in links]
+        return Node(
+            item=item,
+            level=level,
+            certainty=certainty,
+            reasons=reasons,
+            came_from=tuple(up[:FROM_SHOWN]),
+            from_count=len(up),
+            links=tuple(links[:LINKS_SHOWN]),
+            link_count=len(links),
+            reached_us=min((r for r in reached if r is not None), default=None),
+        )
+
+    def _level(self, item: ItemId) -> int:
+        return 0 if item in self.starts else self.reached[item].level if item in self.reached else -1
+
+    def _kind(self, item: ItemId) -> str:
+        return kind_of(item, self.known.found.namings.get(item, []))
+
+    def _is_container(self, item: ItemId) -> bool:
+        return any(n.mention.role is Role.PARENT for n in self.known.found.namings.get(item, []))
+
+
+def _of_class(material: ItemId, item: ItemId) -> Link:
+    return Link(relation=Relation.MEMBER_OF_LOT, source=material, target=item, event_id="")
+
+
+def _overlap(one: Part, other: Part) -> bool:
+    starts = max(one.since_us, other.since_us)
+    ends = [u for u in (one.until_us, other.until_us) if u is not None]
+    return not ends or starts < min(ends)

@@ -1,0 +1,83 @@
+"""One link between two items, with everything that a walk must know of it (SEMANTICS §3)."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum, StrEnum
+
+from domain.ids import ItemId
+
+ALWAYS_US = 1 << 62
+"""Later than any instant there is."""
+NEVER_US = -ALWAYS_US
+"""Earlier than any instant there is."""
+
+
+class Relation(StrEnum):
+    """DESIGN §7: the relations of an answer."""
+
+    DERIVATION = "derivation"
+    PART_OF = "part_of"
+    MEMBER_OF_LOT = "member_of_lot"
+    CONTAINED_IN = "contained_in"
+    IDENTIFIED_AS = "identified_as"
+
+
+class Timing(Enum):
+    """How a link constrains time: an interval that a chain shares, an instant it leaves at, or not at all."""
+
+    INTERVAL = "interval"
+    INSTANT = "instant"
+    NONE = "none"
+
+
+TIMING = {
+    Relation.DERIVATION: Timing.INSTANT,
+    Relation.MEMBER_OF_LOT: Timing.INSTANT,
+    Relation.PART_OF: Timing.INTERVAL,
+    Relation.CONTAINED_IN: Timing.INTERVAL,
+    Relation.IDENTIFIED_AS: Timing.NONE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """From `source` (input, component, lot, content) to `target` (output, unit, container).
+
+    INTERVAL links hold over [`since_us`, `until_us`) (an interval of one instant counts as that instant). INSTANT links
+    leave their source at some instant of [`leave_us`, `leave_until_us`] and reach their target at `reach_us`.
+    `reasons` is why the link is only possible; empty for a certain one. `against_time`: recorded backwards.
+    """
+
+    relation: Relation
+    source: ItemId
+    target: ItemId
+    event_id: str
+    since_us: int | None = None
+    until_us: int | None = None
+    leave_us: int = NEVER_US
+    leave_until_us: int = ALWAYS_US
+    reach_us: int = NEVER_US
+    against_time: bool = False
+    quantity: Decimal | None = None
+    uom: str | None = None
+    basis: str | None = None
+    reasons: frozenset[str] = field(default=frozenset())
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """[first, end) of an INTERVAL link in whole microseconds; never empty."""
+        since = NEVER_US if self.since_us is None else self.since_us
+        until = ALWAYS_US if self.until_us is None else self.until_us
+        return since, max(until, since + 1)
+
+    @property
+    def sort_key(self) -> tuple[str, str, str, str, int, int, str]:
+        return (
+            self.relation,
+            self.source,
+            self.target,
+            self.event_id,
+            self.since_us or 0,
+            self.until_us or 0,
+            ",".join(sorted(self.reasons)),
+        )
