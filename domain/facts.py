@@ -101,10 +101,11 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class HoldFact:
-    """A hold is placed on, or released from, the subjects of the event (all of them, when it names none)."""
+    """A hold is placed on, or released from, the subjects of the event; `for_all`: a release that names none."""
 
     hold_id: str
     placed: bool
+    for_all: bool = False
     reason: str | None = None
 
 

@@ -71,9 +71,15 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
         case ev.Voided():
             return {"void": VoidFact(event.target, tuple(sorted(set(event.replaced_by))), event.reason)}
         case ev.Held():
-            return {"mentions": _subjects(event, event.items), "hold": HoldFact(event.hold_id, True, event.reason)}
+            return {
+                "mentions": _subjects(event, event.items),
+                "hold": HoldFact(event.hold_id, True, reason=event.reason),
+            }
         case ev.HoldReleased():
-            return {"mentions": _subjects(event, event.items), "hold": HoldFact(event.hold_id, False, event.reason)}
+            return {
+                "mentions": _subjects(event, event.items),
+                "hold": HoldFact(event.hold_id, False, not event.items, event.reason),
+            }
         case ev.RecallDeclared():
             scoped = tuple(Mention(p.product, Role.SUBJECT, by_class=True) for p in event.products)
             recall = RecallFact(event.recall_id, "declared", event.products)
@@ -347,7 +353,7 @@ def _dimensions(event: Event) -> tuple[tuple[str, str], ...]:
         found += [("material", i.item.material or "") for i in event.items] if isinstance(event, ev.Received) else []
     place = event.site or event.read_point
     if place is not None:
-        found += [("site", place), ("site", place.site)]
+        found += [("site", place), ("site", PlaceId(place).site)]
     return tuple(dict.fromkeys((d, v) for d, v in found if v))
 
 

@@ -67,6 +67,15 @@ class Linker:
                 links += [link for s in around.stays.get(item, []) for link in _stay_links(s)]
         return result
 
+    def fitted(self, items: frozenset[ItemId]) -> Generator[Need, Found, tuple[dict[ItemId, list[Part]], Containment]]:
+        """Where each item was fitted, and the containment of all of them."""
+        yield from self.known.require(Need(linked=items))
+        around = yield from surroundings(self.known, items, inside=self._opened(items))
+        taken = self._taken(items, around)
+        fits = {i: [u for u in uses if u.naming.mention.role is Role.COMPONENT] for i, uses in taken.items()}
+        yield from self._load_targets(fits)
+        return {i: self._parts_of_component(i, fits[i], around) for i in items}, around
+
     def into(self, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
         """The links that arrive at these items: from inputs, components, lots, contents (follow_all), other names."""
         yield from self.known.require(Need(linked=items))

@@ -1,0 +1,202 @@
+"""Where things stand: status, place, holder, holds and recalls of items at an instant (SEMANTICS §4)."""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.assembly import Part
+from domain.containment import Containment
+from domain.facts import Role, Status
+from domain.genealogy import Conflict, Gap
+from domain.ids import ItemId
+from domain.kinds import kind_of
+from domain.linking import Linker
+from domain.places import Places
+from domain.record import Found, Known, Need, Question
+from domain.restraints import Restraints, restraints
+from domain.stock import Stock, stock_of
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One row of a distribution: how much is where, with whom, in what, in which status."""
+
+    site: str | None
+    holder: str | None
+    container: ItemId | None
+    status: Status | None
+    quantity: Decimal | None
+    uom: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One item at (t, as known at). Scalars of a lot that stands in several places are None: `where` has them.
+
+    `inherited_dispositions` are (disposition, item it comes from). `wholes` are the units it is fitted in, innermost
+    first. `order_uncertain`: the order of events decided its status, and the record does not fix that order.
+    """
+
+    item: ItemId
+    kind: str
+    status: Status | None
+    disposition: str | None
+    persistent_dispositions: tuple[str, ...]
+    inherited_dispositions: tuple[tuple[str, ItemId], ...]
+    site: str | None
+    container: ItemId | None
+    containers: tuple[ItemId, ...]
+    wholes: tuple[ItemId, ...]
+    holder: str | None
+    owner: str | None
+    destination: str | None
+    where: tuple[Where, ...]
+    holds: tuple[str, ...]
+    recalls: tuple[str, ...]
+    event_count: int
+    occurred_at: str | None
+    order_uncertain: bool
+    gaps: tuple[Gap, ...]
+    conflicts: tuple[Conflict, ...]
+
+    @property
+    def on_hold(self) -> bool:
+        """An open hold or recall reaches it."""
+        return bool(self.holds or self.recalls)
+
+
+def states(items: Sequence[ItemId], *, at_us: int) -> Question[dict[ItemId, State]]:
+    """The state of each item at an instant. An item that no event names has status None and event_count 0."""
+    known = Known()
+    scene = yield from _scene(known, items)
+    held = yield from restraints(known, items, scene.around, at_us=at_us)
+    return {item: _state(scene, item, held, at_us) for item in items}
+
+
+@dataclass(slots=True)
+class _Scene:
+    known: Known
+    around: Containment
+    parts: dict[ItemId, list[Part]]
+    places: Places
+
+
+def _scene(known: Known, items: Sequence[ItemId]) -> Generator[Need, Found, _Scene]:
+    """Load the items with everything they are in or fitted into, to the top."""
+    linker = Linker(known, follow_all=False)
+    yield from known.require(Need(named=frozenset(items)))
+    parts: dict[ItemId, list[Part]] = {}
+    todo = set(items)
+    around = Containment({}, {})
+    while todo:
+        yield from known.require(Need(named=frozenset(todo)))
+        fitted, around = yield from linker.fitted(frozenset(todo | parts.keys()))
+        parts |= fitted
+        above = {p.whole for ps in fitted.values() for p in ps}
+        above |= {s.parent for stays in around.stays.values() for s in stays}
+        todo = above - parts.keys()
+    return _Scene(known, around, parts, Places(known.found.namings, around, parts))
+
+
+def _state(scene: _Scene, item: ItemId, held: Restraints, at_us: int) -> State:  # noqa: PLR0917
+    namings = scene.known.found.namings.get(item, [])
+    past = [n for n in namings if n.event.facts.latest_us <= at_us]
+    kind = kind_of(item, namings)
+    places = scene.places
+    last = max(past, key=lambda n: n.event.facts.order, default=None)
+    spoken = [n for n in past if n.mention.role is not Role.INPUT and n.event.facts.disposition is not None]
+    disposition = max(spoken, key=lambda n: n.event.facts.order, default=None)
+    containers = places.containers(item, at_us)
+    status, uncertain = places.status(item, at_us)
+    stock = stock_of(namings, at_us=at_us) if kind in ("lot", "class") else None
+    where = _where_lot(places, stock, at_us) if stock is not None else _where_unit(places, item, status, at_us)
+    single = where[0] if len(where) == 1 else None
+    if stock is not None:
+        status = single.status if single else stock.last_status if not where else None
+    is_unit = stock is None
+    return State(
+        item=item,
+        kind=kind,
+        status=status,
+        disposition=disposition.event.facts.disposition if disposition else None,
+        persistent_dispositions=places.flags(item, at_us),
+        inherited_dispositions=_inherited(scene, item, containers, at_us),
+        site=single.site if single else None,
+        container=single.container if single else None,
+        containers=containers if is_unit else _chain(places, single, at_us),
+        wholes=places.wholes(item, at_us),
+        holder=single.holder if single else None,
+        owner=places.owner(item, at_us) if is_unit or single else None,
+        destination=places.destination(item, at_us) if status is Status.IN_TRANSIT else None,
+        where=where,
+        holds=held.holds.get(item, ()),
+        recalls=held.recalls.get(item, ()),
+        event_count=len({n.event.no for n in past if places.counts(n)}),
+        occurred_at=last.event.facts.occurred_at if last else None,
+        order_uncertain=uncertain,
+        gaps=_gaps(item, where, status, uncertain=uncertain),
+        conflicts=tuple(_stock_conflicts(item, stock)) if stock is not None else (),
+    )
+
+
+def _where_unit(places: Places, item: ItemId, status: Status | None, at_us: int) -> tuple[Where, ...]:  # noqa: PLR0917
+    if status is None and places.site(item, at_us) is None:
+        return ()
+    containers = places.containers(item, at_us)
+    box = containers[0] if containers else None
+    site, holder = places.site(item, at_us), places.holder(item, at_us)
+    return (Where(site, holder, box, status, Decimal(1), None),)
+
+
+def _where_lot(places: Places, stock: Stock, at_us: int) -> tuple[Where, ...]:
+    """A row in a container has the container's place, holder and status (SEMANTICS §4 'Containment')."""
+    rows: dict[tuple[str | None, str | None, ItemId | None, Status | None, str | None], Decimal | None] = {}
+    for (spot, uom), quantity in stock.rows.items():
+        site, holder, status = spot.site, spot.holder, spot.status
+        if spot.container is not None:
+            site = places.site(spot.container, at_us) or site
+            holder = places.holder(spot.container, at_us)
+            status = places.status(spot.container, at_us)[0] or status
+        key = (site, holder, spot.container, status, uom)
+        held = rows.get(key, Decimal(0))
+        rows[key] = None if held is None or quantity is None else held + quantity
+    found = [Where(key[0], key[1], key[2], key[3], quantity, key[4]) for key, quantity in rows.items()]
+    return tuple(
+        sorted(found, key=lambda w: tuple(str(x or "") for x in (w.site, w.holder, w.container, w.status, w.uom)))
+    )
+
+
+def _chain(places: Places, single: Where | None, at_us: int) -> tuple[ItemId, ...]:
+    if single is None or single.container is None:
+        return ()
+    return (single.container, *places.containers(single.container, at_us))
+
+
+def _inherited(
+    scene: _Scene, item: ItemId, containers: tuple[ItemId, ...], at_us: int
+) -> tuple[tuple[str, ItemId], ...]:
+    lots = lots_of(scene.known, item, at_us)
+    return tuple((flag, source) for source in (*lots, *containers) for flag in scene.places.flags(source, at_us))
+
+
+def lots_of(known: Known, item: ItemId, at_us: int) -> tuple[ItemId, ...]:
+    """The lots an item is recorded to belong to."""
+    members = known.found.members.get(item, [])
+    return tuple(
+        sorted({m.membership.lot for m in members if m.membership.unit == item and m.event.facts.latest_us <= at_us})
+    )
+
+
+def _gaps(item: ItemId, where: Iterable[Where], status: Status | None, *, uncertain: bool) -> tuple[Gap, ...]:
+    found = []
+    if status is Status.IN_TRANSIT or any(w.status is Status.IN_TRANSIT for w in where):
+        found.append(Gap("shipped_out", (item,), "shipped, and no record from the receiver"))
+    if uncertain:
+        found.append(Gap("order_uncertain", (item,), "the record does not fix the order of its last events"))
+    return tuple(found)
+
+
+def _stock_conflicts(item: ItemId, stock: Stock) -> list[Conflict]:
+    return [
+        Conflict(code, (item,), (event_id,) if event_id else (), detail) for code, event_id, detail in stock.conflicts
+    ]
