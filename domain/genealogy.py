@@ -152,7 +152,9 @@ class _Walk:
         for material in sorted(classes):
             for item in self.known.found.of_material.get(material, []):
                 if item not in self.starts:
-                    merge(self.reached.setdefault(item, Reached(1)), first, ONLY_CERTAIN)
+                    merge(
+                        self.reached.setdefault(item, Reached(1)), first, ONLY_CERTAIN, forward=self.way is Way.FORWARD
+                    )
                     self.arrivals.setdefault(item, {})[_of_class(material, item)] = material
 
     def _open_containers(self, first: Path, *, contents_at_us: int | None, now_us: int) -> Generator[Need, Found, None]:
@@ -167,7 +169,7 @@ class _Walk:
         for link in filling.links:
             if link.source not in self.starts:
                 labels = link.reasons or ONLY_CERTAIN
-                merge(self.reached.setdefault(link.source, Reached(1)), first, labels)
+                merge(self.reached.setdefault(link.source, Reached(1)), first, labels, forward=self.way is Way.FORWARD)
                 self.arrivals.setdefault(link.source, {})[link] = filling.container
         if filling.last_fill:
             items = tuple(sorted({link.source for link in filling.links}))
@@ -225,7 +227,7 @@ class _Walk:
             return False
         reached = self.reached.setdefault(other, Reached(level))
         self.arrivals.setdefault(other, {})[link] = item
-        news = [merge(reached, path, labels) for path, labels in walked]
+        news = [merge(reached, path, labels, forward=forward) for path, labels in walked]
         return any(news)
 
     def _held_when_built(self, links: dict[ItemId, list[Link]]) -> Generator[Need, Found, set[Link] | None]:

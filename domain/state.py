@@ -140,11 +140,11 @@ def _state(scene: _Scene, item: ItemId, held: Restraints, at_us: int) -> State: 
 
 
 def _where_unit(places: Places, item: ItemId, status: Status | None, at_us: int) -> tuple[Where, ...]:  # noqa: PLR0917
-    if status is None and places.site(item, at_us) is None:
-        return ()
     containers = places.containers(item, at_us)
     box = containers[0] if containers else None
     site, holder = places.site(item, at_us), places.holder(item, at_us)
+    if (status, site, holder, box) == (None, None, None, None):
+        return ()
     return (Where(site, holder, box, status, Decimal(1), None),)
 
 

@@ -182,13 +182,13 @@ def outcome(states: Iterable[tuple[Path, Labels]]) -> tuple[str, tuple[str, ...]
 Extend = Callable[..., tuple[Path, Labels] | None]
 
 
-def merge(reached: Reached, path: Path, labels: Labels) -> bool:
+def merge(reached: Reached, path: Path, labels: Labels, *, forward: bool) -> bool:
     """Take paths into an item's states; False if they say nothing new."""
     new = labels - reached.states.get(path, frozenset())
     if not new:
         return False
-    if not path.in_chain and path.consistent and path.next_to_us == ALWAYS_US:
-        # forward, outside a chain: being there earlier can do all that being there later can
+    if forward and path.consistent and not path.in_chain:
+        # outside a chain: being there earlier can do all that being there later can
         for other, held in reached.states.items():
             if other.consistent and not other.in_chain and other.bound_us <= path.bound_us:
                 new -= held
