@@ -4,6 +4,7 @@ Only this package knows which wheel it is (docs/adr/0001-embedded-postgres.md). 
 folder that only its owner can enter, and there only to the users we name: there is no TCP port and no password.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -80,6 +81,10 @@ class PostgresServer:
         if self.lock >= 0:
             # Nothing is left to stop unless the supervisor was killed.
             stop_leftovers(self.cluster)
+            if self.socket_dir.parent != self.cluster.parent:
+                # Made in the folder for temporary files; one that a killed server's socket is left in stays for reuse.
+                with contextlib.suppress(OSError):
+                    self.socket_dir.rmdir()
             os.close(self.lock)
             self.lock = -1
 
