@@ -44,7 +44,11 @@ async def test_the_broker_dies_with_its_parent(kafka_jars: Path, tmp_path: Path)
     async def gone() -> bool:
         return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
-    await eventually(gone)
+    try:
+        await eventually(gone)
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)  # a failed test leaves no broker behind either
+        raise
 
 
 async def test_a_broker_that_cannot_start_shows_the_end_of_its_log(kafka_jars: Path, tmp_path: Path) -> None:

@@ -37,15 +37,22 @@ async def test_an_append_that_commits_late_is_not_overtaken(fresh_database_url: 
 
 
 async def test_whatever_is_appended_after_an_end_is_stamped_after_it(fresh_database_url: str) -> None:
+    """Stamped before the question, committed after it: `end` must wait for such a record and count it."""
     log = await opened(fresh_database_url)
-    connection = await asyncpg.connect(fresh_database_url)
-    for number in range(20):
-        appending = asyncio.create_task(log.append([record(number)], deadline_seconds=DEADLINE_SECONDS))
-        asked_at = await connection.fetchval("SELECT clock_timestamp()")
-        end = (await log.end())[0]
-        await appending
-        assert all(s.appended_at >= asked_at for p, s in (await read_all(log)).items() if p.offset >= end)
-    await connection.close()
+    slow = await asyncpg.connect(fresh_database_url)
+    transaction = slow.transaction()
+    await transaction.start()
+    await slow.fetchval("SELECT log_append(1, '{0}', ARRAY['k'::bytea], ARRAY['slow'::bytea])")
+    asked_at = await slow.fetchval("SELECT clock_timestamp()")
+    asking = asyncio.create_task(log.end())
+    await asyncio.wait([asking], timeout=0.2)
+    await transaction.commit()
+    end = (await asking)[0]
+    await log.append([record(1)], deadline_seconds=DEADLINE_SECONDS)
+    later = [s for p, s in (await read_all(log)).items() if p.offset >= end]
+    assert later
+    assert all(s.appended_at >= asked_at for s in later)
+    await slow.close()
     await log.stop()
 
 
@@ -109,12 +116,16 @@ async def test_large_records_are_read_in_batches_of_bounded_bytes(fresh_database
 
 
 async def test_plans_made_on_an_empty_log_use_its_index(fresh_database_url: str) -> None:
-    """Never analysed, plans cached since it was empty: an append or a read must not come to scan the whole log."""
+    """Plans cached since the log was a page that is quickest read whole must not come to scan all of it later."""
     log = await opened(fresh_database_url)
     connection = await asyncpg.connect(fresh_database_url)
     await connection.execute("ALTER TABLE log_records SET (autovacuum_enabled = off)")
-    for number in range(10):
+    await log.append([record(0)], deadline_seconds=DEADLINE_SECONDS)
+    await connection.execute("ANALYZE log_records")
+    for number in range(10):  # a plan is kept from the sixth use on
         await log.append([record(number)], deadline_seconds=DEADLINE_SECONDS)
+        await read_all(log)
+        await log.end()
     await log.append([record(n) for n in range(5_000)], deadline_seconds=DEADLINE_SECONDS)
     await read_all(log)
     for number in range(10):
