@@ -115,6 +115,10 @@ def _zone(offset: str | None, zone: str | None, text: str) -> Any:
             f'"{text}" has no offset and this source has declared no zone: send {text}+08:00, '
             "or give the source's key a zone"
         )
+    fixed = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", zone)
+    if fixed:
+        delta = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
+        return timezone(delta if fixed[1] == "+" else -delta)
     try:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError) as error:

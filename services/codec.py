@@ -1,0 +1,103 @@
+"""Bytes and events: what senders post, and what the log keeps. Pydantic validates the domain's own dataclasses."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, NotRequired
+
+import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from domain.envelope import Envelope
+from domain.events import LifecycleEvent
+from domain.ids import ItemId
+from domain.upcasting import UnknownVersion, upcast
+
+EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(Annotated[LifecycleEvent, Field(discriminator="kind")])
+"""Validates one event; `context` may give `own_party` and `zone` (see domain.ids, domain.moments)."""
+
+
+class _Record(TypedDict):
+    """The envelope without its event, which is validated by its kind."""
+
+    schema_version: int
+    tenant_id: int
+    event_id: str
+    source: str
+    may_correct: bool
+    accepted_at_us: int
+    index: int
+    content_hash: str
+    event: dict[str, Any]
+    company_prefixes: NotRequired[tuple[str, ...]]
+    printed_lots: NotRequired[tuple[tuple[ItemId, ItemId], ...]]
+    original: NotRequired[dict[str, Any]]
+
+
+_RECORD = TypeAdapter(_Record)
+
+EVENT_ID_PREFIX = "urn:zhuisu:event:sha256:"
+"""Event ids made from content, for events whose sender gave none: the same event again has the same id."""
+
+
+class Undecodable(ValueError):
+    """A log record that cannot be read; `code` is `not_json`, `unknown_version` or `not_an_envelope`."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code, self.detail = code, detail
+
+
+def event_document(event: LifecycleEvent) -> dict[str, Any]:
+    """The event as plain JSON data, without what is absent; `kind` always stays."""
+    document: dict[str, Any] = EVENT.dump_python(event, mode="json", exclude_none=True)
+    return {key: value for key, value in document.items() if value not in ([], {})}
+
+
+def content_hash(event: LifecycleEvent) -> str:
+    """Hex SHA-256 of the event's content in canonical JSON; its id is no part of it."""
+    document = event_document(event)
+    document.pop("event_id", None)
+    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def encode(envelope: Envelope) -> bytes:
+    """The envelope as the log keeps it."""
+    document: dict[str, Any] = {
+        "schema_version": envelope.schema_version,
+        "tenant_id": envelope.tenant_id,
+        "event_id": envelope.event_id,
+        "source": envelope.source,
+        "may_correct": envelope.may_correct,
+        "accepted_at_us": envelope.accepted_at_us,
+        "index": envelope.index,
+        "content_hash": envelope.content_hash,
+        "event": event_document(envelope.event),
+    }
+    if envelope.company_prefixes:
+        document["company_prefixes"] = list(envelope.company_prefixes)
+    if envelope.printed_lots:
+        document["printed_lots"] = [[str(unit), str(lot)] for unit, lot in envelope.printed_lots]
+    if envelope.original is not None:
+        document["original"] = envelope.original
+    return orjson.dumps(document)
+
+
+def decode(value: bytes) -> Envelope:
+    """What `encode` wrote, by this release or an earlier one. Raises Undecodable."""
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise Undecodable("not_json", str(error)) from error
+    if not isinstance(document, Mapping):
+        raise Undecodable("not_an_envelope", f"expected an object, found {type(document).__name__}")
+    try:
+        record = _RECORD.validate_python(upcast(document))
+        header = {key: value for key, value in record.items() if key != "event"}
+        return Envelope(event=EVENT.validate_python(record["event"]), **header)  # type: ignore[arg-type]
+    except UnknownVersion as error:
+        raise Undecodable("unknown_version", str(error)) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Undecodable("not_an_envelope", f"{where}: {first['msg']}") from error
