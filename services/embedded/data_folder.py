@@ -15,6 +15,9 @@ import psutil
 from services.embedded.privileges import User
 
 
+_DYING_SECONDS = 2.0
+
+
 class EmbeddedPostgresError(RuntimeError):
     """The embedded server could not be started. The message says why and what to do."""
 
@@ -37,14 +40,16 @@ def own_folder(folder: Path, user: User | None) -> None:
 def take_lock(path: Path, *, wait_seconds: float) -> int:
     """An open file descriptor that holds the lock. Waits while a dead owner's server is still stopping."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + wait_seconds
+    started = time.monotonic()
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except BlockingIOError:
             owner = _lock_owner(descriptor)
-            if owner is None and time.monotonic() < deadline:
+            # An owner killed this instant still looks alive for a moment.
+            patience_seconds = wait_seconds if owner is None else _DYING_SECONDS
+            if time.monotonic() < started + patience_seconds:
                 time.sleep(0.05)
                 continue
             os.close(descriptor)
