@@ -14,7 +14,6 @@ import psutil
 
 from services.embedded.privileges import User
 
-
 _DYING_SECONDS = 2.0
 
 
