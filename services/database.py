@@ -6,6 +6,7 @@ not. A role is taken on when the connection starts, so that neither RESET nor th
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Literal
 
 import asyncpg
@@ -100,15 +101,26 @@ async def _pool(
 
 
 async def set_codecs(connection: asyncpg.Connection) -> None:
-    """json and jsonb as Python values, by orjson; a `bytes` given for them is taken as JSON already."""
-    for name in ("json", "jsonb"):
+    """json and jsonb as Python values, by orjson; a `bytes` given for them is taken as JSON already.
+
+    In binary form, since COPY takes no other.
+    """
+    for name, version in (("json", b""), ("jsonb", b"\x01")):
         await connection.set_type_codec(
-            name, schema="pg_catalog", encoder=_encode_json, decoder=orjson.loads, format="text"
+            name,
+            schema="pg_catalog",
+            encoder=partial(_encode_json, version=version),
+            decoder=partial(_decode_json, version=version),
+            format="binary",
         )
 
 
-def _encode_json(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else orjson.dumps(value).decode()
+def _encode_json(value: Any, *, version: bytes) -> bytes:
+    return version + (value if isinstance(value, bytes) else orjson.dumps(value))
+
+
+def _decode_json(value: bytes, *, version: bytes) -> Any:
+    return orjson.loads(bytes(value)[len(version) :])
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""The views: their tables, and the only code that writes them."""

@@ -1,0 +1,316 @@
+"""The tables of the read model. Insert-only: every row is a function of one event (SEMANTICS §4).
+
+All of them live in the schema `views`, so that a rebuild can build another beside it and swap. Numbers (`*_no`) are
+surrogates: two rebuilds differ in them and in nothing else. Instants are microseconds since 1970 UTC (`*_us`).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+SCHEMA = "views"
+
+metadata = MetaData(schema=SCHEMA)
+
+
+def _tenant() -> Column[int]:
+    return Column("tenant_id", Integer, nullable=False)
+
+
+def _event() -> Column[int]:
+    return Column("event_no", BigInteger, nullable=False)
+
+
+items = Table(
+    "items",
+    metadata,
+    _tenant(),
+    Column("item_no", BigInteger, nullable=False),
+    Column("uri", Text, nullable=False, comment="canonical id"),
+    Column("kind", Text, comment="unit, lot, class or container; null where only its events tell"),
+    Column("material", Text, comment="the class its id shows"),
+    Column("number", Text, comment="serial or lot number, for search"),
+    PrimaryKeyConstraint("item_no", name="items_pkey"),
+    UniqueConstraint("tenant_id", "uri", name="items_uri_key"),
+    Index("items_material_idx", "tenant_id", "material"),
+    Index("items_number_idx", "tenant_id", "number"),
+)
+
+event_keys = Table(
+    "event_keys",
+    metadata,
+    _tenant(),
+    Column("key_no", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    PrimaryKeyConstraint("key_no", name="event_keys_pkey"),
+    UniqueConstraint("tenant_id", "event_id", name="event_keys_event_id_key"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("key_no", BigInteger, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("log_partition", Integer, nullable=False),
+    Column("log_offset", BigInteger, nullable=False),
+    Column("appended_us", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("may_correct", Boolean, nullable=False),
+    Column("occurred_at", Text, nullable=False, comment="as sent, with its offset"),
+    Column("earliest_us", BigInteger, nullable=False),
+    Column("latest_us", BigInteger, nullable=False),
+    Column("started_us", BigInteger),
+    Column("rank", SmallInteger, nullable=False),
+    Column("accepted_us", BigInteger, nullable=False),
+    Column("request_index", Integer, nullable=False),
+    Column("parent_no", BigInteger),
+    Column("transformation", Text),
+    Column("mixed", Boolean, nullable=False),
+    Column("site", Text),
+    Column("to_place", Text),
+    Column("holder", Text),
+    Column("clears_holder", Boolean, nullable=False),
+    Column("owner", Text),
+    Column("disposition", Text),
+    Column("set_flags", ARRAY(Text)),
+    Column("unset_flags", ARRAY(Text)),
+    Column("hold", JSONB, comment="domain.facts.HoldFact"),
+    Column("recall", JSONB, comment="domain.facts.RecallFact"),
+    Column("void", JSONB, comment="domain.facts.VoidFact"),
+    PrimaryKeyConstraint("event_no", name="events_pkey"),
+    UniqueConstraint("key_no", "content_hash", "log_partition", name="events_version_key"),
+    Index("events_position_idx", "log_partition", "appended_us"),
+    Index("events_transformation_idx", "tenant_id", "transformation"),
+)
+
+event_items = Table(
+    "event_items",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("item_no", BigInteger, nullable=False),
+    Column("role", SmallInteger, nullable=False, comment="domain.facts.Role"),
+    Column("action", SmallInteger, nullable=False, comment="domain.facts.Action"),
+    Column("flow", SmallInteger, nullable=False, comment="domain.facts.Flow"),
+    Column("by_class", Boolean, nullable=False),
+    Column("quantity", Numeric),
+    Column("uom", Text),
+    Column("basis", Text),
+    Column("status", Text),
+    Index("event_items_item_idx", "item_no", "role"),
+    Index("event_items_event_idx", "event_no"),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("lot_no", BigInteger, nullable=False),
+    Column("unit_no", BigInteger, nullable=False),
+    Column("at_making", Boolean, nullable=False),
+    Index("memberships_lot_idx", "lot_no"),
+    Index("memberships_unit_idx", "unit_no"),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("one_no", BigInteger, nullable=False),
+    Column("other_no", BigInteger, nullable=False),
+    Index("identities_one_idx", "one_no"),
+    Index("identities_other_idx", "other_no"),
+)
+
+item_materials = Table(
+    "item_materials",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("item_no", BigInteger, nullable=False),
+    Column("material_no", BigInteger, nullable=False),
+    Index("item_materials_item_idx", "item_no"),
+    Index("item_materials_material_idx", "material_no"),
+)
+
+voids = Table(
+    "voids",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("target_key_no", BigInteger, nullable=False),
+    Column("replacement_key_nos", ARRAY(BigInteger), nullable=False),
+    Index("voids_target_idx", "target_key_no"),
+    Index("voids_event_idx", "event_no"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("topic", Text, nullable=False, comment="hold, recall, or product (a recall on the class `subject`)"),
+    Column("subject", Text, nullable=False),
+    Index("notices_subject_idx", "tenant_id", "topic", "subject"),
+)
+
+dimensions = Table(
+    "dimensions",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("dimension", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("begins_us", BigInteger, nullable=False),
+    Index("dimensions_value_idx", "tenant_id", "dimension", "value", "begins_us"),
+)
+
+parameters = Table(
+    "parameters",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("name", Text, nullable=False),
+    Column("value", Numeric, nullable=False),
+    Column("unit", Text),
+    Index("parameters_name_idx", "tenant_id", "name", "value"),
+    Index("parameters_event_idx", "event_no"),
+)
+
+event_bodies = Table(
+    "event_bodies",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("site", Text),
+    Column("body", JSONB, nullable=False),
+    Column("original", JSONB),
+    PrimaryKeyConstraint("event_no", name="event_bodies_pkey"),
+)
+
+company_prefixes = Table(
+    "company_prefixes",
+    metadata,
+    _tenant(),
+    Column("prefix", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "prefix", name="company_prefixes_pkey"),
+)
+
+capture_jobs = Table(
+    "capture_jobs",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("capture_id", Text, nullable=False),
+    Column("job", JSONB, nullable=False),
+    PrimaryKeyConstraint("event_no", name="capture_jobs_pkey"),
+    Index("capture_jobs_capture_idx", "tenant_id", "capture_id"),
+)
+
+master_data = Table(
+    "master_data",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("topic", Text, nullable=False, comment="party, place or product"),
+    Column("subject", Text, nullable=False),
+    Column("valid_from_us", BigInteger, nullable=False),
+    Column("described", JSONB, nullable=False),
+    PrimaryKeyConstraint("event_no", name="master_data_pkey"),
+    Index("master_data_subject_idx", "tenant_id", "topic", "subject"),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("log_partition", Integer, nullable=False),
+    Column("log_offset", BigInteger, nullable=False),
+    Column("appended_us", BigInteger, nullable=False),
+    Column("tenant_id", Integer, comment="null where the record does not tell"),
+    Column("event_id", Text),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("replayed_as", Text, comment="position of the record that replaced it"),
+    PrimaryKeyConstraint("log_partition", "log_offset", name="dead_letters_pkey"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("log_partition", Integer, nullable=False),
+    Column("applied_offset", BigInteger, nullable=False, comment="everything at or below it is in the views"),
+    Column("applied_us", BigInteger, comment="append time of the newest applied record"),
+    Column("log_end", BigInteger, nullable=False, comment="next offset, when last measured"),
+    Column("measured_us", BigInteger, nullable=False, comment="when log_end was measured"),
+    Column("epoch", BigInteger, nullable=False, comment="grows with each lease: a commit of an older one is refused"),
+    Column("leased_by", Text),
+    Column("leased_until_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("log_partition", name="checkpoints_pkey"),
+)
+
+projectors = Table(
+    "projectors",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("alive_until_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("name", name="projectors_pkey"),
+)
+
+TENANT_TABLES = tuple(t for t in metadata.tables.values() if t not in (checkpoints, dead_letters, projectors))
+"""Tables whose rows row-level security shows to one tenant only."""
+
+DISTINCT = {
+    ("event_items", "item_no"): -0.25,
+    ("event_items", "event_no"): -0.2,
+    ("memberships", "lot_no"): -0.01,
+    ("memberships", "unit_no"): -1.0,
+}
+"""n_distinct pinned: ANALYZE misjudges link tables, and then every level of a walk hash-joins all of them."""
+
+
+def ddl_extras(schema: str) -> list[str]:
+    """What SQLAlchemy does not say of the tables: who may, row by row, and pinned statistics. For a fresh schema."""
+    statements = [
+        f"GRANT USAGE ON SCHEMA {schema} TO zhuisu_api, zhuisu_projector",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO zhuisu_api",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO zhuisu_projector",
+        f"CREATE SEQUENCE {schema}.numbers",
+        f"GRANT USAGE ON SEQUENCE {schema}.numbers TO zhuisu_projector",
+    ]
+    for table in (*TENANT_TABLES, dead_letters):
+        sees = "tenant_id = public.zhuisu_tenant()"
+        if table is event_bodies:
+            sees += (
+                " AND (coalesce(current_setting('zhuisu.sites', true), '') = ''"
+                " OR site = ANY (string_to_array(current_setting('zhuisu.sites', true), chr(10))))"
+            )
+        statements += [
+            f"ALTER TABLE {schema}.{table.name} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {schema}.{table.name} FORCE ROW LEVEL SECURITY",
+            f"CREATE POLICY tenant ON {schema}.{table.name} FOR SELECT TO zhuisu_api USING ({sees})",
+        ]
+    statements += [
+        f"ALTER TABLE {schema}.{table} ALTER COLUMN {column} SET (n_distinct = {value})"
+        for (table, column), value in DISTINCT.items()
+    ]
+    return statements
