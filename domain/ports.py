@@ -4,7 +4,7 @@ Words: an *offset* is a record's place in one partition, counted from 0 without 
 is one (partition, offset). A *vector* is one offset a partition: all that a reader has seen, the offset included.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -87,7 +87,7 @@ class EventLog(Protocol):
     async def end(self) -> Mapping[int, int]:
         """Each partition's next offset: everything below it is readable, and nothing new can appear below it."""
 
-    def read(self, partition: int, *, after: int, max_records: int) -> AsyncIterator[Sequence[StoredRecord]]:
+    def read(self, partition: int, *, after: int, max_records: int) -> AsyncGenerator[Sequence[StoredRecord], None]:
         """Batches of records with offset > `after` (-1: from the start), in order, as they come; waits for more.
 
         An iterator is closed with `aclose()`. Raises LogUnavailable when the log cannot be reached for long, and

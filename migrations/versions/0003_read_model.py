@@ -226,53 +226,70 @@ CREATE SEQUENCE views.numbers;
 GRANT USAGE ON SEQUENCE views.numbers TO zhuisu_projector;
 ALTER TABLE views.items ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.items FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.items FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.items FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.event_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.event_keys FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.event_keys FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.event_keys FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.events FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.events FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.events FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.event_items ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.event_items FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.event_items FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.event_items FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.memberships ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.memberships FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.memberships FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.memberships FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.identities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.identities FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.identities FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.identities FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.item_materials ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.item_materials FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.item_materials FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.item_materials FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.voids ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.voids FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.voids FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.voids FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.notices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.notices FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.notices FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.notices FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.dimensions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.dimensions FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.dimensions FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.dimensions FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.parameters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.parameters FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.parameters FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.parameters FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.event_bodies ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.event_bodies FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.event_bodies FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant() AND (coalesce(current_setting('zhuisu.sites', true), '') = ''
+CREATE POLICY tenant ON views.event_bodies FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant())
+    AND (coalesce(current_setting('zhuisu.sites', true), '') = ''
     OR site = ANY (string_to_array(current_setting('zhuisu.sites', true), chr(10)))));
 ALTER TABLE views.company_prefixes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.company_prefixes FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.company_prefixes FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.company_prefixes FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.capture_jobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.capture_jobs FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.capture_jobs FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.capture_jobs FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.master_data ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.master_data FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.master_data FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.master_data FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.dead_letters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE views.dead_letters FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON views.dead_letters FOR SELECT TO zhuisu_api USING (tenant_id = public.zhuisu_tenant());
+CREATE POLICY tenant ON views.dead_letters FOR SELECT TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant()));
 ALTER TABLE views.event_items ALTER COLUMN item_no SET (n_distinct = -0.25);
 ALTER TABLE views.event_items ALTER COLUMN event_no SET (n_distinct = -0.2);
 ALTER TABLE views.memberships ALTER COLUMN lot_no SET (n_distinct = -0.01);
@@ -295,7 +312,7 @@ CREATE TABLE public.as_of_times (
 ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.contacts FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.contacts FOR ALL TO zhuisu_api
-    USING (tenant_id = public.zhuisu_tenant()) WITH CHECK (tenant_id = public.zhuisu_tenant());
+    USING (tenant_id = (SELECT public.zhuisu_tenant())) WITH CHECK (tenant_id = (SELECT public.zhuisu_tenant()));
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.contacts TO zhuisu_api;
 GRANT SELECT, INSERT ON public.as_of_times TO zhuisu_api;
 """

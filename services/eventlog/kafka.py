@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -143,7 +143,7 @@ class KafkaEventLog:
             raise LogUnavailable(f"Kafka does not tell where the log ends: {error!r}") from error
         return {place.partition: offset for place, offset in offsets.items()}
 
-    def read(self, partition: int, *, after: int, max_records: int) -> AsyncIterator[Sequence[StoredRecord]]:
+    def read(self, partition: int, *, after: int, max_records: int) -> AsyncGenerator[Sequence[StoredRecord], None]:
         """As the port; each reader has a connection of its own."""
         reader = PartitionReader(
             client_settings=self._client_settings,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,7 +47,7 @@ class PartitionReader:
     partition: int
     patience_seconds: float
 
-    async def batches(self, *, after: int, max_records: int) -> AsyncIterator[Sequence[StoredRecord]]:
+    async def batches(self, *, after: int, max_records: int) -> AsyncGenerator[Sequence[StoredRecord], None]:
         """As domain.ports.EventLog.read."""
         consumer = await self._connect()
         place = TopicPartition(self.topic, self.partition)

@@ -1,7 +1,7 @@
 """The log in memory, for unit tests: the same laws, nothing durable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from domain.clock import SystemClock
 from domain.ports import Clock, LogUnavailable, Position, Record, StoredRecord
@@ -57,7 +57,9 @@ class MemoryEventLog:
         self._refuse_when_down()
         return {number: self._end(number) for number in range(len(self._records))}
 
-    async def read(self, partition: int, *, after: int, max_records: int) -> AsyncIterator[Sequence[StoredRecord]]:
+    async def read(
+        self, partition: int, *, after: int, max_records: int
+    ) -> AsyncGenerator[Sequence[StoredRecord], None]:
         """As the port."""
         while True:
             self._refuse_when_down()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import partial
 
 import asyncpg
@@ -126,7 +126,9 @@ class PostgresEventLog:
         """As the port. What is appended after the answer also has a later append time than the answer."""
         return {row["log_partition"]: row["next_offset"] for row in await self._ask("SELECT * FROM log_end()")}
 
-    async def read(self, partition: int, *, after: int, max_records: int) -> AsyncIterator[Sequence[StoredRecord]]:
+    async def read(
+        self, partition: int, *, after: int, max_records: int
+    ) -> AsyncGenerator[Sequence[StoredRecord], None]:
         """As the port; holds no connection while it waits."""
         reached_at = time.monotonic()
         checked = False

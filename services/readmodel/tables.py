@@ -298,7 +298,7 @@ def ddl_extras(schema: str) -> list[str]:
         f"GRANT USAGE ON SEQUENCE {schema}.numbers TO zhuisu_projector",
     ]
     for table in (*TENANT_TABLES, dead_letters):
-        sees = "tenant_id = public.zhuisu_tenant()"
+        sees = "tenant_id = (SELECT public.zhuisu_tenant())"
         if table is event_bodies:
             sees += (
                 " AND (coalesce(current_setting('zhuisu.sites', true), '') = ''"

@@ -1,0 +1,1 @@
+"""The projector: reads the log and keeps the views."""

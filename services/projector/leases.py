@@ -1,0 +1,111 @@
+"""Who projects which partition: leases in Postgres, each with an epoch that fences out its predecessors.
+
+Time is the database's clock, so that projectors need not agree on theirs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import asyncpg
+
+_NOW_US = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to project one partition, from `applied_offset` on."""
+
+    partition: int
+    epoch: int
+    applied_offset: int
+
+
+class Leases:
+    """The leases of one projector, by its name."""
+
+    def __init__(self, pool: asyncpg.Pool, *, schema: str, name: str, seconds: float) -> None:
+        self._pool = pool
+        self._schema = schema
+        self._name = name
+        self._lease_us = int(seconds * 1_000_000)
+
+    async def beat(self, ends: Mapping[int, int], held: Mapping[int, Lease]) -> set[int]:
+        """Tell that this projector lives and where the log ends; renew its leases. Returns the partitions it lost."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                f"""
+                INSERT INTO {self._schema}.projectors (name, alive_until_us) VALUES ($1, {_NOW_US} + $2)
+                ON CONFLICT (name) DO UPDATE SET alive_until_us = excluded.alive_until_us
+                """,
+                self._name,
+                self._lease_us,
+            )
+            await connection.execute(
+                f"""
+                INSERT INTO {self._schema}.checkpoints
+                    (log_partition, applied_offset, log_end, measured_us, epoch, leased_until_us)
+                SELECT p, -1, e, {_NOW_US}, 0, 0 FROM unnest($1::int[], $2::bigint[]) AS w(p, e) ORDER BY p
+                ON CONFLICT (log_partition) DO UPDATE
+                SET log_end = greatest(checkpoints.log_end, excluded.log_end), measured_us = excluded.measured_us
+                """,
+                sorted(ends),
+                [ends[p] for p in sorted(ends)],
+            )
+            renewed = await connection.fetch(
+                f"""
+                UPDATE {self._schema}.checkpoints c SET leased_until_us = {_NOW_US} + $3
+                FROM unnest($1::int[], $2::bigint[]) AS w(p, e)
+                WHERE c.log_partition = w.p AND c.epoch = w.e
+                RETURNING c.log_partition
+                """,
+                list(held),
+                [lease.epoch for lease in held.values()],
+                self._lease_us,
+            )
+        return set(held) - {row[0] for row in renewed}
+
+    async def fair_share(self) -> int:
+        """How many partitions each living projector may hold."""
+        row = await self._pool.fetchrow(
+            f"""
+            SELECT (SELECT count(*) FROM {self._schema}.checkpoints),
+                   (SELECT count(*) FROM {self._schema}.projectors WHERE alive_until_us > {_NOW_US})
+            """
+        )
+        partitions, living = int(row[0]), int(row[1])
+        return -(-partitions // max(living, 1))
+
+    async def take(self, count: int) -> list[Lease]:
+        """Lease up to `count` partitions that nobody holds, or whose holder has not renewed in time."""
+        rows = await self._pool.fetch(
+            f"""
+            UPDATE {self._schema}.checkpoints c
+            SET epoch = c.epoch + 1, leased_by = $1, leased_until_us = {_NOW_US} + $2
+            FROM (
+                SELECT log_partition FROM {self._schema}.checkpoints
+                WHERE leased_by IS NULL OR leased_until_us < {_NOW_US}
+                ORDER BY log_partition LIMIT $3 FOR UPDATE SKIP LOCKED
+            ) AS free
+            WHERE c.log_partition = free.log_partition
+            RETURNING c.log_partition, c.epoch, c.applied_offset
+            """,
+            self._name,
+            self._lease_us,
+            count,
+        )
+        return [Lease(r[0], r[1], r[2]) for r in rows]
+
+    async def release(self, lease: Lease) -> None:
+        """Give a partition back, so that another need not wait for the lease to run out."""
+        await self._pool.execute(
+            f"""
+            UPDATE {self._schema}.checkpoints SET leased_by = NULL, leased_until_us = 0
+            WHERE log_partition = $1 AND epoch = $2
+            """,
+            lease.partition,
+            lease.epoch,
+        )
+
+    async def leave(self) -> None:
+        """This projector ends: others may count without it."""
+        await self._pool.execute(f"DELETE FROM {self._schema}.projectors WHERE name = $1", self._name)

@@ -1,0 +1,93 @@
+"""Projecting one leased partition: read, sort out, write, again; a poison record is found and put aside."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from domain.moments import to_us
+from domain.ports import EventLog, StoredRecord
+from services.codec import decode
+from services.projector.batches import Sorted, dead_letter, sort_out
+from services.projector.leases import Lease
+from services.readmodel.changes import Batch, ViewWriter
+
+Tenants = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
+"""The tenants there are; given ids that must be looked up anew."""
+
+POISON = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, ArithmeticError, TypeError)
+"""What one bad record raises, as opposed to a database that is away or a lease that is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one batch came to."""
+
+    partition: int
+    records: int
+    new_events: int
+    dead_letters: int
+    applied_offset: int
+
+
+async def project(
+    lease: Lease,
+    *,
+    log: EventLog,
+    writer: ViewWriter,
+    tenants: Tenants,
+    max_records: int,
+    told: Callable[[Progress], None],
+) -> None:
+    """Apply the partition from the lease's checkpoint on, until cancelled.
+
+    Raises LeaseLost, LogUnavailable, LookupError (the log no longer has what comes next), and what asyncpg raises when
+    the database is away.
+    """
+    batches = log.read(lease.partition, after=lease.applied_offset, max_records=max_records)
+    try:
+        async for records in batches:
+            told(await apply_records(records, lease=lease, writer=writer, tenants=tenants))
+    finally:
+        await batches.aclose()
+
+
+async def apply_records(
+    records: Sequence[StoredRecord], *, lease: Lease, writer: ViewWriter, tenants: Tenants
+) -> Progress:
+    """Write one batch; if a record in it cannot be written, halve it until that one stands alone, and bury it."""
+    found = sort_out(records, tenants=await tenants(frozenset()))
+    if any(d.code == "unknown_tenant" for d in found.dead):
+        unknown = frozenset(d.tenant_id for d in found.dead if d.tenant_id is not None)
+        found = sort_out(records, tenants=await tenants(unknown))
+    try:
+        new = await writer.apply(_batch(records, found, lease))
+    except POISON as error:
+        if len(records) > 1:
+            half = len(records) // 2
+            first = await apply_records(records[:half], lease=lease, writer=writer, tenants=tenants)
+            second = await apply_records(records[half:], lease=lease, writer=writer, tenants=tenants)
+            return Progress(
+                lease.partition,
+                len(records),
+                first.new_events + second.new_events,
+                first.dead_letters + second.dead_letters,
+                second.applied_offset,
+            )
+        record = records[0]
+        detail = f"{type(error).__name__}: {error}"
+        found = Sorted(dead=[dead_letter(record, decode(record.value), code="unwritable_event", detail=detail)])
+        new = await writer.apply(_batch(records, found, lease))
+    return Progress(lease.partition, len(records), new, len(found.dead), records[-1].position.offset)
+
+
+def _batch(records: Sequence[StoredRecord], found: Sorted, lease: Lease) -> Batch:
+    last = records[-1]
+    return Batch(
+        partition=lease.partition,
+        epoch=lease.epoch,
+        applied_offset=last.position.offset,
+        applied_us=to_us(last.appended_at),
+        events=found.events,
+        dead=found.dead,
+    )

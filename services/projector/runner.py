@@ -1,0 +1,154 @@
+"""A projector process: it leases partitions, projects each, beats, and takes over from those that died."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from domain.ports import EventLog, LogUnavailable
+from services.database import UNREACHABLE
+from services.projector.leases import Lease, Leases
+from services.projector.partition import Progress, project
+from services.readmodel.changes import LeaseLost, ViewWriter
+from services.readmodel.tables import SCHEMA
+
+log_to = structlog.get_logger("projector")
+
+AWAY = (*UNREACHABLE, LogUnavailable, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError)
+"""What passes by itself: tried again with patience."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a projector works: records a batch, seconds a lease lasts, seconds between heartbeats."""
+
+    batch_records: int = 2_000
+    lease_seconds: float = 10.0
+    heartbeat_seconds: float = 1.0
+    retry_seconds: float = 0.5
+
+
+class Projector:
+    """Keeps the views of one schema. Run as many as there are partitions; each partition has one at a time."""
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        pool: asyncpg.Pool,
+        name: str,
+        pace: Pace | None = None,
+        schema: str = SCHEMA,
+        told: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._log = log
+        self._pool = pool
+        self._pace = pace or Pace()
+        self._told = told
+        self._name = name
+        self.writer = ViewWriter(pool, schema=schema)
+        self._leases = Leases(pool, schema=schema, name=name, seconds=self._pace.lease_seconds)
+        self._held: dict[int, Lease] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tenants: frozenset[int] = frozenset()
+        self.trouble: str | None = None
+        """Why it does not get on right now; None while it does."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Project until told to stop; then give the leases back."""
+        try:
+            while not stop.is_set():
+                try:
+                    await self._beat()
+                    self.trouble = None
+                except AWAY as error:
+                    self.trouble = f"{type(error).__name__}: {error}"
+                    log_to.warning("projector_waits", projector=self._name, reason=self.trouble)
+                await _wait(stop, self._pace.heartbeat_seconds if self.trouble is None else self._pace.retry_seconds)
+        finally:
+            await self._end()
+
+    async def _beat(self) -> None:
+        ends = await asyncio.wait_for(self._end_of_log(), self._pace.lease_seconds)
+        lost = await self._leases.beat(ends, self._held)
+        for partition in lost:
+            await self._drop(partition)
+        share = await self._leases.fair_share()
+        for partition in sorted(self._held)[share:]:
+            lease = self._held[partition]
+            await self._drop(partition)
+            await self._leases.release(lease)
+        if len(self._held) < share:
+            for lease in await self._leases.take(share - len(self._held)):
+                self._held[lease.partition] = lease
+        for partition, lease in self._held.items():
+            task = self._tasks.get(partition)
+            if task is None or task.done():
+                self._tasks[partition] = asyncio.create_task(self._project(lease), name=f"partition {partition}")
+
+    async def _end_of_log(self) -> dict[int, int]:
+        return dict(await self._log.end())
+
+    async def _project(self, lease: Lease) -> None:
+        """One partition, until its lease is lost; what passes by itself is tried again from the checkpoint."""
+
+        def told(progress: Progress) -> None:
+            here = Lease(lease.partition, lease.epoch, progress.applied_offset)
+            if self._held.get(lease.partition, here).epoch == lease.epoch:
+                self._held[lease.partition] = here
+            self._told(progress)
+
+        while True:
+            current = self._held.get(lease.partition)
+            if current is None or current.epoch != lease.epoch:
+                return
+            try:
+                await project(
+                    current,
+                    log=self._log,
+                    writer=self.writer,
+                    tenants=self._known_tenants,
+                    max_records=self._pace.batch_records,
+                    told=told,
+                )
+                return
+            except LeaseLost as error:
+                log_to.info("lease_lost", partition=lease.partition, reason=str(error))
+                self._held.pop(lease.partition, None)
+                return
+            except AWAY as error:
+                log_to.warning("partition_waits", partition=lease.partition, reason=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(self._pace.retry_seconds)
+
+    async def _known_tenants(self, doubtful: frozenset[int]) -> frozenset[int]:
+        if not self._tenants or doubtful - self._tenants:
+            self._tenants = frozenset(r[0] for r in await self._pool.fetch("SELECT tenant_id FROM public.tenants"))
+        return self._tenants
+
+    async def _drop(self, partition: int) -> None:
+        self._held.pop(partition, None)
+        task = self._tasks.pop(partition, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _end(self) -> None:
+        held = dict(self._held)
+        for partition in list(self._tasks):
+            await self._drop(partition)
+        try:
+            for lease in held.values():
+                await self._leases.release(lease)
+            await self._leases.leave()
+        except AWAY as error:
+            log_to.warning("leases_run_out", projector=self._name, reason=f"{type(error).__name__}: {error}")
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    """Until stopped, at most `seconds`."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

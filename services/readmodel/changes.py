@@ -1,0 +1,145 @@
+"""The only code that writes views: one batch of one partition, one transaction, together with its checkpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from domain.ports import Position
+from services.readmodel.numbers import Numbers
+from services.readmodel.rows import COLUMNS, Applied, Rows, write_rows
+from services.readmodel.tables import SCHEMA
+
+APPLIED_CHANNEL = "zhuisu_applied"
+"""NOTIFY channel: a payload `<partition>-<offset>` says that everything up to there is in the views."""
+
+
+class LeaseLost(Exception):
+    """Another projector has this partition now: nothing of the batch was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that no view can take: where it lies, why, and its bytes, so that it can be sent again."""
+
+    position: Position
+    appended_us: int
+    tenant_id: int | None
+    event_id: str | None
+    code: str
+    detail: str
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction applies: records of one partition up to `applied_offset`, under the lease `epoch`."""
+
+    partition: int
+    epoch: int
+    applied_offset: int
+    applied_us: int
+    events: Sequence[Applied] = ()
+    dead: Sequence[DeadLetter] = ()
+
+
+class ViewWriter:
+    """Writes batches into the views of one schema. Delivering a batch again changes nothing."""
+
+    def __init__(self, pool: asyncpg.Pool, *, schema: str = SCHEMA, cache_size: int = 500_000) -> None:
+        self._pool = pool
+        self._schema = schema
+        self.numbers = Numbers(schema, cache_size=cache_size)
+
+    async def apply(self, batch: Batch) -> int:
+        """Write a batch; returns how many events were new. Raises LeaseLost and what asyncpg raises."""
+        wanted_items = [(a.envelope.tenant_id, item) for a in batch.events for item in a.items()]
+        wanted_keys = [(a.envelope.tenant_id, i) for a in batch.events for i in a.event_ids()]
+        items = await self.numbers.of_items(self._pool, wanted_items)
+        keys = await self.numbers.of_keys(self._pool, wanted_keys)
+        event_nos = await self.numbers.take(self._pool, len(batch.events))
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._advance(connection, batch)
+            fresh = await self._fresh(connection, batch, keys)
+            rows = Rows()
+            for one, event_no in zip(fresh, event_nos, strict=False):
+                tenant = one.envelope.tenant_id
+                write_rows(
+                    rows,
+                    one,
+                    event_no,
+                    item_no=lambda uri, t=tenant: items[(t, uri)],  # type: ignore[misc]
+                    key_no=lambda event_id, t=tenant: keys[(t, event_id)],  # type: ignore[misc]
+                )
+            await self._copy(connection, rows)
+            await self._prefixes(connection, fresh)
+            await self._bury(connection, batch.dead)
+            payload = f"{batch.partition}-{batch.applied_offset}"
+            await connection.execute(f"SELECT pg_notify('{APPLIED_CHANNEL}', $1)", payload)
+        return len(fresh)
+
+    async def _advance(self, connection: asyncpg.Connection, batch: Batch) -> None:
+        """Move the checkpoint first: it fences out older leases and serialises writers of one partition."""
+        moved = await connection.fetchval(
+            f"""
+            UPDATE {self._schema}.checkpoints
+            SET applied_offset = $3, applied_us = $4, log_end = greatest(log_end, $3 + 1)
+            WHERE log_partition = $1 AND epoch = $2 AND applied_offset <= $3
+            RETURNING 1
+            """,
+            batch.partition,
+            batch.epoch,
+            batch.applied_offset,
+            batch.applied_us,
+        )
+        if moved is None:
+            raise LeaseLost(f"partition {batch.partition}: lease {batch.epoch} is no longer the newest")
+
+    async def _fresh(
+        self, connection: asyncpg.Connection, batch: Batch, keys: dict[tuple[int, str], int]
+    ) -> list[Applied]:
+        """The events that are not in the views yet. Only the holder of the lease writes a partition's versions."""
+        by_version: dict[tuple[int, str], Applied] = {}
+        for one in batch.events:
+            key_no = keys[(one.envelope.tenant_id, one.facts.event_id)]
+            by_version.setdefault((key_no, one.envelope.content_hash), one)
+        known = await connection.fetch(
+            f"SELECT key_no, content_hash FROM {self._schema}.events WHERE key_no = ANY($1) AND log_partition = $2",
+            list({k for k, _ in by_version}),
+            batch.partition,
+        )
+        for row in known:
+            by_version.pop((row[0], row[1]), None)
+        return list(by_version.values())
+
+    async def _copy(self, connection: asyncpg.Connection, rows: Rows) -> None:
+        for table, records in rows.by_table.items():
+            await connection.copy_records_to_table(
+                table, schema_name=self._schema, columns=COLUMNS[table], records=records
+            )
+
+    async def _prefixes(self, connection: asyncpg.Connection, events: Sequence[Applied]) -> None:
+        found = sorted({(a.envelope.tenant_id, p) for a in events for p in a.facts.company_prefixes})
+        if found:
+            tenants, prefixes = zip(*found, strict=True)
+            await connection.execute(
+                f"""
+                INSERT INTO {self._schema}.company_prefixes (tenant_id, prefix)
+                SELECT * FROM unnest($1::int[], $2::text[]) AS w(t, p)
+                WHERE NOT EXISTS (SELECT FROM {self._schema}.company_prefixes c WHERE c.tenant_id = t AND c.prefix = p)
+                ON CONFLICT DO NOTHING
+                """,
+                tenants,
+                prefixes,
+            )
+
+    async def _bury(self, connection: asyncpg.Connection, dead: Sequence[DeadLetter]) -> None:
+        await connection.executemany(
+            f"""
+            INSERT INTO {self._schema}.dead_letters
+                (log_partition, log_offset, appended_us, tenant_id, event_id, code, detail, key, value)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
+            """,
+            [(*d.position, d.appended_us, d.tenant_id, d.event_id, d.code, d.detail, d.key, d.value) for d in dead],
+        )

@@ -1,0 +1,207 @@
+"""From facts to rows: pure. What needs a number names the thing; `numbers.py` gives the number."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from domain import events as ev
+from domain.envelope import Envelope
+from domain.facts import EventFacts
+from domain.flatten import facts_of
+from domain.ids import ItemId, serial_of
+from domain.moments import Moment
+from domain.ports import Position
+from services.codec import event_document
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One decoded record of the log with its facts, ready to be written."""
+
+    position: Position
+    appended_us: int
+    envelope: Envelope
+    facts: EventFacts
+
+    @classmethod
+    def of(cls, position: Position, appended_us: int, envelope: Envelope) -> "Applied":
+        return cls(position, appended_us, envelope, facts_of(envelope))
+
+    def items(self) -> Iterable[ItemId]:
+        """Every item the rows of this event name."""
+        facts = self.facts
+        for mention in facts.mentions:
+            yield mention.item
+        for member in facts.memberships:
+            yield member.lot
+            yield member.unit
+        for pair in (*facts.identities, *facts.materials):
+            yield from pair
+        if facts.parent is not None:
+            yield facts.parent
+
+    def event_ids(self) -> Iterable[str]:
+        """Its own id, and those a void names: whoever comes first takes a number for them (SEMANTICS §4)."""
+        yield self.facts.event_id
+        if self.facts.void is not None:
+            yield self.facts.void.target
+            yield from self.facts.void.replaced_by
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows by table, each list in the order of COLUMNS."""
+
+    by_table: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+
+    def add(self, table: str, row: tuple[Any, ...]) -> None:
+        self.by_table.setdefault(table, []).append(row)
+
+
+_EVENT_COLUMNS = (
+    "tenant_id event_no key_no content_hash log_partition log_offset appended_us kind source may_correct"
+    " occurred_at earliest_us latest_us started_us rank accepted_us request_index parent_no transformation mixed"
+    " site to_place holder clears_holder owner disposition set_flags unset_flags hold recall void"
+)
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    table: ("tenant_id", "event_no", *columns.split()) if table != "events" else tuple(columns.split())
+    for table, columns in {
+        "events": _EVENT_COLUMNS,
+        "event_items": "item_no role action flow by_class quantity uom basis status",
+        "memberships": "lot_no unit_no at_making",
+        "identities": "one_no other_no",
+        "item_materials": "item_no material_no",
+        "voids": "target_key_no replacement_key_nos",
+        "notices": "topic subject",
+        "dimensions": "dimension value begins_us",
+        "parameters": "name value unit",
+        "event_bodies": "site body original",
+        "capture_jobs": "capture_id job",
+        "master_data": "topic subject valid_from_us described",
+    }.items()
+}
+
+Number = Callable[[str], int]
+
+
+def item_row(tenant_id: int, item: ItemId) -> tuple[int, str, str | None, str | None, str | None]:
+    """(tenant, uri, kind, material, number) of an item, all read from its id."""
+    number = serial_of(item)
+    if number is None and item.kind == "lot":
+        number = item.rsplit("/10/", 1)[-1] if "/10/" in item else item.rsplit(":", 1)[-1]
+    return (tenant_id, str(item), item.kind, item.material, number)
+
+
+def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_no: Number) -> None:
+    """Add everything that one event says."""
+    facts, tenant = one.facts, one.envelope.tenant_id
+    rows.add("events", _event_row(one, event_no, item_no=item_no, key_no=key_no))
+    for m in facts.mentions:
+        basis = str(m.basis) if m.basis is not None else None
+        status = str(m.status) if m.status is not None else None
+        head = (tenant, event_no, item_no(m.item), int(m.role), int(m.action), int(m.flow), m.by_class)
+        rows.add("event_items", (*head, m.quantity, m.uom, basis, status))
+    for member in facts.memberships:
+        rows.add("memberships", (tenant, event_no, item_no(member.lot), item_no(member.unit), member.at_making))
+    for a, b in facts.identities:
+        rows.add("identities", (tenant, event_no, item_no(a), item_no(b)))
+    for a, b in facts.materials:
+        rows.add("item_materials", (tenant, event_no, item_no(a), item_no(b)))
+    if facts.void is not None:
+        replacements = [key_no(r) for r in facts.void.replaced_by]
+        rows.add("voids", (tenant, event_no, key_no(facts.void.target), replacements))
+    for topic, subject in _notices(facts):
+        rows.add("notices", (tenant, event_no, topic, subject))
+    for dimension, value in facts.dimensions:
+        rows.add("dimensions", (tenant, event_no, dimension, value, facts.begins_us))
+    for p in facts.parameters:
+        rows.add("parameters", (tenant, event_no, p.name, p.value, p.unit))
+    original = dict(one.envelope.original) if one.envelope.original is not None else None
+    rows.add("event_bodies", (tenant, event_no, facts.site, event_document(one.envelope.event), original))
+    _write_special(rows, one, event_no)
+
+
+def _event_row(one: Applied, event_no: int, *, item_no: Number, key_no: Number) -> tuple[Any, ...]:
+    f = one.facts
+    return (
+        one.envelope.tenant_id,
+        event_no,
+        key_no(f.event_id),
+        one.envelope.content_hash,
+        one.position.partition,
+        one.position.offset,
+        one.appended_us,
+        f.kind,
+        f.source,
+        f.may_correct,
+        f.occurred_at,
+        f.earliest_us,
+        f.latest_us,
+        f.started_us,
+        f.rank,
+        f.accepted_us,
+        f.index,
+        item_no(f.parent) if f.parent is not None else None,
+        f.transformation,
+        f.mixed,
+        f.site,
+        f.to_place,
+        f.holder,
+        f.clears_holder,
+        f.owner,
+        f.disposition,
+        list(f.set_flags) or None,
+        list(f.unset_flags) or None,
+        asdict(f.hold) if f.hold is not None else None,
+        _recall(f),
+        {"target": f.void.target, "replaced_by": list(f.void.replaced_by), "reason": f.void.reason} if f.void else None,
+    )
+
+
+def _recall(facts: EventFacts) -> dict[str, Any] | None:
+    if facts.recall is None:
+        return None
+    r = facts.recall
+    products = [
+        {
+            "product": p.product,
+            "first_serial": p.first_serial,
+            "last_serial": p.last_serial,
+            "made_from": _text(p.made_from),
+            "made_until": _text(p.made_until),
+        }
+        for p in r.products
+    ]
+    return {"recall_id": r.recall_id, "action": r.action, "products": products, "remedy": r.remedy}
+
+
+def _text(moment: Moment | None) -> str | None:
+    return moment.text if moment is not None else None
+
+
+def _notices(facts: EventFacts) -> Sequence[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if facts.hold is not None:
+        found.append(("hold", facts.hold.hold_id))
+    if facts.recall is not None:
+        found.append(("recall", facts.recall.recall_id))
+        found += [("product", product) for product in sorted({p.product for p in facts.recall.products})]
+    return found
+
+
+def _write_special(rows: Rows, one: Applied, event_no: int) -> None:
+    """Kinds that have a view of their own."""
+    tenant, event = one.envelope.tenant_id, one.envelope.event
+    document = event_document(event)
+    match event:
+        case ev.CaptureFinished():
+            rows.add("capture_jobs", (tenant, event_no, event.capture_id, document))
+        case ev.PartyDescribed():
+            rows.add("master_data", (tenant, event_no, "party", event.party, one.facts.earliest_us, document))
+        case ev.PlaceDescribed():
+            rows.add("master_data", (tenant, event_no, "place", event.place, one.facts.earliest_us, document))
+        case ev.ProductDescribed():
+            rows.add("master_data", (tenant, event_no, "product", event.product, one.facts.earliest_us, document))
+        case _:
+            pass
