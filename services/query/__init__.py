@@ -1,0 +1,1 @@
+"""The query service: questions over the views, answered over HTTP."""
