@@ -16,7 +16,9 @@ ANY = st.sampled_from(UNITS + LOTS + BOXES)
 @st.composite
 def steps(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
     kind = draw(
-        st.sampled_from(["made", "made", "fit", "fit", "remove", "pack", "pack", "unpack", "member", "same", "ship", "void"])
+        st.sampled_from(
+            ["made", "made", "fit", "fit", "remove", "pack", "pack", "unpack", "member", "same", "ship", "void"]
+        )
     )
     hour = draw(HOURS)
     match kind:

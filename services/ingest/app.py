@@ -1,0 +1,86 @@
+"""HTTP capture: POST /v1/events."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+
+from domain.ports import Clock, EventLog, LogUnavailable
+from domain.positions import vector_token
+from services.access import Caller, Keys, Role
+from services.access.http import caller_with
+from services.ingest.capture import Capture, Limits, Outcome
+from services.problems import Problem
+from services.settings import Settings
+
+
+def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings) -> APIRouter:
+    """The capture routes over one log."""
+    router = APIRouter()
+    limits = Limits(
+        settings.max_event_bytes, int(settings.future_tolerance_seconds * 1_000_000), settings.append_deadline_seconds
+    )
+    capture = Capture(log, clock, limits)
+
+    @router.post("/v1/events", status_code=202)
+    async def capture_events(
+        request: Request,
+        caller: Annotated[Caller, Depends(caller_with(Role.CAPTURE, keys))],
+        atomic: Annotated[bool, Query()] = False,
+    ) -> JSONResponse:
+        """One event, or a JSON array of events. 202 once the accepted ones are durably in the log."""
+        documents = _documents(await _body(request, settings.max_body_bytes), settings.max_batch_events)
+        outcomes = capture.judge(documents, caller)
+        rejected = [o for o in outcomes if o.error is not None]
+        if rejected and (atomic or len(rejected) == len(outcomes)):
+            detail = f"{len(rejected)} of {len(outcomes)} events were rejected, nothing was appended"
+            raise Problem(422, "rejected", detail, outcomes=[o.document() for o in rejected])
+        try:
+            await capture.append(outcomes)
+        except LogUnavailable as error:
+            durable = [p.token for p in error.positions if p is not None]
+            raise Problem(
+                503, "log-unavailable", f"{error}; send the same event ids again", durable=durable,
+                headers={"Retry-After": "2"},
+            ) from error  # fmt: skip
+        return JSONResponse(_answer(outcomes), 202)
+
+    return router
+
+
+async def _body(request: Request, limit_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise Problem(413, "body-too-large", f"at most {limit_bytes} bytes: send the events in several requests")
+    return bytes(body)
+
+
+def _documents(body: bytes, limit: int) -> list[Any]:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, "not-json", f"the body is not JSON: {error}") from error
+    documents = parsed if isinstance(parsed, list) else [parsed]
+    if not documents:
+        raise Problem(422, "no-events", "the list is empty: send at least one event")
+    if len(documents) > limit:
+        raise Problem(413, "too-many-events", f"{len(documents)} events, at most {limit} in one request")
+    return documents
+
+
+def _answer(outcomes: list[Outcome]) -> dict[str, Any]:
+    vector: dict[int, int] = {}
+    for o in outcomes:
+        if o.position is not None:
+            vector[o.position.partition] = max(o.position.offset, vector.get(o.position.partition, -1))
+    accepted = sum(o.position is not None for o in outcomes)
+    return {
+        "accepted": accepted,
+        "duplicate": 0,
+        "rejected": len(outcomes) - accepted,
+        "position": vector_token(vector),
+        "outcomes": [o.document() for o in outcomes],
+    }

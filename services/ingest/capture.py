@@ -1,0 +1,113 @@
+"""From what was posted to the log: parse, judge each event by itself, append, and tell what became of it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from domain.envelope import Envelope, partition_key
+from domain.events import LifecycleEvent
+from domain.ids import ItemId, lot_in_link
+from domain.moments import to_us
+from domain.ports import Clock, EventLog, Position, Record
+from services.access import Caller, Role
+from services.codec import EVENT, EVENT_ID_PREFIX, content_hash, encode
+from services.problems import field_errors
+
+_PREFIX = re.compile(rb"urn:epc:(?:id|idpat|class):[a-z]+:(\d{6,12})\.")
+_LINK = re.compile(rb'https?://[^"\s]+/10/[^"\s]+/21/[^"\s]+')
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one event may be: bytes, and how far ahead of us it may have happened (microseconds)."""
+
+    max_event_bytes: int
+    future_tolerance_us: int
+    append_deadline_seconds: float
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one event: its record to append, or its error; then its position."""
+
+    index: int
+    event_id: str | None = None
+    record: Record | None = None
+    error: dict[str, Any] | None = None
+    position: Position | None = None
+
+    def document(self) -> dict[str, Any]:
+        if self.error is not None:
+            return {"index": self.index, "outcome": "rejected", "event_id": self.event_id, "error": self.error}
+        token = self.position.token if self.position is not None else None
+        return {"index": self.index, "outcome": "accepted", "event_id": self.event_id, "position": token}
+
+
+class Capture:
+    """Captures events for callers."""
+
+    def __init__(self, log: EventLog, clock: Clock, limits: Limits) -> None:
+        self._log, self._clock, self._limits = log, clock, limits
+
+    def judge(self, documents: Sequence[Any], caller: Caller) -> list[Outcome]:
+        """Each event parsed and enveloped, or its error. One bad event costs no other anything."""
+        now_us = to_us(self._clock.now())
+        return [self._judge(i, document, caller=caller, now_us=now_us) for i, document in enumerate(documents)]
+
+    async def append(self, outcomes: Sequence[Outcome]) -> None:
+        """Append what was not rejected, durably. Raises LogUnavailable with what is known."""
+        good = [o for o in outcomes if o.record is not None]
+        records = [o.record for o in good if o.record is not None]
+        if records:
+            positions = await self._log.append(records, deadline_seconds=self._limits.append_deadline_seconds)
+            for outcome, position in zip(good, positions, strict=True):
+                outcome.position = position
+
+    def _judge(self, index: int, document: Any, *, caller: Caller, now_us: int) -> Outcome:
+        if not isinstance(document, dict):
+            return Outcome(index, error=_error("not-an-event", "", "an event is a JSON object with a kind"))
+        context = {"own_party": caller.own_party, "zone": caller.zone}
+        try:
+            event = EVENT.validate_python(document, context=context)
+        except ValidationError as error:
+            first = field_errors(error)[0]
+            return Outcome(index, error=_error("invalid-event", first["field"], first["detail"]))
+        if event.kind == "capture_finished":
+            return Outcome(index, error=_error("invalid-event", "kind", "capture_finished is not for senders"))
+        if event.occurred_at.earliest_us > now_us + self._limits.future_tolerance_us:
+            detail = f"{event.occurred_at.text} is in the future: check the clock of this source"
+            return Outcome(index, error=_error("in-the-future", "occurred_at", detail))
+        raw = orjson.dumps(document)
+        envelope = self._envelope(event, raw, index=index, caller=caller, now_us=now_us)
+        value = encode(envelope)
+        if len(value) > self._limits.max_event_bytes:
+            detail = f"the event has {len(value)} bytes, at most {self._limits.max_event_bytes} are taken"
+            return Outcome(index, envelope.event_id, error=_error("event-too-large", "", detail))
+        return Outcome(
+            index, envelope.event_id, Record(partition_key(caller.tenant_id, event, envelope.event_id), value)
+        )
+
+    def _envelope(self, event: LifecycleEvent, raw: bytes, *, index: int, caller: Caller, now_us: int) -> Envelope:
+        digest = content_hash(event)
+        links = [m.decode() for m in _LINK.findall(raw)]
+        printed = {(ItemId.parse(link), lot) for link in links if (lot := lot_in_link(link)) is not None}
+        return Envelope(
+            tenant_id=caller.tenant_id,
+            event_id=event.event_id or EVENT_ID_PREFIX + digest,
+            source=caller.source,
+            may_correct=caller.may(Role.CORRECT),
+            accepted_at_us=now_us,
+            index=index,
+            content_hash=digest,
+            event=event,
+            company_prefixes=tuple(sorted({m.decode() for m in _PREFIX.findall(raw)})),
+            printed_lots=tuple(sorted(printed)),
+        )
+
+
+def _error(code: str, field: str, detail: str) -> dict[str, Any]:
+    return {"type": f"/problems/{code}", "title": code.replace("-", " "), "field": field, "detail": detail}
