@@ -33,12 +33,12 @@ def fillings(
     for container in containers:
         held = [s for s in stays.get(container, []) if _possibly_covers(s, when_us)]
         if held or at_us is not None:
-            links = _links(container, held, stays, own, at_us=when_us)
+            links = _links(container, held, stays=stays, own=own, at_us=when_us)
             found.append(Filling(container, tuple(links)))
             continue
         past = [s for s in stays.get(container, []) if s.since_us <= when_us]
         last, earlier = _last_fill(past)
-        links = _links(container, last, stays, own, at_us=None)
+        links = _links(container, last, stays=stays, own=own, at_us=None)
         before = tuple(sorted({s.child for s in earlier} - {s.child for s in last}))
         found.append(Filling(container, tuple(links), bool(last), before))
     return found
@@ -83,9 +83,9 @@ def _last_fill(stays: list[Stay]) -> tuple[list[Stay], list[Stay]]:
 def _links(
     container: ItemId,
     held: list[Stay],
+    *,
     stays: dict[ItemId, list[Stay]],
     own: frozenset[ItemId],
-    *,
     at_us: int | None,
 ) -> list[Link]:
     found: list[Link] = []

@@ -171,7 +171,7 @@ def _subjects(event: Event, items: Iterable[ev.ItemQuantity]) -> tuple[Mention, 
 
 
 def _by_class(i: ev.ItemQuantity | ev.Output) -> bool:
-    return i.quantity is not None or (i.item is not None and i.item.kind in ("lot", "class"))
+    return i.by_class or i.quantity is not None or (i.item is not None and i.item.kind in ("lot", "class"))
 
 
 def _outputs(outputs: Sequence[ev.Output], status: Status | None, flow: Flow) -> tuple[Mention, ...]:

@@ -99,8 +99,8 @@ class Linker:
             for key in sorted({n.event.facts.transformation or "" for n in self._namings(item, Role.OUTPUT)}):
                 used = [u for n in self._flows(key, Role.INPUT) for u in self._expand(n, around)]
                 outs = [n for n in self._flows(key, Role.OUTPUT) if n.mention.item == item]
-                links += [self._derivation(u, out, key, used) for u in used for out in outs]
-                links += yield from self._from_classes(key, outs, classes, result)
+                links += [self._derivation(u, out, key=key, everything=used) for u in used for out in outs]
+                links += yield from self._from_classes(key, outs, classes=classes, result=result)
             for part in self._parts_of_whole(item, around):
                 links += _part_links(part)
             links += yield from self._memberships(item, forward=False)
@@ -220,9 +220,9 @@ class Linker:
         key = used.naming.event.facts.transformation or ""
         outputs = self._flows(key, Role.OUTPUT)
         everything = [u for n in self._flows(key, Role.INPUT) for u in self._expand(n, around)]
-        return [self._derivation(used, out, key, everything) for out in outputs]
+        return [self._derivation(used, out, key=key, everything=everything) for out in outputs]
 
-    def _derivation(self, used: _Used, out: Naming, key: str, everything: list[_Used]) -> Link:
+    def _derivation(self, used: _Used, out: Naming, *, key: str, everything: list[_Used]) -> Link:
         taken, made = used.naming.event.facts, out.event.facts
         reasons = set(used.reasons)
         basis = used.naming.mention.basis
@@ -303,7 +303,7 @@ class Linker:
         return {c: [i for i in found if self._kind(i) == "lot"] for c, found in lots.items()}
 
     def _from_classes(
-        self, key: str, outs: list[Naming], classes: dict[ItemId, list[ItemId]], result: Linked
+        self, key: str, outs: list[Naming], *, classes: dict[ItemId, list[ItemId]], result: Linked
     ) -> Generator[Need, Found, list[Link]]:
         found = []
         for use in self._flows(key, Role.INPUT):
@@ -326,7 +326,7 @@ class Linker:
             result.classes_without_site[use.event.facts.transformation or ""] = use.mention.item
 
     def _class_link(self, lot: ItemId, use: Naming, out: Naming) -> Link:
-        plain = self._derivation(_Used(lot, use, frozenset({"class_level"})), out, "", [])
+        plain = self._derivation(_Used(lot, use, frozenset({"class_level"})), out, key="", everything=[])
         return plain
 
     # -- parts

@@ -67,13 +67,13 @@ def _reach(
         )
         yield from known.require(Need(transformations=keys))
         for item in items:
-            above = {t for s in frontier[item] for t in _towards(known, around, s, at_us)}
+            above = {t for s in frontier[item] for t in _towards(known, around, s, at_us=at_us)}
             frontier[item] = above - reach[item]
             reach[item] |= above
     return reach
 
 
-def _towards(known: Known, around: Containment, item: ItemId, at_us: int) -> Iterable[ItemId]:  # noqa: PLR0917
+def _towards(known: Known, around: Containment, item: ItemId, *, at_us: int) -> Iterable[ItemId]:
     for stay in around.stays.get(item, []):
         if stay.covers(at_us):
             yield stay.parent

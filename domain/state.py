@@ -120,7 +120,7 @@ def _state(scene: _Scene, item: ItemId, held: Restraints, at_us: int) -> State: 
         status=status,
         disposition=disposition.event.facts.disposition if disposition else None,
         persistent_dispositions=places.flags(item, at_us),
-        inherited_dispositions=_inherited(scene, item, containers, at_us),
+        inherited_dispositions=_inherited(scene, item, containers=containers, at_us=at_us),
         site=single.site if single else None,
         container=single.container if single else None,
         containers=containers if is_unit else _chain(places, single, at_us),
@@ -173,7 +173,7 @@ def _chain(places: Places, single: Where | None, at_us: int) -> tuple[ItemId, ..
 
 
 def _inherited(
-    scene: _Scene, item: ItemId, containers: tuple[ItemId, ...], at_us: int
+    scene: _Scene, item: ItemId, *, containers: tuple[ItemId, ...], at_us: int
 ) -> tuple[tuple[str, ItemId], ...]:
     lots = lots_of(scene.known, item, at_us)
     return tuple((flag, source) for source in (*lots, *containers) for flag in scene.places.flags(source, at_us))

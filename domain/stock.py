@@ -173,7 +173,7 @@ def _move(  # noqa: PLR0917
             return
     if not rows:
         if not adds:
-            return _move_from_nowhere(stock, facts, mention, to)
+            return _move_from_nowhere(stock, facts, mention, to=to)
         if to is not None:
             stock.add(to, mention.uom, mention.quantity)
         return None
@@ -199,7 +199,7 @@ def _move(  # noqa: PLR0917
     return None
 
 
-def _move_from_nowhere(stock: Stock, facts: EventFacts, mention: Mention, to: Spot | None) -> None:
+def _move_from_nowhere(stock: Stock, facts: EventFacts, mention: Mention, *, to: Spot | None) -> None:
     """More leaves than was ever there: the books go negative, and say so."""
     if mention.quantity is None:
         if to is not None:

@@ -67,6 +67,8 @@ class ItemQuantity:
     item: ItemId
     quantity: Decimal | None = None
     uom: str | None = None
+    by_class: bool = False
+    """named in a quantity list, so it is a lot even where its id does not show it"""
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
@@ -110,6 +112,7 @@ class Output:
     quantity: Decimal | None = None
     uom: str | None = None
     lot: ItemId | None = None
+    by_class: bool = False
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:

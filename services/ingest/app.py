@@ -10,7 +10,7 @@ from domain.ports import Clock, EventLog, LogUnavailable
 from domain.positions import vector_token
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
-from services.ingest.capture import Capture, Limits, Outcome
+from services.ingest.capture import Capture, Outcome, limits_of
 from services.problems import Problem
 from services.settings import Settings
 
@@ -18,10 +18,7 @@ from services.settings import Settings
 def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings) -> APIRouter:
     """The capture routes over one log."""
     router = APIRouter()
-    limits = Limits(
-        settings.max_event_bytes, int(settings.future_tolerance_seconds * 1_000_000), settings.append_deadline_seconds
-    )
-    capture = Capture(log, clock, limits)
+    capture = Capture(log, clock, limits_of(settings))
 
     @router.post("/v1/events", status_code=202)
     async def capture_events(

@@ -1,8 +1,8 @@
 """From what was posted to the log: parse, judge each event by itself, append, and tell what became of it."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from domain.ports import Clock, EventLog, Position, Record
 from services.access import Caller, Role
 from services.codec import EVENT, EVENT_ID_PREFIX, content_hash, encode
 from services.problems import field_errors
+from services.settings import Settings
 
 _PREFIX = re.compile(rb"urn:epc:(?:id|idpat|class):[a-z]+:(\d{6,12})\.")
 _LINK = re.compile(rb'https?://[^"\s]+/10/[^"\s]+/21/[^"\s]+')
@@ -28,6 +29,12 @@ class Limits:
     max_event_bytes: int
     future_tolerance_us: int
     append_deadline_seconds: float
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits that settings name."""
+    tolerance_us = int(settings.future_tolerance_seconds * 1_000_000)
+    return Limits(settings.max_event_bytes, tolerance_us, settings.append_deadline_seconds)
 
 
 @dataclass(slots=True)
@@ -53,10 +60,23 @@ class Capture:
     def __init__(self, log: EventLog, clock: Clock, limits: Limits) -> None:
         self._log, self._clock, self._limits = log, clock, limits
 
-    def judge(self, documents: Sequence[Any], caller: Caller) -> list[Outcome]:
-        """Each event parsed and enveloped, or its error. One bad event costs no other anything."""
+    @property
+    def deadline_seconds(self) -> float:
+        """How long an append may take."""
+        return self._limits.append_deadline_seconds
+
+    def judge(
+        self, documents: Sequence[Any], caller: Caller, *, originals: Sequence[Mapping[str, Any]] = ()
+    ) -> list[Outcome]:
+        """Each event parsed and enveloped, or its error. One bad event costs no other anything.
+
+        `originals` are kept beside the events as they were sent, in the same order.
+        """
         now_us = to_us(self._clock.now())
-        return [self._judge(i, document, caller=caller, now_us=now_us) for i, document in enumerate(documents)]
+        return [
+            self._judge(i, document, caller=caller, now_us=now_us, original=originals[i] if originals else None)
+            for i, document in enumerate(documents)
+        ]
 
     async def append(self, outcomes: Sequence[Outcome]) -> None:
         """Append what was not rejected, durably. Raises LogUnavailable with what is known."""
@@ -67,7 +87,9 @@ class Capture:
             for outcome, position in zip(good, positions, strict=True):
                 outcome.position = position
 
-    def _judge(self, index: int, document: Any, *, caller: Caller, now_us: int) -> Outcome:
+    def _judge(
+        self, index: int, document: Any, *, caller: Caller, now_us: int, original: Mapping[str, Any] | None
+    ) -> Outcome:
         if not isinstance(document, dict):
             return Outcome(index, error=_error("not-an-event", "", "an event is a JSON object with a kind"))
         context = {"own_party": caller.own_party, "zone": caller.zone}
@@ -83,6 +105,8 @@ class Capture:
             return Outcome(index, error=_error("in-the-future", "occurred_at", detail))
         raw = orjson.dumps(document)
         envelope = self._envelope(event, raw, index=index, caller=caller, now_us=now_us)
+        if original is not None:
+            envelope = replace(envelope, original=original)
         value = encode(envelope)
         if len(value) > self._limits.max_event_bytes:
             detail = f"the event has {len(value)} bytes, at most {self._limits.max_event_bytes} are taken"

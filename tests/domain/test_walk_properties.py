@@ -20,7 +20,7 @@ MODES = [(Mode.EVER, None), (Mode.AS_BUILT, None), (Mode.AS_MAINTAINED, None), (
 @given(h=histories)
 @settings(max_examples=300, deadline=None)
 def test_forward_and_backward_are_one_relation(mode: Mode, hour: float | None, h: History) -> None:
-    """forward(x) ∋ y exactly when backward(y) ∋ x, with the same certainty, for all items but containers and classes."""
+    """forward(x) ∋ y exactly when backward(y) ∋ x, as certain, for all items but containers and classes."""
     view = h.view()
     boxes = {item(b) for b in BOXES}
     names = UNITS + LOTS
@@ -38,11 +38,11 @@ def test_forward_and_backward_are_one_relation(mode: Mode, hour: float | None, h
 
 @given(h=histories, seed=st.integers(0, 1 << 16), way=st.sampled_from(list(Way)), mode=st.sampled_from(list(Mode)))
 @settings(max_examples=200, deadline=None)
-def test_delivery_order_and_repetition_do_not_matter(h: History, seed: int, way: Way, mode: Mode) -> None:
+def test_delivery_order_and_repetition_do_not_matter(h: History, seed: int, *, way: Way, mode: Mode) -> None:
     shuffled = h.log + h.log
     random.Random(seed).shuffle(shuffled)
     for name in (UNITS[0], LOTS[0], BOXES[0]):
-        question = dict(way=way, mode=mode, now_us=us(100))
+        question = {"way": way, "mode": mode, "now_us": us(100)}
         one = answer(trace([item(name)], **question), MemoryRecord(h.log).as_of().look_up)
         other = answer(trace([item(name)], **question), MemoryRecord(shuffled).as_of().look_up)
         assert one == other

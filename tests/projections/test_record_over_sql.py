@@ -1,4 +1,4 @@
-"""Answers over SQL equal the reference in memory, whatever was projected, delivered twice, by two projectors in turn."""
+"""Answers over SQL equal the reference in memory: everything delivered twice, by two projectors in turn."""
 
 import dataclasses
 from collections.abc import AsyncIterator
@@ -82,7 +82,7 @@ async def apply(views: Views, log: list[tuple[Copy, Envelope]], size: int) -> No
 @given(h=histories, cuts=st.lists(st.booleans(), min_size=1, max_size=4), size=st.integers(1, 4), data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_sql_answers_equal_the_reference(
-    views: Views, h: History, cuts: list[bool], size: int, data: st.DataObject
+    views: Views, h: History, *, cuts: list[bool], size: int, data: st.DataObject
 ) -> None:
     tenant = await views.fresh_tenant()
     base = views.offset + 1

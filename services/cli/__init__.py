@@ -1,0 +1,1 @@
+"""The `zhuisu` command."""

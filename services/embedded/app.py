@@ -1,0 +1,163 @@
+"""Everything in one process: what `zhuisu up` runs."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import asyncpg
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+
+from domain.clock import SystemClock
+from domain.ports import EventLog
+from migrations.run import upgrade
+from services.access import Keys, default_own_party, ensure_bootstrap
+from services.database import UNREACHABLE, api_pool, owner_pool, projector_pool
+from services.embedded import postgres
+from services.embedded.admin_key import remembered_key
+from services.eventlog.kafka import KafkaEventLog
+from services.eventlog.postgres import PostgresEventLog
+from services.ingest.app import create_router as ingest_router
+from services.ingest.epcis.app import create_router as epcis_router
+from services.problems import install
+from services.projector.runner import Pace, Projector
+from services.query.app import create_router as query_router
+from services.query.freshness import freshness
+from services.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack that is up: where it listens, and the admin key."""
+
+    url: str
+    key: str
+
+
+@contextlib.asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database: the one named in settings, or an embedded server that lives as long as this."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    server = await asyncio.to_thread(postgres.start, settings.data_dir)
+    try:
+        yield server.dsn
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def event_log(settings: Settings, database_url: str) -> EventLog:
+    """The log that settings name."""
+    if settings.log == "kafka":
+        return KafkaEventLog(
+            bootstrap_servers=settings.kafka_bootstrap_servers or "",
+            topic=settings.kafka_topic,
+            partitions=settings.kafka_partitions,
+            replication_factor=settings.kafka_replication_factor,
+            min_insync_replicas=settings.kafka_min_insync_replicas,
+        )
+    return PostgresEventLog(dsn=database_url, partitions=settings.log_partitions)
+
+
+async def run(settings: Settings, *, told: Callable[[Running], None], stop: asyncio.Event | None = None) -> None:
+    """Bring everything up, serve until SIGINT, SIGTERM or `stop`, and take it down again."""
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop.set)
+    async with database(settings) as url:
+        await upgrade(url)
+        key = await _bootstrap(settings, url)
+        log = event_log(settings, url)
+        await log.start()
+        pools = [await api_pool(url, max_connections=settings.api_pool_max_connections), await projector_pool(url)]
+        try:
+            await _serve(settings, log, pools=pools, key=key, told=told, stop=stop)
+        finally:
+            await log.stop()
+            for pool in pools:
+                await pool.close()
+
+
+async def _bootstrap(settings: Settings, url: str) -> str:
+    key = settings.bootstrap_key.get_secret_value() if settings.bootstrap_key else remembered_key(settings.data_dir)
+    owner = await owner_pool(url)
+    try:
+        party = settings.own_party or default_own_party(settings.tenant_name)
+        await ensure_bootstrap(owner, tenant_name=settings.tenant_name, own_party=party, key=key)
+    finally:
+        await owner.close()
+    return key
+
+
+async def _serve(
+    settings: Settings,
+    log: EventLog,
+    *,
+    pools: list[asyncpg.Pool],
+    key: str,
+    told: Callable[[Running], None],
+    stop: asyncio.Event,
+) -> None:
+    api, views = pools
+    keys = Keys(api)
+    pace = Pace(
+        batch_records=settings.projector_batch_events,
+        lease_seconds=settings.projector_lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+    )
+    projector = Projector(log=log, pool=views, name=f"embedded-{os.getpid()}", pace=pace)
+    app = FastAPI(title="Zhuisu 追溯")
+    install(app)
+    app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
+    app.include_router(epcis_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
+    app.include_router(query_router(pool=api, keys=keys, settings=settings))
+    _health(app, log=log, pool=api, projector=projector, settings=settings)
+    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    listening = asyncio.create_task(server.serve())
+    projecting = asyncio.create_task(projector.run(stop))
+    await _started(server, listening)
+    if server.started:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        told(Running(f"http://{settings.host}:{port}", key))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, listening, projecting}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    server.should_exit = True
+    await asyncio.gather(listening, projecting)
+
+
+async def _started(server: uvicorn.Server, listening: asyncio.Task[None]) -> None:
+    """Until the server listens or has failed; uvicorn tells it by a flag only."""
+    while not server.started and not listening.done():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+def _health(app: FastAPI, *, log: EventLog, pool: asyncpg.Pool, projector: Projector, settings: Settings) -> None:
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Whether this process answers at all."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        """Whether captures and questions would be served now, and how fresh answers are."""
+        parts = {"log": await log.healthy() or "ok", "database": "ok", "projector": projector.trouble or "ok"}
+        lag = None
+        try:
+            async with pool.acquire() as connection:
+                fresh = await freshness(connection, stale_after_seconds=3 * settings.heartbeat_seconds + 2)
+                lag = fresh.lag()
+                if fresh.behind is None and parts["projector"] == "ok":
+                    parts["projector"] = "gives no sign"
+        except UNREACHABLE as error:
+            parts["database"] = f"cannot be asked: {type(error).__name__}"
+        ready = all(word == "ok" for word in parts.values())
+        return JSONResponse({"ready": ready, "lag": lag, "parts": parts}, 200 if ready else 503)

@@ -1,0 +1,77 @@
+"""How fresh an answer is: applied vector, lag, and waiting for one's own writes (SEMANTICS §6)."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from domain.moments import iso
+from domain.positions import vector_token
+from services.problems import Problem
+
+_CHECKPOINTS = "SELECT log_partition, applied_offset, applied_us, log_end, measured_us FROM views.checkpoints"
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What is applied, and how far behind the log that is. `behind` None: the projector gives no sign."""
+
+    vector: Mapping[int, int]
+    applied_us: int | None
+    behind: int | None
+    seconds: float
+    measured_us: int | None
+    now_us: int
+    parked: int
+
+    @property
+    def codes(self) -> list[str]:
+        """Why an answer may be incomplete: `stale`, `lag`, `parked`."""
+        found = ["stale"] if self.behind is None else ["lag"] if self.behind else []
+        return found + (["parked"] if self.parked else [])
+
+    def lag(self) -> dict[str, Any]:
+        measured = iso(self.measured_us) if self.measured_us is not None else None
+        return {"events": self.behind, "seconds": round(self.seconds, 3), "measured_at": measured}
+
+    def as_of(self, vector: Mapping[int, int] | None) -> dict[str, Any]:
+        recorded = iso(self.applied_us) if self.applied_us is not None else None
+        return {"position": vector_token(self.vector if vector is None else vector), "recorded_at": recorded}
+
+
+async def freshness(connection: asyncpg.Connection, *, stale_after_seconds: float) -> Freshness:
+    """The state of the views in this snapshot."""
+    rows = await connection.fetch(_CHECKPOINTS)
+    now_us: int = await connection.fetchval(_NOW)
+    parked = await connection.fetchval("SELECT count(*) FROM views.dead_letters WHERE replayed_as IS NULL")
+    measured = min((r["measured_us"] for r in rows), default=None)
+    silent = measured is None or now_us - measured > stale_after_seconds * 1_000_000
+    behind = sum(max(0, r["log_end"] - 1 - r["applied_offset"]) for r in rows)
+    seconds = (now_us - measured) / 1_000_000 if silent and measured is not None else 0.0
+    return Freshness(
+        vector={r["log_partition"]: r["applied_offset"] for r in rows},
+        applied_us=max((r["applied_us"] for r in rows if r["applied_us"] is not None), default=None),
+        behind=None if silent else behind,
+        seconds=seconds,
+        measured_us=measured,
+        now_us=now_us,
+        parked=parked,
+    )
+
+
+async def wait_for(pool: asyncpg.Pool, wanted: Mapping[int, int], *, deadline_seconds: float) -> None:
+    """Until everything at or below the vector is in the views. Raises Problem 504 when that takes too long."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + deadline_seconds
+    while True:
+        rows = await pool.fetch(_CHECKPOINTS)
+        applied = {r["log_partition"]: r["applied_offset"] for r in rows}
+        if all(applied.get(p, -1) >= o for p, o in wanted.items()):
+            return
+        if loop.time() >= until:
+            detail = f"the views have {vector_token(applied)} so far: ask again, or without wait_for"
+            raise Problem(504, "not-yet-applied", detail, headers={"Retry-After": "2"})
+        await asyncio.sleep(0.02)
