@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ from services.projector.runner import Pace, Projector
 from services.query.app import create_router as query_router
 from services.query.freshness import freshness
 from services.settings import Settings
+
+ALL_ROLES = frozenset({"ingest", "projector", "query"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +67,37 @@ def event_log(settings: Settings, database_url: str) -> EventLog:
     return PostgresEventLog(dsn=database_url, partitions=settings.log_partitions)
 
 
-async def run(settings: Settings, *, told: Callable[[Running], None], stop: asyncio.Event | None = None) -> None:
-    """Bring everything up, serve until SIGINT, SIGTERM or `stop`, and take it down again."""
+async def run(
+    settings: Settings,
+    *,
+    told: Callable[[Running], None],
+    stop: asyncio.Event | None = None,
+    roles: frozenset[str] = ALL_ROLES,
+) -> None:
+    """Bring everything up, serve until SIGINT, SIGTERM or `stop`, and take it down again.
+
+    With some of the roles only: one process of several, on the database and log that settings name.
+    """
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
     async with database(settings) as url:
-        await upgrade(url)
-        key = await _bootstrap(settings, url)
+        key = await prepare(settings, url) if roles == ALL_ROLES else ""
         log = event_log(settings, url)
         await log.start()
         pools = [await api_pool(url, max_connections=settings.api_pool_max_connections), await projector_pool(url)]
         try:
-            await _serve(settings, log, pools=pools, key=key, told=told, stop=stop)
+            await _serve(settings, log, pools=pools, key=key, told=told, stop=stop, roles=roles)
         finally:
             await log.stop()
             for pool in pools:
                 await pool.close()
 
 
-async def _bootstrap(settings: Settings, url: str) -> str:
+async def prepare(settings: Settings, url: str) -> str:
+    """Bring the schema up and see that the tenant and its admin key are there; returns the key."""
+    await upgrade(url)
     key = settings.bootstrap_key.get_secret_value() if settings.bootstrap_key else remembered_key(settings.data_dir)
     owner = await owner_pool(url)
     try:
@@ -103,6 +116,7 @@ async def _serve(
     key: str,
     told: Callable[[Running], None],
     stop: asyncio.Event,
+    roles: frozenset[str],
 ) -> None:
     api, views = pools
     keys = Keys(api)
@@ -111,18 +125,20 @@ async def _serve(
         lease_seconds=settings.projector_lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
     )
-    projector = Projector(log=log, pool=views, name=f"embedded-{os.getpid()}", pace=pace)
+    projector = Projector(log=log, pool=views, name=f"{socket.gethostname()}-{os.getpid()}", pace=pace)
     app = FastAPI(title="Zhuisu 追溯")
     install(app)
-    app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
-    app.include_router(epcis_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
-    app.include_router(query_router(pool=api, keys=keys, settings=settings))
+    if "ingest" in roles:
+        app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
+        app.include_router(epcis_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
+    if "query" in roles:
+        app.include_router(query_router(pool=api, keys=keys, settings=settings))
     _health(app, log=log, pool=api, projector=projector, settings=settings)
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     listening = asyncio.create_task(server.serve())
-    projecting = asyncio.create_task(projector.run(stop))
+    projecting = asyncio.create_task(projector.run(stop) if "projector" in roles else _until(stop))
     await _started(server, listening)
     if server.started:
         port = server.servers[0].sockets[0].getsockname()[1]
@@ -132,6 +148,10 @@ async def _serve(
     stop.set()
     server.should_exit = True
     await asyncio.gather(listening, projecting)
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _started(server: uvicorn.Server, listening: asyncio.Task[None]) -> None:

@@ -15,6 +15,10 @@ def unit(name: str) -> dict[str, str]:
     return {"product": name.split("/")[0], "serial": name.split("/")[-1]}
 
 
+def fitted(part: str, whole: str) -> dict[str, Any]:
+    return {"parent": unit(whole), "components": [{"item": unit(part)}]}
+
+
 async def post(service: httpx.AsyncClient, *events: dict[str, Any]) -> str:
     """Post events; returns the position to wait for."""
     answer = await service.post("/v1/events", json=list(events))
@@ -30,14 +34,15 @@ async def ask(service: httpx.AsyncClient, path: str, **params: Any) -> dict[str,
 
 
 async def test_a_lot_is_traced_to_the_bike_and_back(service: httpx.AsyncClient) -> None:
-    lot = {"product": "CELL", "lot": "L-9"}
+    made = {"inputs": [{"item": {"product": "CELL", "lot": "L-9"}}], "outputs": [{"item": unit("M/1")}]}
+    sold = {"items": [{"item": unit("B/1")}], "holder": "h-77", "site": "SHOP"}
     position = await post(
         service,
-        {"kind": "transformed", "occurred_at": HOUR.format(8), "inputs": [{"item": lot}], "outputs": [{"item": unit("M/1")}]},
-        {"kind": "assembled", "occurred_at": HOUR.format(9), "parent": unit("P/1"), "components": [{"item": unit("M/1")}]},
-        {"kind": "assembled", "occurred_at": HOUR.format(10), "parent": unit("B/1"), "components": [{"item": unit("P/1")}]},
-        {"kind": "sold", "occurred_at": HOUR.format(11), "items": [{"item": unit("B/1")}], "holder": "h-77", "site": "SHOP"},
-    )  # fmt: skip
+        {"kind": "transformed", "occurred_at": HOUR.format(8), **made},
+        {"kind": "assembled", "occurred_at": HOUR.format(9), **fitted("M/1", "P/1")},
+        {"kind": "assembled", "occurred_at": HOUR.format(10), **fitted("P/1", "B/1")},
+        {"kind": "sold", "occurred_at": HOUR.format(11), **sold},
+    )
     forward = await ask(service, "/v1/trace/forward", item="urn:zhuisu:lot:own:CELL:L-9", wait_for=position)
     assert [n["item"].rsplit(":", 2)[1] for n in forward["nodes"]] == ["M", "P", "B"]
     assert {n["certainty"] for n in forward["nodes"]} == {"certain"}
