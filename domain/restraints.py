@@ -41,7 +41,7 @@ def restraints(
     for item in items:
         holds = {h for s in reach[item] for h in _holds_on(known, s, at_us)}
         recalls = {r for s in reach[item] for r in _recalls_on(known, s, at_us)}
-        done = {r for r in recalls if _remedied(known, item, r, at_us)}
+        done = {r for r in recalls if _remedied(known, item, r, at_us=at_us)}
         if holds:
             result.holds[item] = tuple(sorted(holds))
         if recalls - done:
@@ -144,7 +144,7 @@ def _closed(known: Known, recall_id: str, at_us: int) -> bool:
     return last is not None and last.recall is not None and last.recall.action == "closed"
 
 
-def _remedied(known: Known, item: ItemId, recall_id: str, at_us: int) -> bool:
+def _remedied(known: Known, item: ItemId, recall_id: str, *, at_us: int) -> bool:
     return any(
         facts.recall is not None
         and facts.recall.action == "remedied"

@@ -36,24 +36,16 @@ def call(client: httpx.Client, method: str, path: str, **more: Any) -> dict[str,
 def show_trace(console: Console, answer: dict[str, Any], *, rows: int = 40) -> None:
     """An answer as a table: what, how sure and why, where, who has it."""
     table = Table(title=f"{answer['question']}: {', '.join(answer['items'])}")
-    for column in (
-        "level 层级",
-        "item 追溯单元",
-        "kind",
-        "how sure 确定性",
-        "where 位置",
-        "who has it 持有者",
-        "status 状态",
-    ):
+    for column in ("item 追溯单元", "kind", "how sure 确定性", "where 位置", "who 持有者", "status 状态"):
         table.add_column(column, overflow="fold")
-    for node in answer["nodes"][:rows]:
+    inside = ("installed", "consumed")  # what is in something else comes after what holds it
+    for node in sorted(answer["nodes"], key=lambda n: (n["status"] in inside, n["level"], n["item"]))[:rows]:
         sure = node["certainty"] if not node["reasons"] else f"possible ({', '.join(node['reasons'])})"
         where = node["site"] or node["container"] or ("several" if len(node["where"]) > 1 else "–")
-        item = node["item"].replace("urn:zhuisu:", "")
+        item = node["item"].replace("urn:zhuisu:", "").replace("https://id.gs1.org", "")
         held = " ON HOLD" if node["on_hold"] else ""
-        table.add_row(
-            str(node["level"]), item, node["kind"], sure, where, node["holder"] or "–", f"{node['status'] or '–'}{held}"
-        )
+        status = f"{node['status'] or '–'}{held}"
+        table.add_row(item, node["kind"], sure, where, node["holder"] or "–", status)
     console.print(table)
     if len(answer["nodes"]) > rows:
         console.print(f"… and {len(answer['nodes']) - rows} more (--json shows all)")

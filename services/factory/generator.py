@@ -78,6 +78,7 @@ def _materials(ids: "_Ids", clock: datetime, chance: random.Random) -> Iterator[
             "supplier": supplier,
             "supplier_lot": f"S{ids.number:05d}{n}",
             "quantity": "1000",
+            **({} if "CELL" in lot["product"] else {"uom": "KGM"}),
             "site": "PLANT-1",
             "certificate": f"coa-{ids.number}-{n}.pdf",
             "documents": [{"type": "po", "id": f"PO-{ids.number}"}],
