@@ -1,16 +1,18 @@
 """HTTP capture: POST /v1/events."""
 
+from collections import Counter
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from domain.ports import Clock, EventLog, LogUnavailable
 from domain.positions import vector_token
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
 from services.ingest.capture import Capture, Outcome, limits_of
+from services.ingest.streaming import TwoWayResponse, stream_outcomes, whole_body
 from services.problems import Problem
 from services.settings import Settings
 
@@ -25,9 +27,16 @@ def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings
         request: Request,
         caller: Annotated[Caller, Depends(caller_with(Role.CAPTURE, keys))],
         atomic: Annotated[bool, Query()] = False,
-    ) -> JSONResponse:
-        """One event, or a JSON array of events. 202 once the accepted ones are durably in the log."""
-        documents = _documents(await _body(request, settings.max_body_bytes), settings.max_batch_events)
+    ) -> Response:
+        """One event, a JSON array, or NDJSON (streamed). 202 once the accepted ones are durably in the log.
+
+        NDJSON answers an outcome a line, and last a record with the `status`; gzip bodies are taken.
+        """
+        if "ndjson" in request.headers.get("content-type", ""):
+            return TwoWayResponse(
+                stream_outcomes(request, capture, caller, settings=settings), media_type="application/x-ndjson"
+            )
+        documents = _documents(await whole_body(request, settings.max_body_bytes), settings.max_batch_events)
         outcomes = capture.judge(documents, caller)
         rejected = [o for o in outcomes if o.error is not None]
         if rejected and (atomic or len(rejected) == len(outcomes)):
@@ -44,15 +53,6 @@ def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings
         return JSONResponse(_answer(outcomes), 202)
 
     return router
-
-
-async def _body(request: Request, limit_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise Problem(413, "body-too-large", f"at most {limit_bytes} bytes: send the events in several requests")
-    return bytes(body)
 
 
 def _documents(body: bytes, limit: int) -> list[Any]:
@@ -73,11 +73,9 @@ def _answer(outcomes: list[Outcome]) -> dict[str, Any]:
     for o in outcomes:
         if o.position is not None:
             vector[o.position.partition] = max(o.position.offset, vector.get(o.position.partition, -1))
-    accepted = sum(o.position is not None for o in outcomes)
+    words = Counter(o.word for o in outcomes)
     return {
-        "accepted": accepted,
-        "duplicate": 0,
-        "rejected": len(outcomes) - accepted,
+        **{word: words[word] for word in ("accepted", "duplicate", "rejected")},
         "position": vector_token(vector),
         "outcomes": [o.document() for o in outcomes],
     }

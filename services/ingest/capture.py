@@ -1,6 +1,7 @@
 """From what was posted to the log: parse, judge each event by itself, append, and tell what became of it."""
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,10 @@ from services.settings import Settings
 
 _PREFIX = re.compile(rb"urn:epc:(?:id|idpat|class):[a-z]+:(\d{6,12})\.")
 _LINK = re.compile(rb'https?://[^"\s]+/10/[^"\s]+/21/[^"\s]+')
+
+
+RECENT_EVENTS = 200_000
+"""Events a process remembers to tell duplicates; an older one is appended again and adds nothing to the views."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +51,29 @@ class Outcome:
     record: Record | None = None
     error: dict[str, Any] | None = None
     position: Position | None = None
+    content_hash: str = ""
 
     def document(self) -> dict[str, Any]:
-        if self.error is not None:
-            return {"index": self.index, "outcome": "rejected", "event_id": self.event_id, "error": self.error}
         token = self.position.token if self.position is not None else None
-        return {"index": self.index, "outcome": "accepted", "event_id": self.event_id, "position": token}
+        return {
+            "index": self.index,
+            "outcome": self.word,
+            "event_id": self.event_id,
+            **({"error": self.error} if self.error is not None else {"position": token}),
+        }
+
+    @property
+    def word(self) -> str:
+        """accepted, duplicate or rejected."""
+        return "rejected" if self.error is not None else "accepted" if self.record is not None else "duplicate"
 
 
 class Capture:
-    """Captures events for callers."""
+    """Captures events for callers. It remembers the newest events it appended: sent again, they are duplicates."""
 
     def __init__(self, log: EventLog, clock: Clock, limits: Limits) -> None:
         self._log, self._clock, self._limits = log, clock, limits
+        self._recent: OrderedDict[tuple[bytes, str], Position] = OrderedDict()
 
     @property
     def deadline_seconds(self) -> float:
@@ -66,7 +81,12 @@ class Capture:
         return self._limits.append_deadline_seconds
 
     def judge(
-        self, documents: Sequence[Any], caller: Caller, *, originals: Sequence[Mapping[str, Any]] = ()
+        self,
+        documents: Sequence[Any],
+        caller: Caller,
+        *,
+        originals: Sequence[Mapping[str, Any]] = (),
+        first_index: int = 0,
     ) -> list[Outcome]:
         """Each event parsed and enveloped, or its error. One bad event costs no other anything.
 
@@ -74,7 +94,13 @@ class Capture:
         """
         now_us = to_us(self._clock.now())
         return [
-            self._judge(i, document, caller=caller, now_us=now_us, original=originals[i] if originals else None)
+            self._judge(
+                first_index + i,
+                document,
+                caller=caller,
+                now_us=now_us,
+                original=originals[i] if originals else None,
+            )
             for i, document in enumerate(documents)
         ]
 
@@ -86,6 +112,10 @@ class Capture:
             positions = await self._log.append(records, deadline_seconds=self._limits.append_deadline_seconds)
             for outcome, position in zip(good, positions, strict=True):
                 outcome.position = position
+                if outcome.record is not None:  # only what the log acknowledged may be called a duplicate later
+                    self._recent[(outcome.record.key, outcome.content_hash)] = position
+            while len(self._recent) > RECENT_EVENTS:
+                self._recent.popitem(last=False)
 
     def _judge(
         self, index: int, document: Any, *, caller: Caller, now_us: int, original: Mapping[str, Any] | None
@@ -111,9 +141,12 @@ class Capture:
         if len(value) > self._limits.max_event_bytes:
             detail = f"the event has {len(value)} bytes, at most {self._limits.max_event_bytes} are taken"
             return Outcome(index, envelope.event_id, error=_error("event-too-large", "", detail))
-        return Outcome(
-            index, envelope.event_id, Record(partition_key(caller.tenant_id, event, envelope.event_id), value)
-        )
+        key = partition_key(caller.tenant_id, event, envelope.event_id)
+        digest = f"{envelope.event_id} {envelope.content_hash}"
+        before = self._recent.get((key, digest))
+        if before is not None:
+            return Outcome(index, envelope.event_id, position=before)
+        return Outcome(index, envelope.event_id, Record(key, value), content_hash=digest)
 
     def _envelope(self, event: LifecycleEvent, raw: bytes, *, index: int, caller: Caller, now_us: int) -> Envelope:
         digest = content_hash(event)

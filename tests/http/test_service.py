@@ -1,5 +1,6 @@
 """A factory's events go in over HTTP, and the two answers come out."""
 
+import gzip
 import json
 from typing import Any
 
@@ -68,6 +69,18 @@ async def test_a_void_changes_the_answer_and_not_the_history(service: httpx.Asyn
     assert (await ask(service, "/v1/items/state", item=uri, as_of=before))["status"] == "sold"
     events = (await ask(service, "/v1/items/timeline", item=uri))["events"]
     assert [(e["event_id"], e["voided_by"] is not None) for e in events] == [("ship-9", False), ("sell-9", True)]
+
+
+async def test_ndjson_streams_outcomes_and_tells_duplicates(service: httpx.AsyncClient) -> None:
+    stored = {"kind": "stored", "occurred_at": HOUR.format(8), "items": [{"item": unit("N/1")}], "event_id": "nd-1"}
+    body = gzip.compress(b"\n".join([json.dumps(stored).encode(), b"{oops", b'{"kind":"sold"}']))
+    headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+    for word in ("accepted", "duplicate"):
+        answer = await service.post("/v1/events", content=body, headers=headers)
+        lines = [json.loads(line) for line in answer.text.splitlines()]
+        assert [line.get("outcome") for line in lines] == [word, "rejected", "rejected", None]
+        assert lines[-1]["status"] == 202
+        assert lines[-1][word] == 1
 
 
 @pytest.mark.parametrize(
