@@ -17,6 +17,8 @@ from services.settings import Settings, SettingsError, load_settings
 app = typer.Typer(help="追溯: where did a unit come from, and what else is affected.", no_args_is_help=True)
 trace_app = typer.Typer(help="Trace a unit back to its sources, or a lot forward to everything it reached.")
 app.add_typer(trace_app, name="trace")
+keys_app = typer.Typer(help="API keys: who may post, read, correct, recall and administer.")
+app.add_typer(keys_app, name="keys")
 
 Url = Annotated[str | None, typer.Option(help="The service; default ZHUISU_URL or http://127.0.0.1:8080.")]
 Key = Annotated[str | None, typer.Option(help="API key; default ZHUISU_KEY.")]
@@ -182,6 +184,33 @@ def timeline(item: str, url: Url = None, *, key: Key = None) -> None:
 def status(url: Url = None) -> None:
     """Whether the service is ready, and how fresh its answers are."""
     Console().print_json(data=call(connect(url, None), "GET", "/readyz"))
+
+
+@keys_app.command("create")
+def keys_create(
+    name: str,
+    role: Annotated[list[str], typer.Option(help="capture, correct, read, recall or admin; several are allowed.")],
+    *,
+    source: Annotated[str | None, typer.Option(help="What its events say they come from; default the name.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Zone of times without offset, e.g. Asia/Shanghai.")] = None,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Make a key and show it once. Example: zhuisu keys create mes-1 --role capture --zone Asia/Shanghai"""
+    wanted = {"name": name, "roles": role, "source": source, "zone": zone}
+    Console().print_json(data=call(connect(url, key), "POST", "/v1/keys", json=wanted))
+
+
+@keys_app.command("list")
+def keys_list(url: Url = None, *, key: Key = None) -> None:
+    """All keys, without their values."""
+    Console().print_json(data=call(connect(url, key), "GET", "/v1/keys"))
+
+
+@keys_app.command("revoke")
+def keys_revoke(key_id: int, url: Url = None, *, key: Key = None) -> None:
+    """Take a key back."""
+    Console().print_json(data=call(connect(url, key), "DELETE", f"/v1/keys/{key_id}"))
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from domain.clock import SystemClock
 from domain.ports import EventLog
 from migrations.run import upgrade
 from services.access import Keys, default_own_party, ensure_bootstrap
+from services.access.admin import create_router as keys_router
 from services.database import UNREACHABLE, api_pool, owner_pool, projector_pool
 from services.embedded import postgres
 from services.embedded.admin_key import remembered_key
@@ -133,6 +134,7 @@ async def _serve(
         app.include_router(epcis_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
     if "query" in roles:
         app.include_router(query_router(pool=api, keys=keys, settings=settings))
+        app.include_router(keys_router(keys=keys))
     _health(app, log=log, pool=api, projector=projector, settings=settings)
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)

@@ -106,6 +106,26 @@ async def test_who_may(service: httpx.AsyncClient) -> None:
     assert answer.status_code == 401
 
 
+async def test_keys_are_made_used_and_revoked(service: httpx.AsyncClient) -> None:
+    made = (await service.post("/v1/keys", json={"name": "mes-7", "roles": ["capture"]})).json()
+    own = {"Authorization": f"Bearer {made['key']}"}
+    stored = {"kind": "stored", "occurred_at": HOUR.format(8), "items": [{"item": unit("K/1")}]}
+    assert (await service.post("/v1/events", json=stored, headers=own)).status_code == 202
+    assert (await service.get("/v1/items", params={"q": "K"}, headers=own)).status_code == 403
+    assert (await service.delete(f"/v1/keys/{made['key_id']}")).json()["revoked_at"] is not None
+    scoped = {"name": "shop", "roles": ["read"], "sites": ["SHOP"]}
+    key = (await service.post("/v1/keys", json=scoped)).json()["key"]
+    answer = await service.get("/v1/items", params={"q": "K"}, headers={"Authorization": f"Bearer {key}"})
+    assert answer.json()["type"] == "/problems/site-scope"
+
+
+async def test_items_are_found_by_a_fragment(service: httpx.AsyncClient) -> None:
+    stored = {"kind": "stored", "occurred_at": HOUR.format(8), "items": [{"item": unit("S/FRAG_77")}]}
+    position = await post(service, stored)
+    found = await ask(service, "/v1/items", q="frag_77", wait_for=position)
+    assert [i["item"] for i in found["items"]] == ["urn:zhuisu:unit:own:S:FRAG_77"]
+
+
 async def test_an_unknown_item_names_what_lies_near(service: httpx.AsyncClient) -> None:
     answer = await service.get("/v1/items/state", params={"item": "urn:zhuisu:unit:own:Z:none"})
     assert answer.status_code == 404
