@@ -22,6 +22,7 @@ from services.database import UNREACHABLE, tenant_transaction
 from services.problems import Problem
 from services.query import rendering
 from services.query.asking import as_of, instant, item_asked, known_parameters, vector_of
+from services.query.conflicts import conflicts_about
 from services.query.freshness import Freshness, freshness, wait_for
 from services.query.record import SqlRecord
 from services.settings import Settings
@@ -117,12 +118,13 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings) -> APIR
             found = await item_asked(asked.connection, asked.tenant_id, item)
             at_us = instant(request.query_params.get("at"), "at") or asked.fresh.now_us
             state = (await answer_async(states([found], at_us=at_us), asked.record().look_up))[found]
+            told = await conflicts_about(asked.connection, asked.tenant_id, [found], vector=asked.vector)
             rows = await asked.connection.fetch("SELECT prefix FROM views.company_prefixes")
             body = rendering.state_json(state) | {"equivalent": equivalents(found, [r[0] for r in rows])}
             return JSONResponse(
                 body
                 | {"gaps": [rendering.gap_json(g) for g in state.gaps]}
-                | {"conflicts": [rendering.conflict_json(c) for c in state.conflicts]}
+                | {"conflicts": [rendering.conflict_json(c) for c in (*state.conflicts, *told)]}
                 | asked.frame([])
             )
 
@@ -239,6 +241,8 @@ async def _trace(questions: Questions, way: Way, *, request: Request, caller: Ca
             limits=limits,
         )
         found = await answer_async(question, asked.record().look_up)
+        about = [*items, *(n.item for n in found.nodes)]
+        found.conflicts += await conflicts_about(asked.connection, asked.tenant_id, about, vector=asked.vector)
         standing = await _states(asked, [n.item for n in found.nodes], at_us or asked.fresh.now_us)
         window = (instant(query.get("since"), "since"), instant(query.get("until"), "until"))
         return JSONResponse(_answer(way, found, asked, standing=standing, window=window))

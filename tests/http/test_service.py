@@ -106,6 +106,21 @@ async def test_who_may(service: httpx.AsyncClient) -> None:
     assert answer.status_code == 401
 
 
+async def test_conflicting_copies_and_refused_voids_are_shown(service: httpx.AsyncClient) -> None:
+    """E13 over HTTP: the first copy counts, the conflict is told; so is a void without the right."""
+    item = [{"item": unit("E13/1")}]
+    first = {"kind": "sold", "occurred_at": HOUR.format(8), "items": item, "event_id": "e13", "holder": "first"}
+    await post(service, first, {**first, "holder": "second"})
+    made = (await service.post("/v1/keys", json={"name": "other", "roles": ["capture"]})).json()
+    void = {"kind": "voided", "occurred_at": HOUR.format(9), "target": "e13", "event_id": "e13-void"}
+    other = {"Authorization": f"Bearer {made['key']}"}
+    position = (await service.post("/v1/events", json=void, headers=other)).json()["position"]
+    state = await ask(service, "/v1/items/state", item="urn:zhuisu:unit:own:E13:1", wait_for=position)
+    assert (state["status"], state["holder"]) == ("sold", "first")
+    told = {c["code"]: c["event_ids"] for c in state["conflicts"]}
+    assert told == {"conflicting_copies": ["e13"], "refused_void": ["e13-void", "e13"]}
+
+
 async def test_keys_are_made_used_and_revoked(service: httpx.AsyncClient) -> None:
     made = (await service.post("/v1/keys", json={"name": "mes-7", "roles": ["capture"]})).json()
     own = {"Authorization": f"Bearer {made['key']}"}

@@ -1,0 +1,69 @@
+"""Where copies of an event contradict each other, and voids that nobody had the right to post (SEMANTICS §1, §5)."""
+
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+
+from domain.genealogy import Conflict
+from domain.ids import ItemId
+
+_RIVALS = """
+-- every version of the events that name these items, where an event id has more than one content
+WITH keys AS (
+    SELECT DISTINCT e.key_no
+    FROM views.items i JOIN views.event_items x USING (item_no) JOIN views.events e ON e.event_no = x.event_no
+    WHERE i.tenant_id = $1 AND i.uri = ANY($2)
+), rivals AS (
+    SELECT e.key_no FROM views.events e JOIN keys USING (key_no)
+    GROUP BY e.key_no HAVING count(DISTINCT e.content_hash) > 1
+)
+SELECT k.event_id, e.content_hash, e.log_partition, e.log_offset, i.uri
+FROM rivals JOIN views.events e USING (key_no) JOIN views.event_keys k USING (key_no)
+LEFT JOIN views.event_items x ON x.event_no = e.event_no LEFT JOIN views.items i ON i.item_no = x.item_no
+"""
+_REFUSED = """
+-- voids of events that name these items, posted by another source without the right to correct
+SELECT DISTINCT vk.event_id AS void_id, tk.event_id AS target_id, ve.log_partition, ve.log_offset, i.uri
+FROM views.items i JOIN views.event_items x USING (item_no) JOIN views.events te ON te.event_no = x.event_no
+JOIN views.voids v ON v.target_key_no = te.key_no JOIN views.events ve ON ve.event_no = v.event_no
+JOIN views.event_keys vk ON vk.key_no = ve.key_no JOIN views.event_keys tk ON tk.key_no = te.key_no
+WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND NOT ve.may_correct AND ve.source <> te.source AND te.void IS NULL
+"""
+
+
+async def conflicts_about(
+    connection: asyncpg.Connection, tenant_id: int, items: Sequence[ItemId], *, vector: Mapping[int, int] | None
+) -> list[Conflict]:
+    """The conflicts known at the vector that touch any of the items."""
+    names = [str(i) for i in items]
+    versions: dict[str, set[str]] = {}
+    touched: dict[str, set[ItemId]] = {}
+    for row in await connection.fetch(_RIVALS, tenant_id, names):
+        if vector is None or row["log_offset"] <= vector.get(row["log_partition"], -1):
+            versions.setdefault(row["event_id"], set()).add(row["content_hash"])
+            if row["uri"] is not None:
+                touched.setdefault(row["event_id"], set()).add(ItemId(row["uri"]))
+    found = [
+        Conflict(
+            "conflicting_copies",
+            tuple(sorted(touched.get(event_id, set()))),
+            (event_id,),
+            f"event {event_id} was sent with {len(hashes)} different contents: the first in the log counts",
+        )
+        for event_id, hashes in sorted(versions.items())
+        if len(hashes) > 1
+    ]
+    refused: dict[tuple[str, str], set[ItemId]] = {}
+    for row in await connection.fetch(_REFUSED, tenant_id, names):
+        if vector is None or row["log_offset"] <= vector.get(row["log_partition"], -1):
+            refused.setdefault((row["void_id"], row["target_id"]), set()).add(ItemId(row["uri"]))
+    found += [
+        Conflict(
+            "refused_void",
+            tuple(sorted(about)),
+            (void_id, target_id),
+            f"{void_id} voids {target_id} of another source without the right to correct: it does not count",
+        )
+        for (void_id, target_id), about in sorted(refused.items())
+    ]
+    return found
