@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 
 import asyncpg
+import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -80,7 +81,8 @@ async def apply(views: Views, log: list[tuple[Copy, Envelope]], size: int) -> No
 
 
 @given(h=histories, cuts=st.lists(st.booleans(), min_size=1, max_size=4), size=st.integers(1, 4), data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(600)
+@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_sql_answers_equal_the_reference(
     views: Views, h: History, *, cuts: list[bool], size: int, data: st.DataObject
 ) -> None:
