@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from services.cli.client import show_trace
 from services.embedded.app import Running, run
-from services.factory.generator import Posted, generate, told
+from services.factory import Posted, about, generate
 from services.settings import Settings
 
 BATCH = 1_000
@@ -44,8 +44,8 @@ async def demo(settings: Settings, *, units: int, seed: int, once: bool, console
 async def _post_all(client: httpx.AsyncClient, *, units: int, seed: int, console: Console) -> str:
     """Post everything in batches; returns the vector to wait for."""
     last = ""
-    posted = list(generate(units=units, seed=seed)) if units <= SIZES["medium"] else None
-    events: Iterator[Posted] = iter(posted) if posted is not None else generate(units=units, seed=seed)
+    posted = list(generate(units, seed)) if units <= SIZES["medium"] else None
+    events: Iterator[Posted] = iter(posted) if posted is not None else generate(units, seed)
     with Progress(console=console, transient=not console.is_terminal) as progress:
         task = progress.add_task("Posting the demo factory", total=len(posted) if posted is not None else None)
         batch: list[dict[str, Any]] = []
@@ -72,11 +72,11 @@ async def _post(client: httpx.AsyncClient, batch: list[dict[str, Any]]) -> str:
 
 
 async def _show(client: httpx.AsyncClient, position: str, *, units: int, seed: int, console: Console) -> None:
-    about = told(units=units, seed=seed)
+    facts = about(units, seed)
     console.rule("A bike failed in the field: where did it come from? 逆向溯源")
-    await _ask(client, "backward", item=about.failed_bike, wait_for=position, console=console)
+    await _ask(client, "backward", item=facts.failed_bike, wait_for=position, console=console)
     console.rule("A cell lot is bad: what is affected, where is it now, who has it? 正向追踪")
-    await _ask(client, "forward", item=about.bad_lot, wait_for=position, console=console)
+    await _ask(client, "forward", item=facts.bad_lot, wait_for=position, console=console)
 
 
 async def _ask(client: httpx.AsyncClient, way: str, *, item: str, wait_for: str, console: Console) -> None:

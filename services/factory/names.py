@@ -1,0 +1,97 @@
+"""Who and what there is in the demo factory.
+
+Bikes, electrolyte, cartons and pallets have GS1 ids, the rest native ones.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+BIKES_PER_RUN = 20
+UNITS_PER_BIKE = 5
+"""two modules, a pack, a motor and the bike itself"""
+DEALERS = 12
+PREFIX = "9521234"
+"""GS1 company prefix of the factory (from GS1's range for examples)"""
+BIKE_GTIN = "09521234000020"
+PLANT_CELLS, PLANT_BIKES = "PLANT-1-CELLS", "PLANT-2-BIKES"
+
+CELL_SUPPLIERS = ("urn:demo:party:ningde-cells", "urn:demo:party:suzhou-cells", "urn:demo:party:daegu-cells")
+ELECTROLYTE_SUPPLIERS = ("urn:demo:party:taihu-chemicals", "urn:demo:party:ulsan-chemicals")
+ADHESIVE_SUPPLIERS = ("urn:demo:party:rhein-adhesives", "urn:demo:party:foshan-adhesives")
+MOTOR_SUPPLIER = "urn:demo:party:changzhou-motors"
+
+Item = dict[str, str] | str
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The ids of one run: a cell lot or two, and the twenty bikes built from them."""
+
+    number: int
+
+    @property
+    def tag(self) -> str:
+        return f"{self.number:06d}"
+
+    def cell_lot(self, which: str) -> Item:
+        return {"product": "CELL-21700", "lot": f"C{self.tag}-{which}"}
+
+    @property
+    def electrolyte(self) -> Item:
+        """A drum lasts for two runs."""
+        return f"urn:epc:class:lgtin:{PREFIX}.000301.E{self.number // 2:06d}"
+
+    @property
+    def adhesive(self) -> Item:
+        """A cartridge box lasts for four runs."""
+        return {"product": "ADHESIVE", "lot": f"A{self.number // 4:06d}"}
+
+    @property
+    def motor_lot(self) -> Item:
+        return {"product": "MOTOR", "lot": f"MT{self.tag}"}
+
+    @property
+    def module_lot(self) -> Item:
+        return {"product": "MODULE", "lot": f"ML{self.tag}"}
+
+    def module_serial(self, n: int, k: int) -> str:
+        return f"M{self.tag}{2 * n + k:02d}"
+
+    def module(self, n: int, k: int) -> Item:
+        return {"product": "MODULE", "serial": self.module_serial(n, k)}
+
+    def pack(self, n: int) -> Item:
+        return {"product": "PACK", "serial": f"P{self.tag}{n:02d}"}
+
+    def motor_serial(self, n: int) -> str:
+        return f"MT{self.tag}{n:02d}"
+
+    def motor(self, n: int) -> Item:
+        return {"product": "MOTOR", "serial": self.motor_serial(n)}
+
+    def lamp(self, n: int) -> Item:
+        return {"product": "LAMP", "serial": f"LP{self.tag}{n:02d}"}
+
+    def bike_serial(self, n: int) -> str:
+        return f"B{self.tag}{n:02d}"
+
+    def bike(self, n: int) -> str:
+        """As the plant writes it."""
+        return f"urn:epc:id:sgtin:{PREFIX}.000002.{self.bike_serial(n)}"
+
+    def bike_link(self, n: int) -> str:
+        """As the shop scans it, and as the service calls it: the Digital Link of the same bike."""
+        return f"https://id.gs1.org/01/{BIKE_GTIN}/21/{self.bike_serial(n)}"
+
+    def carton(self, n: int) -> str:
+        return f"urn:epc:id:sscc:{PREFIX}.1{self.number * BIKES_PER_RUN + n:09d}"
+
+    def pallet(self, k: int) -> str:
+        return f"urn:epc:id:sscc:{PREFIX}.0{self.number * 2 + k:09d}"
+
+    def dealer(self, k: int) -> str:
+        return f"urn:demo:party:dealer-{(self.number * 2 + k) % DEALERS + 1:02d}"
+
+    def shop(self, k: int) -> str:
+        return f"SHOP-{(self.number * 2 + k) % DEALERS + 1:02d}"

@@ -1,0 +1,75 @@
+"""The story the demo tells: a bad cell lot, a bike that failed, and which bikes are truly affected."""
+
+import random
+from dataclasses import dataclass
+
+from services.factory.names import BIKES_PER_RUN, CELL_SUPPLIERS, UNITS_PER_BIKE, Names
+
+CHANGEOVER_EVERY = 3
+"""Every third run changes over to a second cell lot while it is under way."""
+FIRST_LOT_BIKES = 12
+"""Bikes 0 to 11 of such a run are of its first lot alone."""
+SHARED_BIKES = (12, 13)
+"""Their modules were made in one go from both lots: the record cannot tell which of them has cells of which."""
+FAILED_BIKE, MISTAKEN_BIKE, MISTYPED_BIKE, SPARE_PACK = 3, 16, 5, BIKES_PER_RUN
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFacts:
+    """What is true of the factory. Ids are canonical, as answers write them.
+
+    `bikes` truly have cells of `bad_lot` (of the shared ones the first has). The record can prove it for `certain`,
+    and cannot rule it out for `possible`: certain ⊆ bikes ⊆ certain ∪ possible.
+    """
+
+    bad_lot: str
+    supplier: str
+    supplier_lot: str
+    failed_bike: str
+    bikes: frozenset[str]
+    certain: frozenset[str]
+    possible: frozenset[str]
+
+    @property
+    def bike_count(self) -> int:
+        """How many bikes truly have cells of the bad lot."""
+        return len(self.bikes)
+
+
+def runs_of(units: int) -> int:
+    """How many runs make about that many units. Raises ValueError for none."""
+    if units < 1:
+        raise ValueError(f"units: {units}; ask for 1 or more (a run makes {BIKES_PER_RUN * UNITS_PER_BIKE})")
+    return max(1, round(units / (BIKES_PER_RUN * UNITS_PER_BIKE)))
+
+
+def bad_run(units: int, seed: int) -> int:
+    """The run whose first cell lot is bad: an early one, with a changeover."""
+    candidates = range(0, min(runs_of(units), 12), CHANGEOVER_EVERY)
+    return random.Random(f"{seed}:bad run").choice(candidates)
+
+
+def about(units: int, seed: int) -> DemoFacts:
+    """The truth about what `generate` of the same size and seed tells, without generating it."""
+    names = Names(bad_run(units, seed))
+    certain = frozenset(names.bike_link(n) for n in range(FIRST_LOT_BIKES))
+    shared = [names.bike_link(n) for n in SHARED_BIKES]
+    return DemoFacts(
+        bad_lot=f"urn:zhuisu:lot:own:CELL-21700:C{names.tag}-A",
+        supplier=cell_supplier(names.number, "A"),
+        supplier_lot=supplier_lot(names.number, "A"),
+        failed_bike=names.bike_link(FAILED_BIKE),
+        bikes=certain | {shared[0]},
+        certain=certain,
+        possible=frozenset(shared),
+    )
+
+
+def cell_supplier(number: int, which: str) -> str:
+    """Who made a run's cell lot."""
+    return CELL_SUPPLIERS[(number + (which == "B")) % len(CELL_SUPPLIERS)]
+
+
+def supplier_lot(number: int, which: str) -> str:
+    """The supplier's own number of a run's cell lot: short, so two suppliers may well use the same."""
+    return f"24{number % 10_000:04d}{which}"
