@@ -132,7 +132,7 @@ class KafkaBroker:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # the terminal's Ctrl-C is for the parent, which then stops us in order
-                preexec_fn=_die_with_parent(),
+                preexec_fn=die_with_parent(),
             )
         try:
             await self._until_ready(deadline)
@@ -254,7 +254,7 @@ def _exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """What the child runs before exec, so that a parent killed without a word leaves no broker behind. Linux only."""
     if not sys.platform.startswith("linux"):
         return None

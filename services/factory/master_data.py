@@ -40,7 +40,7 @@ def described() -> Iterator[Told]:
             "wms",
             {
                 "kind": "party_described",
-                "event_id": f"wms:party:{party.rsplit(':', 1)[1]}",
+                "event_id": f"wms:party:{party}",
                 "party": party,
                 "name": name,
                 "country": country,
@@ -48,7 +48,7 @@ def described() -> Iterator[Told]:
             },
         )
     for n in range(1, DEALERS + 1):
-        dealer = f"urn:demo:party:dealer-{n:02d}"
+        dealer = f"dealer-{n:02d}"
         name = f"Dealer {n:02d}"
         event = {"kind": "party_described", "event_id": f"wms:party:dealer-{n:02d}", "party": dealer, "name": name}
         yield 0, "wms", event | {"role": "dealer"}

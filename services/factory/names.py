@@ -15,10 +15,10 @@ PREFIX = "9521234"
 BIKE_GTIN = "09521234000020"
 PLANT_CELLS, PLANT_BIKES = "PLANT-1-CELLS", "PLANT-2-BIKES"
 
-CELL_SUPPLIERS = ("urn:demo:party:ningde-cells", "urn:demo:party:suzhou-cells", "urn:demo:party:daegu-cells")
-ELECTROLYTE_SUPPLIERS = ("urn:demo:party:taihu-chemicals", "urn:demo:party:ulsan-chemicals")
-ADHESIVE_SUPPLIERS = ("urn:demo:party:rhein-adhesives", "urn:demo:party:foshan-adhesives")
-MOTOR_SUPPLIER = "urn:demo:party:changzhou-motors"
+CELL_SUPPLIERS = ("ningde-cells", "suzhou-cells", "daegu-cells")
+ELECTROLYTE_SUPPLIERS = ("taihu-chemicals", "ulsan-chemicals")
+ADHESIVE_SUPPLIERS = ("rhein-adhesives", "foshan-adhesives")
+MOTOR_SUPPLIER = "changzhou-motors"
 
 Item = dict[str, str] | str
 Event = dict[str, Any]
@@ -91,7 +91,7 @@ class Names:
         return f"urn:epc:id:sscc:{PREFIX}.0{self.number * 2 + k:09d}"
 
     def dealer(self, k: int) -> str:
-        return f"urn:demo:party:dealer-{(self.number * 2 + k) % DEALERS + 1:02d}"
+        return f"dealer-{(self.number * 2 + k) % DEALERS + 1:02d}"
 
     def shop(self, k: int) -> str:
         return f"SHOP-{(self.number * 2 + k) % DEALERS + 1:02d}"

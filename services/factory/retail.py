@@ -26,7 +26,7 @@ def retail(run: Run) -> Iterator[Told]:
 
 def customer(run: Run, n: int) -> str:
     """A pseudonym: nobody can tell from it who bought the bike."""
-    return f"urn:demo:customer:{hashlib.sha256(f'{run.names.tag}/{n}'.encode()).hexdigest()[:12]}"
+    return f"customer-{hashlib.sha256(f'{run.names.tag}/{n}'.encode()).hexdigest()[:8]}"
 
 
 def _plan(run: Run) -> Iterator[_Plan]:
@@ -66,7 +66,7 @@ def _open(run: Run, n: int) -> Event:
 
 
 def _sell(run: Run, n: int) -> Event:
-    holder = "urn:demo:customer:typed-wrong" if run.is_story and n == MISTYPED_BIKE else customer(run, n)
+    holder = "customer-typed-wrong" if run.is_story and n == MISTYPED_BIKE else customer(run, n)
     event: Event = {"kind": "sold", "items": [{"item": run.names.bike_link(n)}], "holder": holder}
     channel = "online" if n % 4 == 0 else "shop"
     return event | {"channel": channel, "site": _shop_of(run, n), "documents": [{"type": "inv", "id": f"I-{n:02d}"}]}
