@@ -1,62 +1,90 @@
-"""Asking a running service over HTTP, and showing what it answers."""
+"""Asking a running service over HTTP: one client, patience with a service that is away, problems told in words."""
 
-import os
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-import typer
-from rich.console import Console
-from rich.table import Table
 
-UNAVAILABLE = 3
-REFUSED = 1
+from services.cli.options import DEFAULT_URL, REFUSED, UNAVAILABLE, Hand
 
-
-def connect(url: str | None, key: str | None) -> httpx.Client:
-    """A client of the service named by --url/--key or ZHUISU_URL/ZHUISU_KEY."""
-    base = url or os.environ.get("ZHUISU_URL") or "http://127.0.0.1:8080"
-    secret = key or os.environ.get("ZHUISU_KEY") or os.environ.get("ZHUISU_BOOTSTRAP_KEY") or ""
-    return httpx.Client(base_url=base, headers={"Authorization": f"Bearer {secret}"}, timeout=120)
+ASK_AGAIN = frozenset({429, 503, 504})
+_LONGEST_PAUSE_SECONDS = 30.0
 
 
-def call(client: httpx.Client, method: str, path: str, **more: Any) -> dict[str, Any]:
-    """One request; a problem is shown with its field and fix, and ends the command."""
+class Service:
+    """A service at a URL, asked with a key. Ends the command, with the problem told, where it refuses."""
+
+    def __init__(self, hand: Hand, url: str | None, key: str | None) -> None:
+        self.hand = hand
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.http = httpx.Client(base_url=url or DEFAULT_URL, headers=headers, timeout=120, trust_env=False)
+
+    def ask(self, method: str, path: str, **more: Any) -> Any:
+        """One request and its JSON answer, None where there is no body."""
+        with self.hand.working("Asking {url} …", url=str(self.http.base_url)):
+            try:
+                answer = self.http.request(method, path, **more)
+            except httpx.HTTPError as error:
+                self.away(error)
+        return self.read(answer)
+
+    def read(self, answer: httpx.Response) -> Any:
+        """The JSON of an answer; a problem ends the command."""
+        if answer.status_code >= 400:
+            self.hand.refuse(UNAVAILABLE if answer.status_code in ASK_AGAIN else REFUSED, problem_of(answer))
+        return answer.json() if answer.content else None
+
+    def away(self, error: Exception) -> None:
+        """End the command: nobody answers."""
+        url = str(self.http.base_url)
+        why = str(error) or type(error).__name__
+        self.hand.fail(
+            UNAVAILABLE, "{url} does not answer ({why}): start it with zhuisu up, or give --url", url=url, why=why
+        )
+
+    def post_patiently(
+        self, path: str, *, within_seconds: float, pause: Callable[[float], None] = time.sleep, **more: Any
+    ) -> httpx.Response:
+        """POST until it is taken: the same body again on 429, 503 and a lost connection, as `Retry-After` says.
+
+        Safe because event ids are idempotency keys. Gives the last answer back when `within_seconds` are over.
+        """
+        until = time.monotonic() + within_seconds
+        wait_seconds = 0.5
+        while True:
+            try:
+                answer = self.http.post(path, **more)
+                if answer.status_code not in ASK_AGAIN or time.monotonic() >= until:
+                    return answer
+                wait_seconds = retry_after_seconds(answer, default=wait_seconds)
+            except httpx.TransportError as error:
+                if time.monotonic() >= until:
+                    self.away(error)
+            pause(min(wait_seconds, max(0.0, until - time.monotonic())))
+            wait_seconds = min(wait_seconds * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def retry_after_seconds(answer: httpx.Response, *, default: float) -> float:
+    """What the `Retry-After` header asks for, in seconds; `default` where there is none or it is a date."""
+    text = answer.headers.get("Retry-After", "")
+    return min(float(text), _LONGEST_PAUSE_SECONDS) if text.isdigit() else default
+
+
+def problem_of(answer: httpx.Response) -> dict[str, Any]:
+    """The problem document of a refusal, or what can be said of an answer that is none."""
     try:
-        answer = client.request(method, path, **more)
-    except httpx.TransportError as error:
-        Console(stderr=True).print(f"[red]{client.base_url} does not answer: {error}[/red]")
-        raise typer.Exit(UNAVAILABLE) from error
-    if answer.status_code >= 400:
-        Console(stderr=True).print(f"[red]{answer.status_code}[/red] {answer.text}", soft_wrap=True)
-        raise typer.Exit(UNAVAILABLE if answer.status_code >= 500 else REFUSED)
-    body: dict[str, Any] = answer.json()
-    return body
+        body = answer.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and ("detail" in body or "title" in body):
+        detail = body.get("detail")
+        return body if isinstance(detail, str) else body | {"detail": _fields(detail)}
+    return {"status": answer.status_code, "title": answer.reason_phrase, "detail": answer.text[:500]}
 
 
-def show_trace(console: Console, answer: dict[str, Any], *, rows: int = 40) -> None:
-    """An answer as a table: what, how sure and why, where, who has it."""
-    table = Table(title=f"{answer['question']}: {', '.join(answer['items'])}")
-    for column in ("item 追溯单元", "kind", "how sure 确定性", "where 位置", "who 持有者", "status 状态"):
-        table.add_column(column, overflow="fold")
-    inside = ("installed", "consumed")  # what is in something else comes after what holds it
-    for node in sorted(answer["nodes"], key=lambda n: (n["status"] in inside, n["level"], n["item"]))[:rows]:
-        sure = node["certainty"] if not node["reasons"] else f"possible ({', '.join(node['reasons'])})"
-        where = node["site"] or node["container"] or ("several" if len(node["where"]) > 1 else "–")
-        item = node["item"].replace("urn:zhuisu:", "").replace("https://id.gs1.org", "")
-        held = " ON HOLD" if node["on_hold"] else ""
-        status = f"{node['status'] or '–'}{held}"
-        table.add_row(item, node["kind"], sure, where, node["holder"] or "–", status)
-    console.print(table)
-    if len(answer["nodes"]) > rows:
-        console.print(f"… and {len(answer['nodes']) - rows} more (--json shows all)")
-    t = answer["totals"]
-    console.print(
-        f"{t['items']} items, {t['units']} units, {t['lots']} lots, {t['top_units']} top units;"
-        f" {t['certain']} certain, {t['possible']} possible. By status: {t['by_status']}"
-    )
-    for gap in answer["gaps"][:5]:
-        console.print(f"gap {gap['code']}: {gap['detail']} ({len(gap['items'])} items)", soft_wrap=True)
-    for conflict in answer["conflicts"][:5]:
-        console.print(f"conflict {conflict['code']}: {conflict['detail']}", soft_wrap=True)
-    freshness = "complete" if answer["complete"] else f"incomplete: {', '.join(answer['incomplete_because'])}"
-    console.print(f"{freshness}, as of {answer['as_of']['position']}")
+def _fields(detail: Any) -> str:
+    """FastAPI's own refusals list the wrong fields."""
+    if not isinstance(detail, list):
+        return str(detail)
+    return "; ".join(f"{'.'.join(str(p) for p in one.get('loc', ()))}: {one.get('msg', '')}" for one in detail)

@@ -32,6 +32,11 @@ from services.query.freshness import freshness
 from services.settings import Settings
 
 ALL_ROLES = frozenset({"ingest", "projector", "query"})
+_BACKLOG = 2048
+
+
+class CannotListen(RuntimeError):
+    """The address and port are not to be had. The message names the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +88,37 @@ async def run(
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
-    async with database(settings) as url:
+    listener = _listen(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        url = await stack.enter_async_context(database(settings))
         key = await prepare(settings, url) if roles == ALL_ROLES else ""
         log = event_log(settings, url)
         await log.start()
         pools = [await api_pool(url, max_connections=settings.api_pool_max_connections), await projector_pool(url)]
         try:
-            await _serve(settings, log, pools=pools, key=key, told=told, stop=stop, roles=roles)
+            await _serve(settings, log, listener=listener, pools=pools, key=key, told=told, stop=stop, roles=roles)
         finally:
             await log.stop()
             for pool in pools:
                 await pool.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """A socket that holds the port, taken before anything is started. Raises CannotListen."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        # Now, not when all is up: of two that are started at once the second is told at once.
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        where = f"{settings.host}:{settings.port}"
+        raise CannotListen(
+            f"cannot listen on {where} ({error.strerror}): stop what does, or choose another --port (ZHUISU_PORT)"
+        ) from error
+    return listener
 
 
 async def prepare(settings: Settings, url: str) -> str:
@@ -113,6 +138,7 @@ async def _serve(
     settings: Settings,
     log: EventLog,
     *,
+    listener: socket.socket,
     pools: list[asyncpg.Pool],
     key: str,
     told: Callable[[Running], None],
@@ -139,12 +165,11 @@ async def _serve(
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    listening = asyncio.create_task(server.serve())
+    listening = asyncio.create_task(server.serve(sockets=[listener]))
     projecting = asyncio.create_task(projector.run(stop) if "projector" in roles else _until(stop))
     await _started(server, listening)
     if server.started:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        told(Running(f"http://{settings.host}:{port}", key))
+        told(Running(f"http://{settings.host}:{listener.getsockname()[1]}", key))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({stopping, listening, projecting}, return_when=asyncio.FIRST_COMPLETED)
     stop.set()

@@ -1,0 +1,41 @@
+"""What the command line says, in the reader's language. English is written where it is said; Chinese is looked up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from services.cli.chinese import CHINESE
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+
+class Say:
+    """Says things in one language: `say("{count} events", count=3)`."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def __call__(self, english: str, **values: object) -> str:
+        """The sentence in this language, its `{names}` filled in. What has no translation stays English."""
+        text = CHINESE.get(english, english) if self.language == "zh" else english
+        return text.format(**values) if values else text
+
+
+def language_of(environ: Mapping[str, str], arguments: Sequence[str] = ()) -> Language:
+    """`--lang` among the arguments wins; else the locale (LC_ALL, LC_MESSAGES, LANG): Chinese for zh…, else English."""
+    for here, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        given = following if here == "--lang" else here.removeprefix("--lang=") if here.startswith("--lang=") else ""
+        if given:
+            return "zh" if given.lower().startswith("zh") else "en"
+    locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def translate_help(command: Any, say: Say) -> None:
+    """Put the help of a command (click's, or the copy inside typer), its options and subcommands into the language."""
+    command.help = say(command.help) if command.help else command.help
+    for parameter in command.params:
+        if getattr(parameter, "help", None):
+            parameter.help = say(parameter.help)
+    for inner in getattr(command, "commands", {}).values():
+        translate_help(inner, say)
