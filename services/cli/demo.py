@@ -1,89 +1,185 @@
-"""`zhuisu demo`: the whole main job on a demo factory."""
+"""`zhuisu demo`: the whole main job on a demo factory, from an empty folder to both answers."""
 
 import asyncio
-from collections.abc import Iterator
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.cli.client import show_trace
+from services.cli.demo_posting import DemoFailed, expected_events, keys_of_sources, post_factory
+from services.cli.options import Hand
+from services.cli.showing import show_trace
 from services.embedded.app import Running, run
-from services.factory import Posted, about, generate
+from services.embedded.processes import several_processes
+from services.factory import DemoFacts, about
 from services.settings import Settings
 
-BATCH = 1_000
-SIZES = {"small": 1_000, "medium": 20_000, "large": 200_000}
+SIZES = {"small": 1_000, "medium": 20_000, "large": 200_000, "huge": 2_000_000}
+_ROWS = 30
+_WIDTH_CHARS = 120
+"""of tables where there is no terminal to ask"""
 
 
-async def demo(settings: Settings, *, units: int, seed: int, once: bool, console: Console) -> None:
-    """Start the service, post the factory through its API, show both answers, and go on serving unless `once`."""
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """A service that is up; `over` is done when it has ended, or is asked to."""
+
+    ingest_urls: tuple[str, ...]
+    query_url: str
+    key: str
+    over: asyncio.Future[Any]
+
+
+async def demo(settings: Settings, *, units: int, seed: int, once: bool, hand: Hand, kafka: bool = False) -> None:
+    """Start the service, post the factory through its API, show both answers, and go on serving unless `once`.
+
+    With `kafka` as several processes on real Kafka. Raises DemoFailed when the service refuses something.
+    """
+    async with _processes(settings, hand) if kafka else _in_here(settings) as stack:
+        hand.tell("Zhuisu is up: {url}  (API description: {url}/docs)", url=stack.query_url)
+        work: asyncio.Future[Any] = asyncio.ensure_future(_main_job(stack, units=units, seed=seed, hand=hand))
+        await asyncio.wait([work, stack.over], return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+            await _go_on(stack, once=once, hand=hand)
+        else:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+    if stack.over.done() and not stack.over.cancelled():
+        stack.over.result()
+
+
+async def _go_on(stack: _Stack, *, once: bool, hand: Hand) -> None:
+    """Say how to reach it, and serve until it is over."""
+    hand.tell("URL: {url}", url=stack.query_url)
+    for url in stack.ingest_urls:
+        if url != stack.query_url:
+            hand.tell("Post events to: {url}", url=url)
+    hand.tell("Key: {key}", key=stack.key)
+    if not once:
+        hand.tell("Serving until Ctrl-C.")
+        await asyncio.wait([stack.over])
+
+
+@asynccontextmanager
+async def _in_here(settings: Settings) -> AsyncIterator[_Stack]:
+    """Everything in this process."""
     ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    service = asyncio.create_task(run(settings, told=ready.set_result, stop=stop))
-    waiting: set[asyncio.Future[Any]] = {service, ready}
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    if service.done():
-        return service.result()
-    running = ready.result()
-    console.print(f"Zhuisu is up: {running.url}  (API description: {running.url}/docs)", soft_wrap=True)
-    headers = {"Authorization": f"Bearer {running.key}"}
-    async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=120) as client:
-        position = await _post_all(client, units=units, seed=seed, console=console)
-        await _show(client, position, units=units, seed=seed, console=console)
-    console.print(f"URL: {running.url}\nKey: {running.key}", soft_wrap=True)
-    if once:
+    service: asyncio.Future[Any] = asyncio.ensure_future(run(settings, told=ready.set_result, stop=stop))
+    try:
+        await asyncio.wait([service, ready], return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            service.result()
+            raise DemoFailed("the service ended before it was up")
+        running = ready.result()
+        yield _Stack((running.url,), running.url, running.key, service)
+    finally:
         stop.set()
-    else:
-        console.print("Serving until Ctrl-C.")
-    await service
-    return None
+        await service
 
 
-async def _post_all(client: httpx.AsyncClient, *, units: int, seed: int, console: Console) -> str:
-    """Post everything in batches; returns the vector to wait for."""
-    last = ""
-    posted = list(generate(units, seed)) if units <= SIZES["medium"] else None
-    events: Iterator[Posted] = iter(posted) if posted is not None else generate(units, seed)
-    with Progress(console=console, transient=not console.is_terminal) as progress:
-        task = progress.add_task("Posting the demo factory", total=len(posted) if posted is not None else None)
-        batch: list[dict[str, Any]] = []
-        for _, event in events:
-            batch.append(event)
-            if len(batch) == BATCH:
-                last = await _post(client, batch)
-                progress.advance(task, len(batch))
-                batch = []
-        if batch:
-            last = await _post(client, batch)
-            progress.advance(task, len(batch))
-    return last
+@asynccontextmanager
+async def _processes(settings: Settings, hand: Hand) -> AsyncIterator[_Stack]:
+    """Ingest, projector and query as processes of their own, on Kafka."""
+    asked_to_stop = asyncio.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, asked_to_stop.set)
+
+    def told(line: str) -> None:
+        hand.tell("{line}", line=line)
+
+    async with several_processes(settings, told=told) as cluster:
+        over = asyncio.ensure_future(_first(asked_to_stop, cluster.failed))
+        try:
+            yield _Stack(cluster.ingest_urls, cluster.query_url, cluster.key, over)
+        finally:
+            over.cancel()
 
 
-async def _post(client: httpx.AsyncClient, batch: list[dict[str, Any]]) -> str:
-    answer = await client.post("/v1/events", json=batch)
-    answer.raise_for_status()
-    body = answer.json()
-    if body["rejected"]:
-        first = next(o for o in body["outcomes"] if o["outcome"] == "rejected")
-        raise RuntimeError(f"the demo factory posted an event that was rejected: {first}")
-    return str(body["position"])
+async def _first(asked_to_stop: asyncio.Event, failed: asyncio.Future[str]) -> None:
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(asked_to_stop.wait())
+    try:
+        await asyncio.wait([stopping, failed], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    if failed.done() and not failed.cancelled():
+        raise DemoFailed(failed.result())
 
 
-async def _show(client: httpx.AsyncClient, position: str, *, units: int, seed: int, console: Console) -> None:
+async def _main_job(stack: _Stack, *, units: int, seed: int, hand: Hand) -> None:
     facts = about(units, seed)
-    console.rule("A bike failed in the field: where did it come from? 逆向溯源")
-    await _ask(client, "backward", item=facts.failed_bike, wait_for=position, console=console)
-    console.rule("A cell lot is bad: what is affected, where is it now, who has it? 正向追踪")
-    await _ask(client, "forward", item=facts.bad_lot, wait_for=position, console=console)
+    headers = {"Authorization": f"Bearer {stack.key}"}
+    async with httpx.AsyncClient(base_url=stack.query_url, headers=headers, timeout=120, trust_env=False) as client:
+        position = await _post_with_bar(stack, client, units=units, seed=seed, hand=hand)
+        back = await _ask(client, "backward", item=facts.failed_bike, position=position)
+        forward = await _ask(client, "forward", item=facts.bad_lot, position=position)
+    if hand.as_json:
+        hand.json({"url": stack.query_url, "key": stack.key, "backward": back, "forward": forward})
+        return
+    if not hand.out.is_terminal:
+        hand.out.width = max(hand.out.width, _WIDTH_CHARS)
+    hand.out.rule(hand.say("A bike failed in the field: where did it come from?"))
+    hand.tell("zhuisu trace back {item}", item=facts.failed_bike)
+    show_trace(hand, back, rows=_ROWS)
+    hand.out.rule(hand.say("A cell lot is bad: what is affected, where is it now, who has it?"))
+    hand.tell("zhuisu trace forward {item}", item=facts.bad_lot)
+    show_trace(hand, forward, rows=_ROWS)
+    _compare(hand, facts, forward)
 
 
-async def _ask(client: httpx.AsyncClient, way: str, *, item: str, wait_for: str, console: Console) -> None:
-    """One trace, waiting for the views as long as that takes."""
+async def _post_with_bar(stack: _Stack, client: httpx.AsyncClient, *, units: int, seed: int, hand: Hand) -> str:
+    """Post everything, then wait until the views have it; a bar for each. Returns the position to ask at."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    keys = await keys_of_sources(stack.query_url, stack.key)
+    with Progress(*columns, console=hand.err, disable=hand.as_json) as bars:
+        posting = bars.add_task(hand.say("Posting the demo factory"), total=expected_events(units, seed))
+        posted = await post_factory(
+            stack.ingest_urls, keys, units=units, seed=seed, told=lambda count: bars.advance(posting, count)
+        )
+        count = posted.accepted + posted.duplicate
+        bars.update(posting, total=count, completed=count)
+        showing = bars.add_task(hand.say("Building the views"), total=count)
+        while (behind := await _behind(client)) > 0:
+            bars.update(showing, completed=max(0, count - behind))
+            await asyncio.sleep(0.1)
+        bars.update(showing, completed=count)
+    accepted, duplicate = f"{posted.accepted:,}", f"{posted.duplicate:,}"
+    hand.tell("{accepted} events accepted, {duplicate} duplicates", accepted=accepted, duplicate=duplicate)
+    return posted.position
+
+
+async def _behind(client: httpx.AsyncClient) -> int:
+    """How many events the views are behind; 1 while nobody can tell."""
+    answer = await client.get("/readyz")
+    lag = answer.json().get("lag") or {}
+    events = lag.get("events")
+    return 1 if events is None else int(events)
+
+
+async def _ask(client: httpx.AsyncClient, way: str, *, item: str, position: str) -> dict[str, Any]:
+    """One trace that has seen all that was posted, however long the views take."""
     while True:
-        answer = await client.get(f"/v1/trace/{way}", params={"item": item, "wait_for": wait_for})
+        answer = await client.get(f"/v1/trace/{way}", params={"item": item, "wait_for": position})
         if answer.status_code != 504:
             break
-    answer.raise_for_status()
-    show_trace(console, answer.json())
+    if answer.status_code != 200:
+        raise DemoFailed(f"GET /v1/trace/{way}: {answer.status_code} {answer.text[:500]}")
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def _compare(hand: Hand, facts: DemoFacts, forward: dict[str, Any]) -> None:
+    """The factory knows the truth: say how the answer stands to it."""
+    found = {node["item"] for node in forward["nodes"]}
+    hand.tell(
+        "The factory knows: {truly} bikes have cells of this lot; the answer has {found} of them,"
+        " and {more} that the record cannot rule out.",
+        truly=facts.bike_count,
+        found=len(found & facts.bikes),
+        more=len((facts.certain | facts.possible) - facts.bikes),
+    )

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import httpx
 
 from services.embedded.app import database, prepare
@@ -48,10 +49,14 @@ async def several_processes(settings: Settings, *, told: Callable[[str], None]) 
     `settings.port` is the query process's. Raises ProcessFailed, and KafkaToolMissing without Java or Maven.
     """
     async with contextlib.AsyncExitStack() as stack:
+        # A folder of its own: views built from one log must never be continued from another.
+        settings = settings.model_copy(update={"data_dir": (settings.data_dir / "on-kafka").resolve()})
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         database_url = await stack.enter_async_context(database(settings))
         key = await prepare(settings, database_url)
-        shared = await _kafka(settings, stack, told) | {"ZHUISU_DATABASE_URL": database_url}
+        shared = {"ZHUISU_DATABASE_URL": database_url, "ZHUISU_LOG": "kafka"}
+        if settings.kafka_bootstrap_servers is None:
+            shared |= await _own_broker(settings, database_url, stack=stack, told=told)
         ports = free_ports(INGESTS + PROJECTORS + 1)
         names = [f"ingest-{n + 1}" for n in range(INGESTS)] + [f"projector-{n + 1}" for n in range(PROJECTORS)]
         plan = dict(zip([*names, "query"], ports, strict=True))
@@ -72,23 +77,38 @@ async def several_processes(settings: Settings, *, told: Callable[[str], None]) 
         failed.cancel()
 
 
-async def _kafka(settings: Settings, stack: contextlib.AsyncExitStack, told: Callable[[str], None]) -> dict[str, str]:
-    """The variables of the Kafka that settings name, or of a broker of our own, started now."""
-    if settings.kafka_bootstrap_servers:
-        servers = settings.kafka_bootstrap_servers
-        return {"ZHUISU_LOG": "kafka", "ZHUISU_KAFKA_BOOTSTRAP_SERVERS": servers}
+async def _own_broker(
+    settings: Settings, database_url: str, *, stack: contextlib.AsyncExitStack, told: Callable[[str], None]
+) -> dict[str, str]:
+    """A broker of our own, started now: the variables that name it."""
+    folder = settings.data_dir / "kafka"
+    if not folder.exists():
+        await _refuse_views_of_another_log(database_url)
     told("Apache Kafka: jars by Maven (once), then one broker")
     jars = await asyncio.to_thread(fetch_jars)
-    broker = KafkaBroker(data_dir=(settings.data_dir / "kafka").resolve(), jars=jars)
+    broker = KafkaBroker(data_dir=folder, jars=jars)
     await broker.start()
     stack.push_async_callback(broker.stop)
     told(f"Apache Kafka: {broker.bootstrap_servers}")
     return {
-        "ZHUISU_LOG": "kafka",
         "ZHUISU_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "ZHUISU_KAFKA_REPLICATION_FACTOR": "1",
         "ZHUISU_KAFKA_MIN_INSYNC_REPLICAS": "1",
     }
+
+
+async def _refuse_views_of_another_log(database_url: str) -> None:
+    """The broker will be new and empty: views that hold anything came from elsewhere. Raises ProcessFailed."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        applied = await connection.fetchval("SELECT max(applied_offset) FROM views.checkpoints")
+    finally:
+        await connection.close()
+    if applied is not None and applied >= 0:
+        raise ProcessFailed(
+            "the views in ZHUISU_DATABASE_URL were built from another log: name an empty database, "
+            "or the log they came from (ZHUISU_KAFKA_BOOTSTRAP_SERVERS)"
+        )
 
 
 class _Child:
