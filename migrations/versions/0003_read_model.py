@@ -13,14 +13,14 @@ depends_on = None
 _STATEMENTS = """
 CREATE TABLE views.capture_jobs (
     tenant_id INTEGER NOT NULL,
-    event_no BIGSERIAL NOT NULL,
+    event_no BIGINT NOT NULL,
     capture_id TEXT NOT NULL,
     job JSONB NOT NULL,
     CONSTRAINT capture_jobs_pkey PRIMARY KEY (event_no)
 );
 CREATE INDEX capture_jobs_capture_idx ON views.capture_jobs (tenant_id, capture_id);
 CREATE TABLE views.checkpoints (
-    log_partition SERIAL NOT NULL,
+    log_partition INTEGER NOT NULL,
     applied_offset BIGINT NOT NULL,
     applied_us BIGINT,
     log_end BIGINT NOT NULL,
@@ -65,7 +65,7 @@ CREATE TABLE views.dimensions (
 CREATE INDEX dimensions_value_idx ON views.dimensions (tenant_id, dimension, value, begins_us);
 CREATE TABLE views.event_bodies (
     tenant_id INTEGER NOT NULL,
-    event_no BIGSERIAL NOT NULL,
+    event_no BIGINT NOT NULL,
     site TEXT,
     body JSONB NOT NULL,
     original JSONB,
@@ -91,14 +91,14 @@ COMMENT ON COLUMN views.event_items.action IS 'domain.facts.Action';
 COMMENT ON COLUMN views.event_items.flow IS 'domain.facts.Flow';
 CREATE TABLE views.event_keys (
     tenant_id INTEGER NOT NULL,
-    key_no BIGSERIAL NOT NULL,
+    key_no BIGINT NOT NULL,
     event_id TEXT NOT NULL,
     CONSTRAINT event_keys_pkey PRIMARY KEY (key_no),
     CONSTRAINT event_keys_event_id_key UNIQUE (tenant_id, event_id)
 );
 CREATE TABLE views.events (
     tenant_id INTEGER NOT NULL,
-    event_no BIGSERIAL NOT NULL,
+    event_no BIGINT NOT NULL,
     key_no BIGINT NOT NULL,
     content_hash TEXT NOT NULL,
     log_partition INTEGER NOT NULL,
@@ -155,7 +155,7 @@ CREATE INDEX item_materials_item_idx ON views.item_materials (item_no);
 CREATE INDEX item_materials_material_idx ON views.item_materials (material_no);
 CREATE TABLE views.items (
     tenant_id INTEGER NOT NULL,
-    item_no BIGSERIAL NOT NULL,
+    item_no BIGINT NOT NULL,
     uri TEXT NOT NULL,
     kind TEXT,
     material TEXT,
@@ -171,7 +171,7 @@ COMMENT ON COLUMN views.items.material IS 'the class its id shows';
 COMMENT ON COLUMN views.items.number IS 'serial or lot number, for search';
 CREATE TABLE views.master_data (
     tenant_id INTEGER NOT NULL,
-    event_no BIGSERIAL NOT NULL,
+    event_no BIGINT NOT NULL,
     topic TEXT NOT NULL,
     subject TEXT NOT NULL,
     valid_from_us BIGINT NOT NULL,

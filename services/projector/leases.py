@@ -32,14 +32,7 @@ class Leases:
     async def beat(self, ends: Mapping[int, int], held: Mapping[int, Lease]) -> set[int]:
         """Tell that this projector lives and where the log ends; renew its leases. Returns the partitions it lost."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                f"""
-                INSERT INTO {self._schema}.projectors (name, alive_until_us) VALUES ($1, {_NOW_US} + $2)
-                ON CONFLICT (name) DO UPDATE SET alive_until_us = excluded.alive_until_us
-                """,
-                self._name,
-                self._lease_us,
-            )
+            # Checkpoints before all else, as every other writer: a rebuild that swaps the tables locks them first.
             await connection.execute(
                 f"""
                 INSERT INTO {self._schema}.checkpoints
@@ -50,6 +43,14 @@ class Leases:
                 """,
                 sorted(ends),
                 [ends[p] for p in sorted(ends)],
+            )
+            await connection.execute(
+                f"""
+                INSERT INTO {self._schema}.projectors (name, alive_until_us) VALUES ($1, {_NOW_US} + $2)
+                ON CONFLICT (name) DO UPDATE SET alive_until_us = excluded.alive_until_us
+                """,
+                self._name,
+                self._lease_us,
             )
             renewed = await connection.fetch(
                 f"""

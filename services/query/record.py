@@ -48,8 +48,15 @@ WHERE c.tenant_id = $1 AND c.uri = ANY($2)
 _NOTICES = (
     "SELECT topic, subject, event_no FROM views.notices WHERE tenant_id = $1 AND topic = $2 AND subject = ANY($3)"
 )
-_HEADERS = """
-SELECT e.*, k.event_id FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.event_no = ANY($1)
+# Named one by one: a rebuild puts other tables in their place, and cached statements must find the same columns.
+_HEADER_COLUMNS = (
+    "event_no key_no log_partition log_offset kind source may_correct occurred_at earliest_us latest_us started_us rank"
+    " accepted_us request_index parent_no transformation mixed site to_place holder clears_holder owner disposition"
+    " set_flags unset_flags hold recall void"
+)
+_HEADERS = f"""
+SELECT {", ".join("e." + c for c in _HEADER_COLUMNS.split())}, k.event_id
+FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.event_no = ANY($1)
 """
 
 CHUNK = 20_000
@@ -77,7 +84,9 @@ class SqlRecord:
         rows = await self._all(_NAMED, named) + await self._all(_LINKED, linked)
         contents = await self._all(_CONTENTS, list(need.contents))
         flows = await self._flows(need.transformations)
-        members, same = await self._all(_MEMBERS, nos), await self._all(_SAME, nos)
+        # Each row once, though one end may be asked about in one chunk and the other in another.
+        members = list(dict.fromkeys(await self._all(_MEMBERS, nos)))
+        same = list(dict.fromkeys(await self._all(_SAME, nos)))
         materials = await self._all(_MATERIALS, nos)
         of_material = await self._fetch(_OF_MATERIAL, need.of_material)
         notices = await self._notices(need)

@@ -36,6 +36,9 @@ async def judged(
     if not troubled:
         return {}
     links = await connection.fetch(_VOID_KEYS, troubled)
+    voids_of: dict[int, set[int]] = {}
+    for link in links:
+        voids_of.setdefault(link["target_key_no"], set()).add(link["key_no"])
     void_keys = {r["key_no"] for r in links}
     versions: dict[int, list[Version]] = {}
     for row in await connection.fetch(_VERSIONS, list(void_keys | set(troubled))):
@@ -48,8 +51,7 @@ async def judged(
     }
     verdicts: dict[int, Verdict] = {}
     for key_no in troubled:
-        keys = {r["key_no"] for r in links if r["target_key_no"] == key_no}
-        voids = [v for k in keys for v in versions.get(k, []) if v.void is not None]
+        voids = [v for k in voids_of.get(key_no, ()) for v in versions.get(k, []) if v.void is not None]
         for version in versions.get(key_no, []):
             rivals = versions[key_no]
             verdicts[version.no] = judge(version, rivals=rivals, voids=voids, in_log=in_log, vector=vector)

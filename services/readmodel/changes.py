@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from domain.ports import Position
-from services.readmodel.numbers import Numbers
+from services.readmodel.numbers import Key, Numbers
 from services.readmodel.rows import COLUMNS, Applied, Rows, write_rows
 from services.readmodel.tables import SCHEMA
 
@@ -44,23 +44,55 @@ class Batch:
     dead: Sequence[DeadLetter] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A batch, and the number of everything it names."""
+
+    batch: Batch
+    numbers: Numbers
+    items: dict[Key, int]
+    keys: dict[Key, int]
+    event_nos: list[int]
+
+
 class ViewWriter:
     """Writes batches into the views of one schema. Delivering a batch again changes nothing."""
 
     def __init__(self, pool: asyncpg.Pool, *, schema: str = SCHEMA, cache_size: int = 500_000) -> None:
         self._pool = pool
         self._schema = schema
-        self.numbers = Numbers(schema, cache_size=cache_size)
+        self._cache_size = cache_size
+        self._numbers: Numbers | None = None
 
     async def apply(self, batch: Batch) -> int:
         """Write a batch; returns how many events were new. Raises LeaseLost and what asyncpg raises."""
-        wanted_items = [(a.envelope.tenant_id, item) for a in batch.events for item in a.items()]
-        wanted_keys = [(a.envelope.tenant_id, i) for a in batch.events for i in a.event_ids()]
-        items = await self.numbers.of_items(self._pool, wanted_items)
-        keys = await self.numbers.of_keys(self._pool, wanted_keys)
-        event_nos = await self.numbers.take(self._pool, len(batch.events))
+        numbered = await self.number(batch)
+        try:
+            return await self.write(numbered)
+        except LeaseLost:
+            if self._numbers is numbered.numbers:
+                self._numbers = None  # the tables may be others now
+            raise
+
+    async def number(self, batch: Batch) -> "Numbered":
+        """First half of `apply`: see that everything the batch names has a number, each in a transaction of its own."""
+        if self._numbers is None:
+            generation = await self._pool.fetchval(_GENERATION.format(schema=self._schema))
+            self._numbers = Numbers(self._schema, generation=generation, cache_size=self._cache_size)
+        numbers = self._numbers
+        items = await numbers.of_items(
+            self._pool, [(a.envelope.tenant_id, item) for a in batch.events for item in a.items()]
+        )
+        keys = await numbers.of_keys(
+            self._pool, [(a.envelope.tenant_id, i) for a in batch.events for i in a.event_ids()]
+        )
+        return Numbered(batch, numbers, items, keys, await numbers.take(self._pool, len(batch.events)))
+
+    async def write(self, numbered: "Numbered") -> int:
+        """Second half of `apply`: all rows and the checkpoint in one transaction."""
+        batch, items, keys, event_nos = numbered.batch, numbered.items, numbered.keys, numbered.event_nos
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._advance(connection, batch)
+            await self._advance(connection, batch, numbered.numbers.generation)
             fresh = await self._fresh(connection, batch, keys)
             rows = Rows()
             for one, event_no in zip(fresh, event_nos, strict=False):
@@ -75,25 +107,29 @@ class ViewWriter:
             await self._copy(connection, rows)
             await self._prefixes(connection, fresh)
             await self._bury(connection, batch.dead)
-            payload = f"{batch.partition}-{batch.applied_offset}"
-            await connection.execute(f"SELECT pg_notify('{APPLIED_CHANNEL}', $1)", payload)
+            if self._schema == SCHEMA:  # nobody waits for tables that are still being built
+                payload = f"{batch.partition}-{batch.applied_offset}"
+                await connection.execute(f"SELECT pg_notify('{APPLIED_CHANNEL}', $1)", payload)
         return len(fresh)
 
-    async def _advance(self, connection: asyncpg.Connection, batch: Batch) -> None:
-        """Move the checkpoint first: it fences out older leases and serialises writers of one partition."""
+    async def _advance(self, connection: asyncpg.Connection, batch: Batch, generation: int) -> None:
+        """Move the checkpoint first: it fences out older leases and serialises writers of one partition.
+
+        It also keeps a rebuild from swapping the tables until this transaction ends.
+        """
         moved = await connection.fetchval(
             f"""
             UPDATE {self._schema}.checkpoints
             SET applied_offset = $3, applied_us = $4, log_end = greatest(log_end, $3 + 1)
             WHERE log_partition = $1 AND epoch = $2 AND applied_offset <= $3
-            RETURNING 1
+            RETURNING tableoid::bigint
             """,
             batch.partition,
             batch.epoch,
             batch.applied_offset,
             batch.applied_us,
         )
-        if moved is None:
+        if moved != generation:
             raise LeaseLost(f"partition {batch.partition}: lease {batch.epoch} is no longer the newest")
 
     async def _fresh(
@@ -143,3 +179,7 @@ class ViewWriter:
             """,
             [(*d.position, d.appended_us, d.tenant_id, d.event_id, d.code, d.detail, d.key, d.value) for d in dead],
         )
+
+
+_GENERATION = "SELECT '{schema}.checkpoints'::regclass::oid::bigint"
+"""A rebuild brings other tables under the same names; their identity tells."""

@@ -20,9 +20,14 @@ BLOCK = 1000
 
 
 class Numbers:
-    """The numbers of one schema's items and event ids. One instance a process and schema."""
+    """The numbers of one schema's items and event ids. One instance a process and `generation`.
 
-    def __init__(self, schema: str, *, cache_size: int = 500_000) -> None:
+    A rebuild puts other tables in the place of these: their numbers are others, and `generation` (the identity of the
+    tables) tells the two apart. Whoever writes rows with numbers from here checks, in that transaction, that it stands.
+    """
+
+    def __init__(self, schema: str, *, generation: int, cache_size: int = 500_000) -> None:
+        self.generation = generation
         self._schema = schema
         self._items: OrderedDict[Key, int] = OrderedDict()
         self._keys: OrderedDict[Key, int] = OrderedDict()
@@ -58,8 +63,7 @@ class Numbers:
 
     async def take(self, pool: asyncpg.Pool, count: int) -> list[int]:
         """Fresh numbers, contiguous where they come from one block."""
-        missing = count - sum(len(r) for r in self._free)
-        if missing > 0:
+        while (missing := count - sum(len(r) for r in self._free)) > 0:  # others may have taken while we waited
             blocks = -(-missing // BLOCK)
             statement = f"SELECT nextval('{self._schema}.numbers') FROM generate_series(1, $1)"
             firsts = [r[0] for r in await pool.fetch(statement, blocks)]
@@ -73,12 +77,6 @@ class Numbers:
             if not self._free[0]:
                 self._free.pop(0)
         return taken
-
-    def forget(self) -> None:
-        """Drop the caches: the schema was swapped for another."""
-        self._items.clear()
-        self._keys.clear()
-        self._free.clear()
 
     def _cached(self, cache: OrderedDict[Key, int], wanted: Iterable[Any]) -> tuple[dict[Key, int], list[Key]]:
         found: dict[Key, int] = {}
@@ -105,6 +103,7 @@ class Numbers:
         async with pool.acquire() as connection:
             async with connection.transaction():
                 await connection.execute(insert.format(schema=self._schema), *columns)
+            # Now that it is committed, in a snapshot of its own: whoever was first, the number is there to be read.
             tenants, names = (columns[1], columns[2]) if insert is _INSERT_ITEMS else (columns[0], columns[1])
             rows = await connection.fetch(select.format(schema=self._schema), tenants, names)
         return {(r[0], r[1]): r[2] for r in rows}

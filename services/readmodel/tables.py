@@ -31,14 +31,14 @@ def _tenant() -> Column[int]:
 
 
 def _event() -> Column[int]:
-    return Column("event_no", BigInteger, nullable=False)
+    return Column("event_no", BigInteger, nullable=False, autoincrement=False)
 
 
 items = Table(
     "items",
     metadata,
     _tenant(),
-    Column("item_no", BigInteger, nullable=False),
+    Column("item_no", BigInteger, nullable=False, autoincrement=False),
     Column("uri", Text, nullable=False, comment="canonical id"),
     Column("kind", Text, comment="unit, lot, class or container; null where only its events tell"),
     Column("material", Text, comment="the class its id shows"),
@@ -53,7 +53,7 @@ event_keys = Table(
     "event_keys",
     metadata,
     _tenant(),
-    Column("key_no", BigInteger, nullable=False),
+    Column("key_no", BigInteger, nullable=False, autoincrement=False),
     Column("event_id", Text, nullable=False),
     PrimaryKeyConstraint("key_no", name="event_keys_pkey"),
     UniqueConstraint("tenant_id", "event_id", name="event_keys_event_id_key"),
@@ -257,7 +257,7 @@ dead_letters = Table(
 checkpoints = Table(
     "checkpoints",
     metadata,
-    Column("log_partition", Integer, nullable=False),
+    Column("log_partition", Integer, nullable=False, autoincrement=False),
     Column("applied_offset", BigInteger, nullable=False, comment="everything at or below it is in the views"),
     Column("applied_us", BigInteger, comment="append time of the newest applied record"),
     Column("log_end", BigInteger, nullable=False, comment="next offset, when last measured"),

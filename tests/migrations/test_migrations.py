@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from migrations.run import MigrationError, current_revision, head_revision, upgrade
 from services.access.tables import metadata as access_metadata
 from services.database import api_pool, ensure_database, owner_pool, projector_pool, tenant_transaction
+from services.readmodel.tables import SCHEMA, TENANT_TABLES, ddl_extras, dead_letters
+from services.readmodel.tables import metadata as views_metadata
 from tests.conftest import TestServer
 
 
@@ -33,7 +35,9 @@ def differences(connection: Connection, metadata: MetaData) -> list[object]:
     options = {
         "compare_type": True,
         "compare_server_default": True,
-        "include_object": lambda item, name, kind, reflected, other: kind != "table" or name in metadata.tables,
+        "include_schemas": True,
+        "include_name": lambda name, kind, parents: kind != "schema" or name == metadata.schema,
+        "include_object": lambda item, name, kind, reflected, other: kind != "table" or item.key in metadata.tables,
     }
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
@@ -45,7 +49,71 @@ async def test_the_tables_of_access_are_what_the_migrations_make(database_url: s
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect)
     async with engine.connect() as connection:
         assert await connection.run_sync(differences, access_metadata) == []
+        assert await connection.run_sync(differences, views_metadata) == []
     await engine.dispose()
+
+
+_WHAT_TABLES_ARE = """
+SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+       pg_get_expr(d.adbin, d.adrelid), a.attoptions::text, col_description(c.oid, a.attnum)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relnamespace = to_regnamespace($1) AND c.relkind IN ('r', 'i')
+UNION ALL
+SELECT c.relname::text, NULL, c.relkind::text, c.relforcerowsecurity AND c.relrowsecurity, c.relacl::text,
+       (SELECT string_agg(pg_get_expr(polqual, polrelid) || polcmd::text || polroles::regrole[]::text, ',')
+        FROM pg_policy WHERE polrelid = c.oid), pg_get_indexdef(c.oid)
+FROM pg_class c WHERE c.relnamespace = to_regnamespace($1)
+ORDER BY 1, 2
+"""
+
+
+async def test_views_built_beside_the_live_ones_are_what_the_migrations_make(fresh_database_url: str) -> None:
+    """Columns, indexes, rights, row-level security, pinned statistics: a rebuild leaves no trace of itself."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(fresh_database_url)
+
+    beside = MetaData()
+    for table in views_metadata.sorted_tables:
+        table.to_metadata(beside, schema="beside")
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect)
+    owner = await connect()
+    await owner.execute("CREATE SCHEMA beside")
+    async with engine.begin() as connection:
+        await connection.run_sync(beside.create_all)
+    await engine.dispose()
+    for statement in ddl_extras("beside"):
+        await owner.execute(statement)
+    made = [tuple(row) for row in await owner.fetch(_WHAT_TABLES_ARE, SCHEMA)]
+    await owner.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+    await owner.execute(f"ALTER SCHEMA beside RENAME TO {SCHEMA}")
+    assert len(made) > 100
+    assert [tuple(row) for row in await owner.fetch(_WHAT_TABLES_ARE, SCHEMA)] == made
+    await owner.close()
+
+
+async def test_requests_see_their_own_rows_of_every_view_and_write_none(database_url: str) -> None:
+    """The second wall, asked of the catalogue: no table of views was forgotten."""
+    owner = await asyncpg.connect(database_url)
+    open_tables = await owner.fetch(
+        """
+        SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'views'::regnamespace AND c.relkind = 'r'
+        AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+        """
+    )
+    assert {row[0] for row in open_tables} == {"checkpoints", "projectors"}
+    assert {t.name for t in (*TENANT_TABLES, dead_letters)} | {"checkpoints", "projectors"} == {
+        table.name for table in views_metadata.sorted_tables
+    }
+    writable = await owner.fetch(
+        """
+        SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'views'::regnamespace AND c.relkind = 'r'
+        AND has_table_privilege('zhuisu_api', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+        """
+    )
+    assert writable == []
+    await owner.close()
 
 
 async def test_many_processes_may_migrate_at_once(empty_database: str) -> None:
