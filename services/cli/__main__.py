@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import administering, asking, running
+from services.cli import administering, asking, operating, running
 from services.cli.messages import LANGUAGES, Language, Say, language_of, translate_help
 from services.cli.options import Hand
 
@@ -44,9 +44,9 @@ def command_line(language: Language) -> Callable[..., Any]:
         "create": administering.keys_create, "list": administering.keys_list, "revoke": administering.keys_revoke,
     }), name="keys")  # fmt: skip
     app.add_typer(_group("Events that could not be applied: see why, and send them again.", {
-        "list": administering.dead_letters_list, "replay": administering.dead_letters_replay,
+        "list": operating.dead_letters_list, "replay": operating.dead_letters_replay,
     }), name="dead-letters")  # fmt: skip
-    roles: tuple[Callable[..., None], ...] = (running.migrate, running.projector, running.query)
+    roles: tuple[Callable[..., None], ...] = (operating.rebuild, running.migrate, running.projector, running.query)
     for function in roles:
         app.command()(function)
     command: Callable[..., Any] = typer.main.get_command(app)

@@ -1,4 +1,4 @@
-"""Commands that administer: keys and dead letters."""
+"""Commands that administer keys, over HTTP."""
 
 from typing import Annotated, Any
 
@@ -61,39 +61,6 @@ def keys_revoke(
         hand.json(answer)
     else:
         hand.tell("Key {id} is revoked", id=key_id)
-
-
-def dead_letters_list(context: typer.Context, url: Url = None, *, key: Key = None, as_json: AsJson = False) -> None:
-    """Events that could not be applied, each with where it is in the log and why."""
-    hand = hand_of(context, as_json=as_json)
-    answer = Service(hand, url, key).ask("GET", "/v1/dead-letters")
-    if hand.as_json:
-        hand.json(answer)
-        return
-    columns = ("position", "code", "detail", "event_id", "replayed_as")
-    letters = answer["dead_letters"]
-    hand.out.print(plain_table(columns, [_cells(one, columns) for one in letters], hand.say))
-    hand.tell("{count} put aside", count=sum(not one.get("replayed_as") for one in letters))
-
-
-def dead_letters_replay(
-    context: typer.Context,
-    position: Annotated[str, typer.Argument(help="Its position in `zhuisu dead-letters list`, e.g. 0-1234.")],
-    url: Url = None,
-    *,
-    key: Key = None,
-    as_json: AsJson = False,
-) -> None:
-    """Send one to the log again, at a new position: answers about the past do not change.
-
-    Example: zhuisu dead-letters replay 0-1234
-    """
-    hand = hand_of(context, as_json=as_json)
-    answer = Service(hand, url, key).ask("POST", f"/v1/dead-letters/{position}/replay")
-    if hand.as_json:
-        hand.json(answer)
-    else:
-        hand.tell("{old} is in the log again at {new}", old=position, new=answer.get("position"))
 
 
 def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> list[object]:

@@ -21,6 +21,7 @@ from services.access.admin import create_router as keys_router
 from services.database import UNREACHABLE, api_pool, owner_pool, projector_pool
 from services.embedded import postgres
 from services.embedded.admin_key import remembered_key
+from services.embedded.data_folder import DataDirInUse
 from services.eventlog.kafka import KafkaEventLog
 from services.eventlog.postgres import PostgresEventLog
 from services.ingest.app import create_router as ingest_router
@@ -58,6 +59,26 @@ async def database(settings: Settings) -> AsyncIterator[str]:
         yield server.dsn
     finally:
         await asyncio.to_thread(server.stop)
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How projectors work, as settings say."""
+    return Pace(
+        batch_records=settings.projector_batch_events,
+        lease_seconds=settings.projector_lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+    )
+
+
+@contextlib.asynccontextmanager
+async def database_beside(settings: Settings) -> AsyncIterator[str]:
+    """As `database`, but for administration: where another process runs the embedded server, that one."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(database(settings))
+        except DataDirInUse:
+            url = postgres.url_of_running(settings.data_dir)
+        yield url
 
 
 def event_log(settings: Settings, database_url: str) -> EventLog:
@@ -147,12 +168,7 @@ async def _serve(
 ) -> None:
     api, views = pools
     keys = Keys(api)
-    pace = Pace(
-        batch_records=settings.projector_batch_events,
-        lease_seconds=settings.projector_lease_seconds,
-        heartbeat_seconds=settings.heartbeat_seconds,
-    )
-    projector = Projector(log=log, pool=views, name=f"{socket.gethostname()}-{os.getpid()}", pace=pace)
+    projector = Projector(log=log, pool=views, name=f"{socket.gethostname()}-{os.getpid()}", pace=pace_of(settings))
     app = FastAPI(title="Zhuisu 追溯")
     install(app)
     if "ingest" in roles:

@@ -60,7 +60,7 @@ class PostgresServer:
 
     def database_url(self, name: str) -> str:
         """URL of the database `name` on this server, as superuser. Whether it exists is not looked at."""
-        return f"postgresql://postgres@/{quote(name)}?host={quote(str(self.socket_dir))}&port={_PORT}"
+        return _url(self.socket_dir, name)
 
     @property
     def pid(self) -> int | None:
@@ -87,6 +87,15 @@ class PostgresServer:
                     self.socket_dir.rmdir()
             os.close(self.lock)
             self.lock = -1
+
+
+def url_of_running(data_dir: Path) -> str:
+    """URL of the server that another process runs on `data_dir`, for administration beside it."""
+    return _url(_socket_dir((data_dir / "postgres").absolute()), "postgres")
+
+
+def _url(socket_dir: Path, name: str) -> str:
+    return f"postgresql://postgres@/{quote(name)}?host={quote(str(socket_dir))}&port={_PORT}"
 
 
 def start(data_dir: Path, *, durable: bool = True, ready_within_seconds: float = 300.0) -> PostgresServer:

@@ -1,0 +1,64 @@
+"""Records that no view could take: listed for an operator, and sent to the log again at a new position.
+
+A replay never changes what was answered about the past: the record enters as if it had just been sent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from domain.moments import from_us
+from domain.ports import EventLog, Position, Record
+from services.readmodel.tables import SCHEMA
+
+
+class NoSuchDeadLetter(LookupError):
+    """There is no dead letter there, or it was replayed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A dead letter as an operator sees it. `replayed_as` is the position it was sent again at, else None."""
+
+    position: Position
+    appended_at: datetime
+    event_id: str | None
+    code: str
+    detail: str
+    replayed_as: str | None
+
+
+async def parked(views: asyncpg.Pool, *, limit: int = 1_000) -> list[Parked]:
+    """Dead letters of all tenants, at most `limit`, open ones first. `views` is the projector's pool."""
+    rows = await views.fetch(
+        f"""
+        SELECT log_partition, log_offset, appended_us, event_id, code, detail, replayed_as FROM {SCHEMA}.dead_letters
+        ORDER BY replayed_as IS NOT NULL, log_partition, log_offset LIMIT $1
+        """,
+        limit,
+    )
+    return [Parked(Position(r[0], r[1]), from_us(r[2]), r[3], r[4], r[5], r[6]) for r in rows]
+
+
+async def replay(views: asyncpg.Pool, log: EventLog, position: Position, *, deadline_seconds: float = 10.0) -> Position:
+    """Append the record again and note where. Raises NoSuchDeadLetter, LogUnavailable."""
+    async with views.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(
+            f"""
+            SELECT key, value, replayed_as FROM {SCHEMA}.dead_letters
+            WHERE log_partition = $1 AND log_offset = $2 FOR UPDATE
+            """,
+            *position,
+        )
+        if row is None:
+            raise NoSuchDeadLetter(f"there is no dead letter at {position.token}: see zhuisu dead-letters list")
+        if row["replayed_as"] is not None:
+            raise NoSuchDeadLetter(f"{position.token} was sent again already, at {row['replayed_as']}")
+        [new] = await log.append([Record(row["key"], row["value"])], deadline_seconds=deadline_seconds)
+        await connection.execute(
+            f"UPDATE {SCHEMA}.dead_letters SET replayed_as = $3 WHERE log_partition = $1 AND log_offset = $2",
+            *position,
+            new.token,
+        )
+    return new

@@ -1,0 +1,192 @@
+"""Rebuilding all views beside the live ones from the log, and swapping them in one transaction.
+
+Questions and live projectors go on meanwhile. At the swap questions in flight finish on the old views; what live
+projectors still write under an old lease is refused, because every lease of the new views has a larger epoch.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from sqlalchemy import MetaData, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from domain.ports import EventLog
+from services.database import PROJECTOR_ROLE
+from services.projector.runner import Pace, Projector
+from services.readmodel.tables import SCHEMA, ddl_extras, metadata
+
+BESIDE = "views_rebuild"
+_RETIRED = "views_retired"
+_LOCK_KEY = 0x7A68756973750003  # "zhuisu", 3: one rebuild at a time
+_NUMBERS_APART = 1 << 32
+"""Blocks between the numbers of one generation of views and the next: a late writer of the old collides with none."""
+_POLL_SECONDS = 0.2
+_SWAP_LOCK_MS = 2_000
+_CATCH_UP_SECONDS = 20.0
+
+
+class RebuildRunning(RuntimeError):
+    """Another process is rebuilding these views."""
+
+
+class RebuildFailed(RuntimeError):
+    """The rebuild could not be finished; the live views are as they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How far it is: `applied` of `total` records of the log."""
+
+    applied: int
+    total: int
+
+
+async def rebuild(
+    database_url: str,
+    *,
+    log: EventLog,
+    views: asyncpg.Pool,
+    pace: Pace | None = None,
+    told: Callable[[Rebuilt], None] = lambda progress: None,
+) -> Rebuilt:
+    """Build the views anew and swap them in. `database_url` is the owner's, `views` acts as the projector.
+
+    Raises RebuildRunning, RebuildFailed, LogUnavailable, and what asyncpg raises.
+    """
+    async with _alone(database_url) as owner:
+        await owner.execute(f"DROP SCHEMA IF EXISTS {BESIDE} CASCADE")
+        await owner.execute(f"DROP SCHEMA IF EXISTS {_RETIRED} CASCADE")
+        await _create_beside(owner, database_url)
+        stop = asyncio.Event()
+        projector = Projector(log=log, pool=views, name="rebuild", pace=pace, schema=BESIDE)
+        running = asyncio.create_task(projector.run(stop))
+        try:
+            while True:
+                done = await _caught_up(owner, projector, running=running, told=told)
+                if await _swap(owner, projector, stop=stop, running=running):
+                    break
+        finally:
+            stop.set()
+            await asyncio.gather(running, return_exceptions=True)
+        await owner.execute(f"DROP SCHEMA {_RETIRED} CASCADE")
+        return done
+
+
+@asynccontextmanager
+async def _alone(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """The owner's connection, holding the lock that lets one rebuild run."""
+    owner = await asyncpg.connect(database_url, server_settings={"application_name": "zhuisu_rebuild"})
+    try:
+        if not await owner.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
+            raise RebuildRunning("another process is rebuilding these views: wait until it is done")
+        yield owner
+    finally:
+        await owner.close()
+
+
+async def _create_beside(owner: asyncpg.Connection, database_url: str) -> None:
+    """The tables of the views in a schema of their own, as the migrations make them."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(database_url)
+
+    beside = MetaData()
+    for table in metadata.sorted_tables:
+        table.to_metadata(beside, schema=BESIDE)
+    await owner.execute(f"CREATE SCHEMA {BESIDE}")
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=pool.NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(beside.create_all)
+    finally:
+        await engine.dispose()
+    for statement in ddl_extras(BESIDE):
+        await owner.execute(statement)
+    await owner.execute(
+        f"SELECT setval('{BESIDE}.numbers', (SELECT last_value FROM {SCHEMA}.numbers) + $1)", _NUMBERS_APART
+    )
+
+
+async def _caught_up(
+    owner: asyncpg.Connection,
+    projector: Projector,
+    *,
+    running: asyncio.Task[None],
+    told: Callable[[Rebuilt], None],
+) -> Rebuilt:
+    """Until the new views are as far as the live ones are now."""
+    while True:
+        if running.done():
+            raise RebuildFailed(f"the rebuild's projector ended: {running.exception() or 'no reason'}")
+        rows = await owner.fetch(f"SELECT applied_offset, log_end FROM {BESIDE}.checkpoints")
+        progress = Rebuilt(sum(r[0] + 1 for r in rows), sum(r[1] for r in rows))
+        told(progress)
+        if rows and not await _behind(owner):
+            return progress
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _behind(owner: asyncpg.Connection) -> int:
+    """In how many partitions the new views are behind the live ones, or do not know them yet."""
+    behind: int = await owner.fetchval(
+        f"""
+        SELECT count(*) FROM {SCHEMA}.checkpoints live LEFT JOIN {BESIDE}.checkpoints new USING (log_partition)
+        WHERE coalesce(new.applied_offset, -2) < live.applied_offset
+        """
+    )
+    return behind
+
+
+async def _swap(
+    owner: asyncpg.Connection, projector: Projector, *, stop: asyncio.Event, running: asyncio.Task[None]
+) -> bool:
+    """Put the new views in the place of the live ones; False when that has to wait, and nothing was changed."""
+    loop = asyncio.get_running_loop()
+    await owner.execute(f"SELECT set_config('lock_timeout', '{_SWAP_LOCK_MS}', false)")
+    try:
+        async with owner.transaction():
+            # Live projectors stand still from here, questions do not.
+            await owner.execute(f"LOCK TABLE {SCHEMA}.checkpoints IN EXCLUSIVE MODE")
+            until = loop.time() + _CATCH_UP_SECONDS
+            while await _behind(owner):
+                if loop.time() > until or running.done():
+                    raise _NotYet
+                await asyncio.sleep(_POLL_SECONDS / 10)
+            # Every question reads this table first, and holds it to its end: none sees half of each.
+            await owner.execute(f"LOCK TABLE {SCHEMA}.checkpoints IN ACCESS EXCLUSIVE MODE")
+            stop.set()
+            await running
+            await _take_over(owner)
+    except (_NotYet, asyncpg.LockNotAvailableError):
+        if running.done():
+            raise RebuildFailed("the swap was begun and not finished: run it again") from None
+        return False
+    return True
+
+
+async def _take_over(owner: asyncpg.Connection) -> None:
+    await owner.execute(
+        f"""
+        UPDATE {BESIDE}.checkpoints new SET leased_by = NULL, leased_until_us = 0,
+            epoch = new.epoch + 1 + (SELECT coalesce(max(epoch), 0) FROM {SCHEMA}.checkpoints)
+        """
+    )
+    await owner.execute(f"INSERT INTO {BESIDE}.projectors SELECT * FROM {SCHEMA}.projectors ON CONFLICT DO NOTHING")
+    # Row-level security binds even the owner here.
+    await owner.execute(f"SET LOCAL ROLE {PROJECTOR_ROLE}")
+    await owner.execute(
+        f"""
+        UPDATE {BESIDE}.dead_letters new SET replayed_as = old.replayed_as FROM {SCHEMA}.dead_letters old
+        WHERE (new.log_partition, new.log_offset) = (old.log_partition, old.log_offset)
+        """
+    )
+    await owner.execute("RESET ROLE")
+    await owner.execute(f"ALTER SCHEMA {SCHEMA} RENAME TO {_RETIRED}")
+    await owner.execute(f"ALTER SCHEMA {BESIDE} RENAME TO {SCHEMA}")
+
+
+class _NotYet(Exception):
+    """The new views did not catch up while the live ones stood still."""
