@@ -36,7 +36,7 @@ def back(
 ) -> None:
     """Where did it come from? Every part, lot and supplier's lot behind a unit.
 
-    Example: zhuisu trace back urn:epc:id:sgtin:9521234.000002.B00000-03 --tree
+    Example: zhuisu trace back urn:epc:id:sgtin:9521234.000002.B00000603 --tree
     """
     asked = {"mode": mode, "at": at, "as_of": as_of, "wait_for": wait_for, "follow": "all" if follow else None}
     _trace(hand_of(context, as_json=as_json), "backward", items, asked=asked, url=url, key=key, rows=rows, tree=as_tree)
@@ -59,7 +59,7 @@ def forward(
 ) -> None:
     """What is affected, where is it now, who has it, and how sure is that?
 
-    Example: zhuisu trace forward urn:zhuisu:lot:own:CELL-21700:C00000-A
+    Example: zhuisu trace forward urn:zhuisu:lot:own:CELL-21700:C000006-A
     """
     asked = {"mode": mode, "at": at, "as_of": as_of, "wait_for": wait_for, "follow": "all" if follow else None}
     _trace(hand_of(context, as_json=as_json), "forward", items, asked=asked, url=url, key=key, rows=rows, tree=as_tree)
@@ -111,7 +111,7 @@ def exposure(
 ) -> None:
     """What was exposed to a machine, tool, line, person, supplier or parameter in a time window.
 
-    Example: zhuisu exposure --equipment WELD-2 --since 2024-01-08T08:00:00+08:00 --until 2024-01-09T08:00:00+08:00
+    Example: zhuisu exposure --equipment WELDER-2 --since 2024-01-08T08:00:00+08:00 --until 2024-01-09T08:00:00+08:00
     """
     hand = hand_of(context, as_json=as_json)
     dimensions = {
@@ -165,7 +165,7 @@ def item(
 ) -> None:
     """Where a thing is, who has it and how it stands; with --contents what it holds.
 
-    Example: zhuisu item urn:epc:id:sscc:9521234.0000000000 --contents
+    Example: zhuisu item urn:epc:id:sscc:9521234.0000000012 --contents
     """
     hand = hand_of(context, as_json=as_json)
     asked = {name: value for name, value in (("item", item), ("at", at), ("as_of", as_of)) if value is not None}
@@ -193,7 +193,7 @@ def timeline(
 ) -> None:
     """Every event that ever named a thing, in the order it happened; voided ones too.
 
-    Example: zhuisu timeline urn:epc:id:sgtin:9521234.000002.B00000-03
+    Example: zhuisu timeline urn:epc:id:sgtin:9521234.000002.B00000603
     """
     hand = hand_of(context, as_json=as_json)
     asked = {"item": item, **({"as_of": as_of} if as_of else {})}
