@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ UNITS, SEED = 400, 5
 BIKES = "https://id.gs1.org/01/09521234000020/21/"
 
 
-async def demo(*arguments: str, folder: Path, **variables: str) -> asyncio.subprocess.Process:
+@asynccontextmanager
+async def demo(*arguments: str, folder: Path, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A running demo, ended at the latest with the test."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ZHUISU_", "LC_", "LANG"))}
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "services.cli", "demo", "--size", str(UNITS), "--seed", str(SEED)),
         *("--port", "0", "--data-dir", str(folder), *arguments),
@@ -31,6 +35,12 @@ async def demo(*arguments: str, folder: Path, **variables: str) -> asyncio.subpr
         stderr=asyncio.subprocess.PIPE,
         env={**clean, "ZHUISU_HEARTBEAT_SECONDS": "0.2", **variables},
     )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
 
 
 async def output_of(process: asyncio.subprocess.Process, *, within_seconds: float = 120) -> str:
@@ -54,9 +64,11 @@ def assert_true(answer: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_from_an_empty_folder_to_both_answers_and_the_same_again(tmp_path: Path) -> None:
-    first = json.loads(await output_of(await demo("--once", "--json", folder=tmp_path)))
+    async with demo("--once", "--json", folder=tmp_path) as process:
+        first = json.loads(await output_of(process))
     assert_true(first)
-    again = json.loads(await output_of(await demo("--once", "--json", folder=tmp_path)))
+    async with demo("--once", "--json", folder=tmp_path) as process:
+        again = json.loads(await output_of(process))
     assert_true(again)
     assert again["key"] == first["key"]
     for way in ("backward", "forward"):
@@ -67,43 +79,41 @@ async def test_from_an_empty_folder_to_both_answers_and_the_same_again(tmp_path:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_it_goes_on_serving_until_ctrl_c_and_speaks_the_readers_language(tmp_path: Path) -> None:
-    process = await demo(folder=tmp_path, LANG="zh_CN.UTF-8")
-    assert process.stdout is not None
-    seen = ""
-    async with asyncio.timeout(120):
-        while "Ctrl-C" not in seen:
-            line = await process.stdout.readline()
-            assert line, seen
-            seen += line.decode()
-    facts = about(UNITS, SEED)
-    assert facts.bad_lot.removeprefix("urn:zhuisu:") in seen
-    assert facts.supplier_lot in seen
-    assert re.search(r"[一-鿿]", seen), "nothing in Chinese"
-    url, key = re.findall(r"https?://127\.0\.0\.1:\d+", seen)[-1], re.findall(r"zs_\S+", seen)[-1]
-    async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}, timeout=30) as client:
-        answer = await client.get("/v1/items/state", params={"item": facts.failed_bike})
-        assert (answer.status_code, answer.json()["status"]) == (200, "returned")
-    process.send_signal(signal.SIGINT)
-    await output_of(process, within_seconds=30)
+    async with demo(folder=tmp_path, LANG="zh_CN.UTF-8") as process:
+        assert process.stdout is not None
+        seen = ""
+        async with asyncio.timeout(120):
+            while "Ctrl-C" not in seen:
+                line = await process.stdout.readline()
+                assert line, seen
+                seen += line.decode()
+        facts = about(UNITS, SEED)
+        assert facts.bad_lot.removeprefix("urn:zhuisu:") in seen
+        assert facts.supplier_lot in seen
+        assert re.search(r"[一-鿿]", seen), "nothing in Chinese"
+        url, key = re.findall(r"https?://127\.0\.0\.1:\d+", seen)[-1], re.findall(r"zs_\S+", seen)[-1]
+        async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}, timeout=30) as client:
+            answer = await client.get("/v1/items/state", params={"item": facts.failed_bike})
+            assert (answer.status_code, answer.json()["status"]) == (200, "returned")
+        process.send_signal(signal.SIGINT)
+        await output_of(process, within_seconds=30)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_on_kafka_it_is_five_processes_with_the_same_answers(tmp_path: Path) -> None:
     kafka_jars_or_skip()
-    process = await demo("--once", "--json", "--log", "kafka", folder=tmp_path)
-    seen: set[int] = set()
-    roles: set[str] = set()
+    async with demo("--once", "--json", "--log", "kafka", folder=tmp_path) as process:
+        seen: set[int] = set()
 
-    async def five_at_once() -> bool:
-        children = psutil.Process(process.pid).children(recursive=True)
-        seen.update(child.pid for child in children)
-        commands = [" ".join(child.cmdline()) for child in children if child.status() != psutil.STATUS_ZOMBIE]
-        running = re.findall(r"services\.cli (\w+)", "\n".join(commands))
-        roles.update(running)
-        return sorted(running) == ["ingest", "ingest", "projector", "projector", "query"]
+        async def five_at_once() -> bool:
+            children = psutil.Process(process.pid).children(recursive=True)
+            seen.update(child.pid for child in children)
+            commands = [" ".join(child.cmdline()) for child in children if child.is_running()]
+            running = re.findall(r"services\.cli (\w+)", "\n".join(commands))
+            return sorted(running) == ["ingest", "ingest", "projector", "projector", "query"]
 
-    reading = asyncio.create_task(output_of(process, within_seconds=240))
-    assert await eventually(five_at_once, within_seconds=120)
-    assert_true(json.loads(await reading))
-    assert not [pid for pid in seen if psutil.pid_exists(pid)], "processes were left behind"
+        reading = asyncio.create_task(output_of(process, within_seconds=240))
+        assert await eventually(five_at_once, within_seconds=120)
+        assert_true(json.loads(await reading))
+        assert not [pid for pid in seen if psutil.pid_exists(pid)], "processes were left behind"
