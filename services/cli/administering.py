@@ -42,8 +42,8 @@ def keys_list(context: typer.Context, url: Url = None, *, key: Key = None, as_js
     if hand.as_json:
         hand.json(answer)
         return
-    columns = ("key_id", "name", "source", "roles", "sites", "zone", "created_at", "revoked_at")
-    hand.out.print(plain_table(columns, [_cells(one, columns) for one in answer["keys"]], hand.say))
+    headings = ("key", "name", "source", "roles", "sites", "zone", "made", "revoked")
+    hand.out.print(plain_table(headings, [_cells(one) for one in answer["keys"]], hand.say))
 
 
 def keys_revoke(
@@ -63,5 +63,7 @@ def keys_revoke(
         hand.tell("Key {id} is revoked", id=key_id)
 
 
-def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> list[object]:
-    return [", ".join(map(str, v)) if isinstance(v := row.get(name), list) else v for name in columns]
+def _cells(key: dict[str, Any]) -> list[object]:
+    days = [(key[name] or "")[:10] for name in ("created_at", "revoked_at")]
+    roles, sites = ", ".join(key["roles"]), ", ".join(key["sites"] or ())
+    return [key["key_id"], key["name"], key["source"], roles, sites, key["zone"], *days]

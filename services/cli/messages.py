@@ -7,6 +7,7 @@ from services.cli.chinese import CHINESE
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+EXAMPLE = "Example: "
 
 
 class Say:
@@ -33,9 +34,29 @@ def language_of(environ: Mapping[str, str], arguments: Sequence[str] = ()) -> La
 
 def translate_help(command: Any, say: Say) -> None:
     """Put the help of a command (click's, or the copy inside typer), its options and subcommands into the language."""
-    command.help = say(command.help) if command.help else command.help
+    command.help = translated(command.help, say) if command.help else command.help
     for parameter in command.params:
         if getattr(parameter, "help", None):
             parameter.help = say(parameter.help)
     for inner in getattr(command, "commands", {}).values():
         translate_help(inner, say)
+
+
+def blocks(text: str) -> list[str]:
+    """A help text in pieces: its paragraphs, and its examples each by itself."""
+    pieces: list[str] = [""]
+    for line in text.split("\n"):
+        if line.startswith(EXAMPLE) or not line or pieces[-1].startswith(EXAMPLE) or not pieces[-1]:
+            pieces.append(line)
+        else:
+            pieces[-1] += "\n" + line
+    return pieces[1:]
+
+
+def translated(text: str, say: Say) -> str:
+    """A help text in the language; commands in examples are the same in all."""
+    told = [
+        say(EXAMPLE) + piece.removeprefix(EXAMPLE) if piece.startswith(EXAMPLE) else say(piece) if piece else ""
+        for piece in blocks(text)
+    ]
+    return "\n".join(told)
