@@ -30,8 +30,8 @@ _HELP = {
         "发送一个事件文件；不给 FILE 时，单独运行采集服务进程。"
     ),
     "A sheet needs no mapping if its headings are fields: kind, time, product, lot, serial, quantity, uom, site, or "
-    "any\npath such as inputs[0].item.lot. A row that is sent again is recognised: its id is its content, unless a column\n"
-    "event_id gives one. Otherwise a mapping file says which column is which:": (
+    "any\npath such as inputs[0].item.lot. A row that is sent again is recognised: its id is its content, unless a "
+    "column\nevent_id gives one. Otherwise a mapping file says which column is which:": (
         "表头若就是字段名，则无需映射：kind、time、product、lot、serial、quantity、uom、site，或任意路径，"
         "如 inputs[0].item.lot。\n重复发送的行会被识别：除非 event_id 列给出编号，否则以内容为编号。"
         "表头不是字段名时，用映射文件说明哪列对应哪个字段："
