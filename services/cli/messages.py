@@ -24,7 +24,7 @@ class Say:
 
 def language_of(environ: Mapping[str, str], arguments: Sequence[str] = ()) -> Language:
     """`--lang` among the arguments wins; else the locale (LC_ALL, LC_MESSAGES, LANG): Chinese for zh…, else English."""
-    for here, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for here, following in zip(arguments, [*arguments[1:], ""], strict=False):
         given = following if here == "--lang" else here.removeprefix("--lang=") if here.startswith("--lang=") else ""
         if given:
             return "zh" if given.lower().startswith("zh") else "en"
