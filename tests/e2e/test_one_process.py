@@ -1,4 +1,4 @@
-"""`zhuisu demo` and `zhuisu up` as a person runs them: real processes, and kill -9."""
+"""`zhuisu up` as a person runs it: a real process, and kill -9."""
 
 import asyncio
 import os
@@ -46,19 +46,6 @@ async def url_of(process: asyncio.subprocess.Process) -> str:
     assert found is not None
     assert match is False
     return found[1]
-
-
-@pytest.mark.timeout(180)
-async def test_the_demo_shows_both_answers() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        process = await zhuisu("demo", "--once", "--size", "300", folder=Path(name))
-        async with asyncio.timeout(150):
-            output, _ = await process.communicate()
-        text = output.decode()
-        assert process.returncode == 0, text
-        assert "backward" in text
-        assert "forward" in text
-        assert "complete, as of" in text
 
 
 @pytest.mark.timeout(180)
