@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,8 +22,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON, for script
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
+_FILE_COLUMNS = 140
+
+
 def _console() -> Console:
-    return Console(file=sys.stdout, soft_wrap=False)
+    # A file has no width of its own; 80 columns would fold every id.
+    fixed = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _FILE_COLUMNS
+    return Console(file=sys.stdout, width=fixed)
 
 
 def _error_console() -> Console:

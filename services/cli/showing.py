@@ -96,7 +96,7 @@ def trace_table(answer: Mapping[str, Any], say: Say, *, rows: int) -> Renderable
     table = Table(title_justify="left", expand=False)
     headings = ("item", "kind", "level", "how sure", "where", "who has it", "status")
     for heading in headings:
-        table.add_column(say(heading), overflow="fold")
+        table.add_column(say(heading), overflow="fold", min_width=24 if heading == "item" else None)
     for node in _in_order(answer["nodes"])[:rows]:
         holder = short(node["holder"]) if node.get("holder") else "–"
         cells = (short(node["item"]), word(node["kind"], say), str(node["level"]), sure(node, say), where(node, say))
