@@ -34,21 +34,33 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
             continue
         try:
             found.events.append(Applied.of(record.position, to_us(record.appended_at), envelope))
-        except (ValueError, ArithmeticError, LookupError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001  a pure function of this record: whatever it raises is about it
             detail = f"{type(error).__name__}: {error}"
             found.dead.append(dead_letter(record, envelope, code="unusable_event", detail=detail))
     return found
 
 
 def dead_letter(record: StoredRecord, envelope: Envelope | None, *, code: str, detail: str) -> DeadLetter:
-    """The record, put aside with its reason; its bytes are kept whole."""
+    """The record, put aside with its reason; its bytes are kept whole. Whatever is in it, the row can be written."""
+    tenant_id = envelope.tenant_id if envelope is not None else _tenant_of_key(record.key)
     return DeadLetter(
         position=record.position,
         appended_us=to_us(record.appended_at),
-        tenant_id=envelope.tenant_id if envelope is not None else None,
-        event_id=envelope.event_id if envelope is not None else None,
+        tenant_id=tenant_id if tenant_id is not None and 0 < tenant_id < 1 << 31 else None,
+        event_id=_printable(envelope.event_id, 500) if envelope is not None else None,
         code=code,
-        detail=detail.replace("\x00", "\\0")[:2000],
+        detail=_printable(detail, 2_000),
         key=record.key,
         value=record.value,
     )
+
+
+def _tenant_of_key(key: bytes) -> int | None:
+    """Whose it is by `domain.envelope.partition_key`, when the record itself cannot be read."""
+    digits = key.partition(b":")[0]
+    return int(digits) if digits.isdigit() and len(digits) < 11 else None
+
+
+def _printable(text: str, length: int) -> str:
+    """What a column of text can hold."""
+    return text[:length].replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()

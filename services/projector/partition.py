@@ -15,7 +15,14 @@ from services.readmodel.changes import Batch, ViewWriter
 Tenants = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
 """The tenants there are; given ids that must be looked up anew."""
 
-POISON = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, ArithmeticError, TypeError)
+POISON = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,  # a name too long for an index
+    ValueError,
+    ArithmeticError,
+    TypeError,
+)
 """What one bad record raises, as opposed to a database that is away or a lease that is lost."""
 
 
@@ -75,8 +82,10 @@ async def apply_records(
                 second.applied_offset,
             )
         record = records[0]
-        detail = f"{type(error).__name__}: {error}"
-        found = Sorted(dead=[dead_letter(record, decode(record.value), code="unwritable_event", detail=detail)])
+        # By its first line: what follows may be the record itself.
+        detail = f"{type(error).__name__}: {error}".partition("\n")[0]
+        envelope = decode(record.value) if found.events else None
+        found = Sorted(dead=[dead_letter(record, envelope, code="unwritable_event", detail=detail)])
         new = await writer.apply(_batch(records, found, lease))
     return Progress(lease.partition, len(records), new, len(found.dead), records[-1].position.offset)
 

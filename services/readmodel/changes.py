@@ -106,7 +106,8 @@ class ViewWriter:
                 )
             await self._copy(connection, rows)
             await self._prefixes(connection, fresh)
-            await self._bury(connection, batch.dead)
+            if batch.dead:
+                await self._bury(connection, batch.dead)
             if self._schema == SCHEMA:  # nobody waits for tables that are still being built
                 payload = f"{batch.partition}-{batch.applied_offset}"
                 await connection.execute(f"SELECT pg_notify('{APPLIED_CHANNEL}', $1)", payload)
