@@ -9,6 +9,7 @@ import structlog
 
 from domain.ports import EventLog, LogUnavailable
 from services.database import UNREACHABLE
+from services.projector import continuity
 from services.projector.leases import Lease, Leases
 from services.projector.partition import Progress, project
 from services.readmodel.changes import LeaseLost, ViewWriter
@@ -16,9 +17,8 @@ from services.readmodel.tables import SCHEMA
 
 log_to = structlog.get_logger("projector")
 
-AWAY = (*UNREACHABLE, LogUnavailable, asyncpg.PostgresError)
-"""What passes by itself, or when an operator has helped (a full disk, a missing right): tried again with patience.
-What a record is to blame for never comes here (`partition.POISON`)."""
+AWAY = (*UNREACHABLE, LogUnavailable, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError)
+"""What passes by itself: tried again with patience."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +48,16 @@ class Projector:
         self._pool = pool
         self._pace = pace or Pace()
         self._told = told
+        self._schema = schema
         self._name = name
         self.writer = ViewWriter(pool, schema=schema)
         self._leases = Leases(pool, schema=schema, name=name, seconds=self._pace.lease_seconds)
         self._held: dict[int, Lease] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._tenants: frozenset[int] = frozenset()
-        self._troubles: dict[int | None, str] = {}
-
-    @property
-    def trouble(self) -> str | None:
-        """Why it, or one of its partitions, does not get on right now; None while all do."""
-        return next(iter(self._troubles.values()), None)
+        self._trusted: set[int] = set()
+        self.trouble: str | None = None
+        """Why it does not get on right now; None while it does."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Project until told to stop; then give the leases back."""
@@ -67,17 +65,16 @@ class Projector:
             while not stop.is_set():
                 try:
                     await self._beat()
-                    self._troubles.pop(None, None)
-                except AWAY as error:
-                    self._troubles[None] = _reason(error)
-                    log_to.warning("projector_waits", projector=self._name, reason=_reason(error))
-                waits = None in self._troubles
-                await _wait(stop, self._pace.retry_seconds if waits else self._pace.heartbeat_seconds)
+                    self.trouble = None
+                except (*AWAY, continuity.ForeignLog) as error:
+                    self.trouble = f"{type(error).__name__}: {error}"
+                    log_to.warning("projector_waits", projector=self._name, reason=self.trouble)
+                await _wait(stop, self._pace.heartbeat_seconds if self.trouble is None else self._pace.retry_seconds)
         finally:
             await self._end()
 
     async def _beat(self) -> None:
-        ends = await asyncio.wait_for(self._end_of_log(), self._pace.lease_seconds)
+        ends = await asyncio.wait_for(self._continued(), self._pace.lease_seconds)
         lost = await self._leases.beat(ends, self._held)
         for partition in lost:
             await self._drop(partition)
@@ -91,15 +88,22 @@ class Projector:
                 self._held[lease.partition] = lease
         for partition, lease in self._held.items():
             task = self._tasks.get(partition)
-            if task is not None and task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                # A fault of ours: told, and tried again at each beat; other partitions and captures go on.
-                self._troubles[partition] = f"partition {partition}: {_reason(error)}"
-                log_to.error("partition_failed", partition=partition, reason=_reason(error), exc_info=error)
             if task is None or task.done():
                 self._tasks[partition] = asyncio.create_task(self._project(lease), name=f"partition {partition}")
 
-    async def _end_of_log(self) -> dict[int, int]:
-        return dict(await self._log.end())
+    async def _continued(self) -> dict[int, int]:
+        """Where the log ends. Raises ForeignLog, with everything let go, if the views are not this log's."""
+        checkpoints = await continuity.applied(self._pool, schema=self._schema)
+        ends = dict(await self._log.end())
+        try:
+            await continuity.check(self._log, checkpoints, ends=ends, trusted=self._trusted)
+        except continuity.ForeignLog:
+            self._trusted.clear()
+            for partition in list(self._held):
+                await self._drop(partition)
+            await continuity.distrust(self._pool, schema=self._schema)
+            raise
+        return ends
 
     async def _project(self, lease: Lease) -> None:
         """One partition, until its lease is lost; what passes by itself is tried again from the checkpoint."""
@@ -108,17 +112,12 @@ class Projector:
             here = Lease(lease.partition, lease.epoch, progress.applied_offset)
             if self._held.get(lease.partition, here).epoch == lease.epoch:
                 self._held[lease.partition] = here
-            self._troubles.pop(lease.partition, None)
             self._told(progress)
 
-        partition_waits = False
         while True:
             current = self._held.get(lease.partition)
             if current is None or current.epoch != lease.epoch:
                 return
-            if partition_waits:
-                self._troubles.pop(lease.partition, None)  # it is idle now, or fails again
-            partition_waits = False
             try:
                 await project(
                     current,
@@ -132,16 +131,10 @@ class Projector:
             except LeaseLost as error:
                 log_to.info("lease_lost", partition=lease.partition, reason=str(error))
                 self._held.pop(lease.partition, None)
-                self._troubles.pop(lease.partition, None)
                 return
             except AWAY as error:
-                partition_waits = True
-                self._troubles[lease.partition] = f"partition {lease.partition}: {_reason(error)}"
-                log_to.warning("partition_waits", partition=lease.partition, reason=_reason(error))
-            except LookupError as error:  # never skipped over: an operator must bring the log back, or rebuild
-                self._troubles[lease.partition] = f"partition {lease.partition}: {_reason(error)}"
-                log_to.error("partition_stuck", partition=lease.partition, reason=_reason(error))
-            await asyncio.sleep(self._pace.retry_seconds)
+                log_to.warning("partition_waits", partition=lease.partition, reason=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(self._pace.retry_seconds)
 
     async def _known_tenants(self, doubtful: frozenset[int]) -> frozenset[int]:
         if not self._tenants or doubtful - self._tenants:
@@ -150,7 +143,6 @@ class Projector:
 
     async def _drop(self, partition: int) -> None:
         self._held.pop(partition, None)
-        self._troubles.pop(partition, None)
         task = self._tasks.pop(partition, None)
         if task is not None:
             task.cancel()
@@ -166,10 +158,6 @@ class Projector:
             await self._leases.leave()
         except AWAY as error:
             log_to.warning("leases_run_out", projector=self._name, reason=f"{type(error).__name__}: {error}")
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -47,7 +47,7 @@ async def freshness(connection: asyncpg.Connection, *, stale_after_seconds: floa
     rows = await connection.fetch(_CHECKPOINTS)
     now_us: int = await connection.fetchval(_NOW)
     parked = await connection.fetchval("SELECT count(*) FROM views.dead_letters WHERE replayed_as IS NULL")
-    measured = min((r["measured_us"] for r in rows), default=None)
+    measured = min((r["measured_us"] for r in rows), default=0) or None  # 0: taken back (projector/continuity.py)
     silent = measured is None or now_us - measured > stale_after_seconds * 1_000_000
     behind = sum(max(0, r["log_end"] - 1 - r["applied_offset"]) for r in rows)
     seconds = (now_us - measured) / 1_000_000 if silent and measured is not None else 0.0
