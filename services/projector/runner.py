@@ -17,8 +17,9 @@ from services.readmodel.tables import SCHEMA
 
 log_to = structlog.get_logger("projector")
 
-AWAY = (*UNREACHABLE, LogUnavailable, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError)
-"""What passes by itself: tried again with patience."""
+AWAY = (*UNREACHABLE, LogUnavailable, asyncpg.PostgresError)
+"""What passes by itself, or when an operator has helped (a full disk, a missing right): tried again with patience.
+What a record is to blame for never comes here (`partition.POISON`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +57,12 @@ class Projector:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._tenants: frozenset[int] = frozenset()
         self._trusted: set[int] = set()
-        self.trouble: str | None = None
-        """Why it does not get on right now; None while it does."""
+        self._troubles: dict[int | None, str] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it, or one of its partitions, does not get on right now; None while all do."""
+        return next(iter(self._troubles.values()), None)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Project until told to stop; then give the leases back."""
@@ -65,11 +70,12 @@ class Projector:
             while not stop.is_set():
                 try:
                     await self._beat()
-                    self.trouble = None
+                    self._troubles.pop(None, None)
                 except (*AWAY, continuity.ForeignLog) as error:
-                    self.trouble = f"{type(error).__name__}: {error}"
-                    log_to.warning("projector_waits", projector=self._name, reason=self.trouble)
-                await _wait(stop, self._pace.heartbeat_seconds if self.trouble is None else self._pace.retry_seconds)
+                    self._troubles[None] = _reason(error)
+                    log_to.warning("projector_waits", projector=self._name, reason=_reason(error))
+                waits = None in self._troubles
+                await _wait(stop, self._pace.retry_seconds if waits else self._pace.heartbeat_seconds)
         finally:
             await self._end()
 
@@ -88,6 +94,10 @@ class Projector:
                 self._held[lease.partition] = lease
         for partition, lease in self._held.items():
             task = self._tasks.get(partition)
+            if task is not None and task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                # A fault of ours: told, and tried again at each beat; other partitions and captures go on.
+                self._troubles[partition] = f"partition {partition}: {_reason(error)}"
+                log_to.error("partition_failed", partition=partition, reason=_reason(error), exc_info=error)
             if task is None or task.done():
                 self._tasks[partition] = asyncio.create_task(self._project(lease), name=f"partition {partition}")
 
@@ -112,12 +122,17 @@ class Projector:
             here = Lease(lease.partition, lease.epoch, progress.applied_offset)
             if self._held.get(lease.partition, here).epoch == lease.epoch:
                 self._held[lease.partition] = here
+            self._troubles.pop(lease.partition, None)
             self._told(progress)
 
+        partition_waits = False
         while True:
             current = self._held.get(lease.partition)
             if current is None or current.epoch != lease.epoch:
                 return
+            if partition_waits:
+                self._troubles.pop(lease.partition, None)  # it is idle now, or fails again
+            partition_waits = False
             try:
                 await project(
                     current,
@@ -131,10 +146,16 @@ class Projector:
             except LeaseLost as error:
                 log_to.info("lease_lost", partition=lease.partition, reason=str(error))
                 self._held.pop(lease.partition, None)
+                self._troubles.pop(lease.partition, None)
                 return
             except AWAY as error:
-                log_to.warning("partition_waits", partition=lease.partition, reason=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(self._pace.retry_seconds)
+                partition_waits = True
+                self._troubles[lease.partition] = f"partition {lease.partition}: {_reason(error)}"
+                log_to.warning("partition_waits", partition=lease.partition, reason=_reason(error))
+            except LookupError as error:  # never skipped over: an operator must bring the log back, or rebuild
+                self._troubles[lease.partition] = f"partition {lease.partition}: {_reason(error)}"
+                log_to.error("partition_stuck", partition=lease.partition, reason=_reason(error))
+            await asyncio.sleep(self._pace.retry_seconds)
 
     async def _known_tenants(self, doubtful: frozenset[int]) -> frozenset[int]:
         if not self._tenants or doubtful - self._tenants:
@@ -143,6 +164,7 @@ class Projector:
 
     async def _drop(self, partition: int) -> None:
         self._held.pop(partition, None)
+        self._troubles.pop(partition, None)
         task = self._tasks.pop(partition, None)
         if task is not None:
             task.cancel()
@@ -158,6 +180,10 @@ class Projector:
             await self._leases.leave()
         except AWAY as error:
             log_to.warning("leases_run_out", projector=self._name, reason=f"{type(error).__name__}: {error}")
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
