@@ -199,12 +199,15 @@ def company_prefix(text: object) -> str | None:
 def _clean(value: object, *, what: str) -> str:
     if not isinstance(value, str):
         raise InvalidId(f"{what}: expected text, got {type(value).__name__}")
-    text = unicodedata.normalize("NFC", value.strip())
+    text = value.strip()
+    plain = text.isascii() and text.isprintable()  # nearly all are, and then nothing below can change or refuse it
+    if not plain:
+        text = unicodedata.normalize("NFC", text)
     if not text:
         raise InvalidId(f"{what} is empty")
     if len(text) > MAX_ID_CHARS:
         raise InvalidId(f"{what} has {len(text)} characters, at most {MAX_ID_CHARS} are taken")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+    if not plain and any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         raise InvalidId(f"{what} contains control characters")
     return text
 

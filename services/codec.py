@@ -85,6 +85,11 @@ def encode(envelope: Envelope) -> bytes:
 
 def decode(value: bytes) -> Envelope:
     """What `encode` wrote, by this release or an earlier one. Raises Undecodable."""
+    return decode_with_document(value)[0]
+
+
+def decode_with_document(value: bytes) -> tuple[Envelope, dict[str, Any]]:
+    """As `decode`, and the event as plain JSON data in the current shape: what `event_document` would give again."""
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError as error:
@@ -94,7 +99,8 @@ def decode(value: bytes) -> Envelope:
     try:
         record = _RECORD.validate_python(upcast(document))
         header = {key: value for key, value in record.items() if key != "event"}
-        return Envelope(event=EVENT.validate_python(record["event"]), **header)  # type: ignore[arg-type]
+        envelope = Envelope(event=EVENT.validate_python(record["event"]), **header)  # type: ignore[arg-type]
+        return envelope, record["event"]
     except UnknownVersion as error:
         raise Undecodable("unknown_version", str(error)) from error
     except ValidationError as error:

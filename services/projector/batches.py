@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from domain.envelope import Envelope
 from domain.moments import to_us
 from domain.ports import StoredRecord
-from services.codec import Undecodable, decode
+from services.codec import Undecodable, decode_with_document
 from services.readmodel.changes import DeadLetter
 from services.readmodel.rows import Applied
 
@@ -24,7 +24,7 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
     found = Sorted()
     for record in records:
         try:
-            envelope = decode(record.value)
+            envelope, document = decode_with_document(record.value)
         except Undecodable as error:
             found.dead.append(dead_letter(record, None, code=error.code, detail=error.detail))
             continue
@@ -33,7 +33,7 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
             found.dead.append(dead_letter(record, envelope, code="unknown_tenant", detail=detail))
             continue
         try:
-            found.events.append(Applied.of(record.position, to_us(record.appended_at), envelope))
+            found.events.append(Applied.of(record.position, to_us(record.appended_at), envelope, document=document))
         except Exception as error:  # noqa: BLE001  a pure function of this record: whatever it raises is about it
             detail = f"{type(error).__name__}: {error}"
             found.dead.append(dead_letter(record, envelope, code="unusable_event", detail=detail))

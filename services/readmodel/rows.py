@@ -1,6 +1,6 @@
 """From facts to rows: pure. What needs a number names the thing; `numbers.py` gives the number."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,16 +16,26 @@ from services.codec import event_document
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One decoded record of the log with its facts, ready to be written."""
+    """One decoded record of the log with its facts, ready to be written; `document` is its event as JSON data."""
 
     position: Position
     appended_us: int
     envelope: Envelope
     facts: EventFacts
+    document: Mapping[str, Any]
 
     @classmethod
-    def of(cls, position: Position, appended_us: int, envelope: Envelope) -> "Applied":
-        return cls(position, appended_us, envelope, facts_of(envelope))
+    def of(
+        cls,
+        position: Position,
+        appended_us: int,
+        envelope: Envelope,
+        *,
+        document: Mapping[str, Any] | None = None,
+    ) -> "Applied":
+        if document is None:
+            document = event_document(envelope.event)
+        return cls(position, appended_us, envelope, facts_of(envelope), document)
 
     def items(self) -> Iterable[ItemId]:
         """Every item the rows of this event name."""
@@ -118,7 +128,7 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
     for p in facts.parameters:
         rows.add("parameters", (tenant, event_no, p.name, p.value, p.unit))
     original = dict(one.envelope.original) if one.envelope.original is not None else None
-    rows.add("event_bodies", (tenant, event_no, facts.site, event_document(one.envelope.event), original))
+    rows.add("event_bodies", (tenant, event_no, facts.site, one.document, original))
     _write_special(rows, one, event_no)
 
 
@@ -192,8 +202,7 @@ def _notices(facts: EventFacts) -> Sequence[tuple[str, str]]:
 
 def _write_special(rows: Rows, one: Applied, event_no: int) -> None:
     """Kinds that have a view of their own."""
-    tenant, event = one.envelope.tenant_id, one.envelope.event
-    document = event_document(event)
+    tenant, event, document = one.envelope.tenant_id, one.envelope.event, one.document
     match event:
         case ev.CaptureFinished():
             rows.add("capture_jobs", (tenant, event_no, event.capture_id, document))
