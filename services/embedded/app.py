@@ -5,16 +5,19 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import asyncpg
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from domain.clock import SystemClock
-from domain.ports import EventLog
+from domain.ports import EventLog, LogUnavailable
 from migrations.run import upgrade
 from services.access import Keys, default_own_party, ensure_bootstrap
 from services.access.admin import create_router as keys_router
@@ -34,6 +37,12 @@ from services.settings import Settings
 
 ALL_ROLES = frozenset({"ingest", "projector", "query"})
 _BACKLOG = 2048
+_START_SECONDS, _START_PAUSE_SECONDS = 60.0, 0.5
+
+_AWAY: tuple[type[Exception], ...] = (*UNREACHABLE, LogUnavailable)
+
+T = TypeVar("T")
+log_to = structlog.get_logger("zhuisu")
 
 
 class CannotListen(RuntimeError):
@@ -113,16 +122,34 @@ async def run(
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
         url = await stack.enter_async_context(database(settings))
-        key = await prepare(settings, url) if roles == ALL_ROLES else ""
+        key = await _patiently(partial(prepare, settings, url), stop=stop) if roles == ALL_ROLES else ""
         log = event_log(settings, url)
-        await log.start()
-        pools = [await api_pool(url, max_connections=settings.api_pool_max_connections), await projector_pool(url)]
-        try:
+        stack.push_async_callback(log.stop)
+        await _patiently(log.start, stop=stop)
+        pools: list[asyncpg.Pool] = []
+        for open_pool in (
+            partial(api_pool, url, max_connections=settings.api_pool_max_connections),
+            partial(projector_pool, url, max_connections=settings.projector_pool_max_connections),
+        ):
+            pools.append(await _patiently(open_pool, stop=stop))
+            stack.push_async_callback(pools[-1].close)
+        if not stop.is_set():
             await _serve(settings, log, listener=listener, pools=pools, key=key, told=told, stop=stop, roles=roles)
-        finally:
-            await log.stop()
-            for pool in pools:
-                await pool.close()
+
+
+async def _patiently(start: Callable[[], Awaitable[T]], *, stop: asyncio.Event) -> T:
+    """What `start` gives, tried again while a database or log is away: they restart too. Raises what it raised last."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _START_SECONDS
+    while True:
+        try:
+            return await start()
+        except _AWAY as error:
+            if loop.time() > until or stop.is_set():
+                raise
+            log_to.warning("start_waits", reason=f"{type(error).__name__}: {error}")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _START_PAUSE_SECONDS)
 
 
 def _listen(settings: Settings) -> socket.socket:
