@@ -29,6 +29,8 @@ UNREACHABLE: tuple[type[Exception], ...] = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    # What asyncpg 0.32 says of a connection that ends in the moment it is taken from the pool.
+    asyncpg.InternalClientError,
 )
 
 
