@@ -305,13 +305,19 @@ CREATE TABLE public.contacts (
     CONSTRAINT contacts_pkey PRIMARY KEY (tenant_id, party)
 );
 CREATE TABLE public.as_of_times (
+    tenant_id INTEGER NOT NULL,
     instant_us BIGINT NOT NULL,
     vector JSONB NOT NULL,
-    CONSTRAINT as_of_times_pkey PRIMARY KEY (instant_us)
+    CONSTRAINT as_of_times_pkey PRIMARY KEY (tenant_id, instant_us)
 );
+COMMENT ON TABLE public.as_of_times IS 'what "as known at" an instant was found to mean: never found again';
 ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.contacts FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.contacts FOR ALL TO zhuisu_api
+    USING (tenant_id = (SELECT public.zhuisu_tenant())) WITH CHECK (tenant_id = (SELECT public.zhuisu_tenant()));
+ALTER TABLE public.as_of_times ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.as_of_times FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON public.as_of_times FOR ALL TO zhuisu_api
     USING (tenant_id = (SELECT public.zhuisu_tenant())) WITH CHECK (tenant_id = (SELECT public.zhuisu_tenant()));
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.contacts TO zhuisu_api;
 GRANT SELECT, INSERT ON public.as_of_times TO zhuisu_api;

@@ -21,9 +21,10 @@ from services.access.http import caller_with
 from services.database import UNREACHABLE, tenant_transaction
 from services.problems import Problem
 from services.query import rendering
-from services.query.asking import as_of, instant, item_asked, known_parameters, vector_of
+from services.query.asking import instant, item_asked, known_parameters, vector_of
 from services.query.conflicts import conflicts_about
 from services.query.freshness import Freshness, freshness, wait_for
+from services.query.past import as_of
 from services.query.record import SqlRecord
 from services.settings import Settings
 
@@ -68,10 +69,15 @@ class Questions:
         try:
             if wanted:
                 await wait_for(self.pool, wanted, deadline_seconds=self.settings.wait_for_deadline_seconds)
+            vector = await as_of(
+                self.pool,
+                caller.tenant_id,
+                request.query_params.get("as_of"),
+                skew_seconds=self.settings.skew_bound_seconds,
+            )
             async with tenant_transaction(self.pool, caller.tenant_id) as connection:
                 stale_after = 3 * self.settings.heartbeat_seconds + 2
                 fresh = await freshness(connection, stale_after_seconds=stale_after)
-                vector = await as_of(connection, request.query_params.get("as_of"), fresh)
                 yield Asked(connection, caller.tenant_id, fresh, vector)
         except UNREACHABLE as error:
             detail = "the database cannot be asked: try again"

@@ -7,7 +7,6 @@ from domain.ids import InvalidId, ItemId
 from domain.moments import InvalidMoment, Moment
 from domain.positions import InvalidPosition, parse_vector
 from services.problems import Problem
-from services.query.freshness import Freshness
 
 _NEAREST = """
 SELECT uri FROM views.items WHERE tenant_id = $1 AND number IS NOT NULL AND number LIKE $2 || '%'
@@ -40,28 +39,6 @@ def vector_of(text: str | None, name: str) -> dict[int, int] | None:
         return parse_vector(text)
     except InvalidPosition as error:
         raise Problem(422, "invalid-parameter", f"{name}: {error}") from error
-
-
-async def as_of(connection: asyncpg.Connection, text: str | None, fresh: Freshness) -> dict[int, int] | None:
-    """`as_of` as a vector: a position token, or a time that every partition has been applied past."""
-    if text is None:
-        return None
-    if (text[:4].isdigit() and "T" in text) or len(text) == 10:
-        return await _vector_at(connection, instant(text, "as_of") or 0, fresh)
-    vector = vector_of(text, "as_of") or {}
-    missing = sorted(set(fresh.vector) - set(vector))
-    return vector | dict.fromkeys(missing, -1)
-
-
-async def _vector_at(connection: asyncpg.Connection, at_us: int, fresh: Freshness) -> dict[int, int]:
-    settled = fresh.behind == 0 and fresh.measured_us is not None and fresh.measured_us > at_us
-    if not settled:
-        detail = "the views have not been applied past that time yet: ask again in a moment"
-        raise Problem(503, "as-of-not-settled", detail, headers={"Retry-After": "1"})
-    rows = await connection.fetch(
-        "SELECT log_partition, max(log_offset) FROM views.events WHERE appended_us <= $1 GROUP BY 1", at_us
-    )
-    return dict.fromkeys(fresh.vector, -1) | {r[0]: r[1] for r in rows}
 
 
 async def item_asked(connection: asyncpg.Connection, tenant_id: int, text: str) -> ItemId:
