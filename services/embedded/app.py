@@ -90,6 +90,16 @@ async def database_beside(settings: Settings) -> AsyncIterator[str]:
         yield url
 
 
+async def request_pool(settings: Settings, url: str) -> asyncpg.Pool:
+    """Connections for requests, bounded as settings say."""
+    return await api_pool(
+        url,
+        max_connections=settings.api_pool_max_connections,
+        min_connections=settings.api_pool_min_connections,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+
+
 def event_log(settings: Settings, database_url: str) -> EventLog:
     """The log that settings name."""
     if settings.log == "kafka":
@@ -128,7 +138,7 @@ async def run(
         await _patiently(log.start, stop=stop)
         pools: list[asyncpg.Pool] = []
         for open_pool in (
-            partial(api_pool, url, max_connections=settings.api_pool_max_connections),
+            partial(request_pool, settings, url),
             partial(projector_pool, url, max_connections=settings.projector_pool_max_connections),
         ):
             pools.append(await _patiently(open_pool, stop=stop))
@@ -194,7 +204,7 @@ async def _serve(
     roles: frozenset[str],
 ) -> None:
     api, views = pools
-    keys = Keys(api)
+    keys = Keys(api, cache_seconds=settings.key_cache_seconds, outage_seconds=settings.key_cache_outage_seconds)
     projector = Projector(log=log, pool=views, name=f"{socket.gethostname()}-{os.getpid()}", pace=pace_of(settings))
     app = FastAPI(title="Zhuisu 追溯")
     install(app)
