@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from domain.containment import StandIn
 from domain.facts import Action
 from domain.ids import ItemId
 from domain.record import Happened
+from domain.stays import StandIn
 
 
 @dataclass(frozen=True, slots=True)

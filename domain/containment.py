@@ -5,113 +5,14 @@ nothing once more, then takings (a thing used as an input or fitted as a compone
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain.facts import Action, Role
 from domain.ids import ItemId
 from domain.record import Happened, Naming
-
-Order = tuple[int, int, int, int, str]
-Balance = tuple[tuple[str | None, Decimal | None], ...]
-"""Quantity by unit of measure; None where it is unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One packing or unpacking of one child; `child` None: everything leaves the parent."""
-
-    event: Happened
-    action: Action
-    parent: ItemId
-    child: ItemId | None
-    quantity: Decimal | None = None
-    uom: str | None = None
-
-    @property
-    def at_us(self) -> int:
-        return self.event.facts.latest_us
-
-    @property
-    def order(self) -> Order:
-        return self.event.facts.order
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """A child in a container over [since, until). `until_us` None: still. `end`: take, elsewhere or taken.
-
-    `possible_until_us` (with `end_pending`): the end may yet be void, so it may have stayed until there (None: now).
-    """
-
-    child: ItemId
-    parent: ItemId
-    since_us: int
-    start: Happened
-    until_us: int | None = None
-    end: str | None = None
-    ended_by: Happened | None = None
-    end_pending: bool = False
-    possible_until_us: int | None = None
-    changes: tuple[tuple[int, Balance], ...] = ()
-
-    @property
-    def until_inferred(self) -> bool:
-        return self.end in ("elsewhere", "taken")
-
-    def covers(self, at_us: int) -> bool:
-        """Whether the child was in it at the instant, as the marks stand."""
-        return self.since_us <= at_us and (self.until_us is None or at_us < self.until_us)
-
-    def quantities(self, at_us: int) -> Balance:
-        """How much of a lot was in it at the instant."""
-        known = [balance for changed_us, balance in self.changes if changed_us <= at_us]
-        return known[-1] if known else ()
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """What a named input or component stood for. `via`: the container named; reasons make the link possible."""
-
-    item: ItemId
-    via: ItemId | None = None
-    reasons: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Containment:
-    """The outcome: every child's stays in order, and what each taking (event, item named) stood for."""
-
-    stays: dict[ItemId, list[Stay]]
-    stood_for: dict[tuple[int, ItemId], list[StandIn]]
-
-    def holding(self, container: ItemId, at_us: int) -> list[Stay]:
-        """The stays in a container that cover the instant, by child."""
-        return [s for stays in self.stays.values() for s in stays if s.parent == container and s.covers(at_us)]
-
-
-def marks_of(namings: Iterable[Naming], contents: Mapping[int, Iterable[ItemId]] | None = None) -> list[Mark]:
-    """The marks in an item's namings: as a child, and TAKE_ALL as a parent."""
-    found = []
-    for naming in namings:
-        mention, event = naming.mention, naming.event
-        parent = event.facts.parent
-        if mention.role is Role.CHILD and parent is not None:
-            found.append(Mark(event, mention.action, parent, mention.item, mention.quantity, mention.uom))
-        elif mention.role is Role.PARENT and mention.action is Action.TAKE_ALL:
-            found.append(Mark(event, Action.TAKE_ALL, mention.item, None))
-    return found
-
-
-def takings_of(namings: Iterable[Naming]) -> list[Naming]:
-    """Where an item was used up or fitted: inputs, and components put in."""
-    return [
-        n
-        for n in namings
-        if n.mention.role is Role.INPUT
-        or (n.mention.role is Role.COMPONENT and n.mention.action in (Action.PUT, Action.OBSERVE))
-    ]
+from domain.stays import Balance, Containment, Mark, Order, StandIn, Stay, marks_of, takings_of
 
 
 class Simulation:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.containment import Stay
 from domain.ids import ItemId
 from domain.record import Known, Question
+from domain.stays import Stay
 from domain.surroundings import surroundings
 
 

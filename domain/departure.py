@@ -2,10 +2,10 @@
 
 from collections.abc import Generator, Sequence
 
-from domain.containment import Stay
 from domain.facts import Status
 from domain.ids import ItemId
 from domain.record import Found, Known, Naming, Need
+from domain.stays import Stay
 from domain.surroundings import surroundings
 
 LEAVING = (Status.IN_TRANSIT, Status.SOLD)

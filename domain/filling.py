@@ -3,11 +3,11 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
-from domain.containment import Containment, Stay
 from domain.facts import Role
 from domain.ids import ItemId
 from domain.links import Link, Relation
 from domain.record import Found, Known, Need
+from domain.stays import Containment, Stay
 from domain.surroundings import surroundings
 
 

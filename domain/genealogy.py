@@ -5,9 +5,8 @@ implementation, and over SQL.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 
+from domain.answers import FROM_SHOWN, LINKS_SHOWN, Conflict, Gap, Limits, Node, Trace, Way
 from domain.assembly import Part
 from domain.departure import first_departures
 from domain.facts import Role
@@ -32,72 +31,7 @@ from domain.walk import (
     shown_forward,
 )
 
-FROM_SHOWN = 20
-"""Predecessors listed per node; `from_count` tells how many there are."""
-LINKS_SHOWN = 100
-
-
-class Way(StrEnum):
-    """Downstream (正向追踪) or upstream (逆向溯源)."""
-
-    FORWARD = "forward"
-    BACKWARD = "backward"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How far a walk may go before it says that it stopped: hops, and items reached."""
-
-    depth: int = 1_000
-    items: int = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Where the record itself ends or is doubtful (SEMANTICS §6)."""
-
-    code: str
-    items: tuple[ItemId, ...]
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Where the record contradicts itself; both sides stand."""
-
-    code: str
-    items: tuple[ItemId, ...]
-    event_ids: tuple[str, ...]
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """One item of an answer: how far, how sure, why only possible, and by which links it was reached.
-
-    `links` are oriented as recorded (source → target); `link_count` counts all, at most LINKS_SHOWN are kept.
-    """
-
-    item: ItemId
-    level: int
-    certainty: str
-    reasons: tuple[str, ...]
-    came_from: tuple[ItemId, ...]
-    from_count: int
-    links: tuple[Link, ...]
-    link_count: int
-    reached_us: int | None
-
-
-@dataclass(slots=True)
-class Trace:
-    """An answer before it is dressed with state: nodes by (level, item), gaps, conflicts, why it may be incomplete."""
-
-    items: tuple[ItemId, ...]
-    nodes: list[Node] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
-    incomplete: list[str] = field(default_factory=list)
+__all__ = ["Conflict", "Gap", "Limits", "Mode", "Node", "Trace", "Way", "trace"]
 
 
 def trace(

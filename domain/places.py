@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from domain.assembly import Part
-from domain.containment import Containment, Order, Stay
 from domain.facts import INHERITED, Action, EventFacts, Role, Status
 from domain.ids import ItemId
 from domain.record import Naming
+from domain.stays import Containment, Order, Stay
 
 Greatest = tuple[Order, str | None]
 """A value and the order of the fact it comes from; the greatest wins."""

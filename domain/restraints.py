@@ -6,12 +6,12 @@ They reach it from itself, another name of it, its containers, its lots, and lot
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from domain.containment import Containment
 from domain.events import ProductScope
 from domain.facts import EventFacts, Role
 from domain.ids import ItemId, serial_of
 from domain.kinds import is_lot
 from domain.record import Found, Known, Naming, Need
+from domain.stays import Containment
 
 
 @dataclass(slots=True)

@@ -4,16 +4,16 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.answers import Conflict, Gap
 from domain.assembly import Part
-from domain.containment import Containment
 from domain.facts import Role, Status
-from domain.genealogy import Conflict, Gap
 from domain.ids import ItemId
 from domain.kinds import kind_of
 from domain.linking import Linker
 from domain.places import Places
 from domain.record import Found, Known, Need, Question
 from domain.restraints import Restraints, restraints
+from domain.stays import Containment
 from domain.stock import Stock, stock_of
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Generator, Iterable
 
-from domain.containment import Containment, Simulation, marks_of, takings_of
+from domain.containment import Simulation
 from domain.facts import Action, Role
 from domain.ids import ItemId
 from domain.kinds import is_lot, may_contain
 from domain.record import Found, Known, Need
+from domain.stays import Containment, marks_of, takings_of
 
 
 def surroundings(

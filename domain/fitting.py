@@ -1,0 +1,121 @@
+"""What is part of what, and what is in what, as links over intervals (SEMANTICS §3 'part_of')."""
+
+from collections.abc import Callable, Iterable
+
+from domain.assembly import Fit, Part, parts_of
+from domain.facts import Action, Role
+from domain.ids import ItemId
+from domain.links import Link, Relation
+from domain.record import Naming
+from domain.stays import Containment, StandIn, Stay
+from domain.uses import Used, Uses
+
+
+class Fittings:
+    """Reads the intervals of components from the fittings and removals of units."""
+
+    def __init__(self, uses: Uses) -> None:
+        self.uses = uses
+
+    # -- parts
+
+    def parts_of_component(self, item: ItemId, taken: list[Used], around: Containment) -> list[Part]:
+        wholes = {
+            u.naming.event.facts.parent: {u.naming.mention.item}
+            for u in taken
+            if u.naming.mention.role is Role.COMPONENT and u.naming.event.facts.parent is not None
+        }
+        for u in taken:
+            if u.naming.mention.role is Role.COMPONENT and u.naming.event.facts.parent is not None:
+                wholes[u.naming.event.facts.parent].add(u.naming.mention.item)
+        found = []
+        for whole in sorted(wholes):
+            named = wholes[whole] | {item}
+            fits = [fit for n in named for fit in self._fits(n, whole, around)]
+            fits += self._emptyings(whole, around)
+            found += [p for p in parts_of(whole, _once(fits)) if p.item == item]
+        return found
+
+    def _fits(self, named: ItemId, whole: ItemId, around: Containment) -> Iterable[Fit]:
+        for n in self.uses.namings(named, Role.COMPONENT):
+            if n.event.facts.parent == whole:
+                stand_ins = tuple(StandIn(u.item, None, u.reasons) for u in self.uses.expand(n, around))
+                m = n.mention
+                yield Fit(n.event, m.action, named, stand_ins, m.quantity, m.uom)
+
+    def _emptyings(self, whole: ItemId, around: Containment) -> Iterable[Fit]:
+        """Everything taken out; and, where that was done, the other fits, so that 'held nothing' can be told."""
+        wholes = self.uses.namings(whole, Role.WHOLE)
+        if not any(n.mention.action is Action.TAKE_ALL for n in wholes):
+            return
+        for n in wholes:
+            if n.mention.action is Action.TAKE_ALL:
+                yield Fit(n.event, Action.TAKE_ALL, None)
+            for m in self.uses.contents(n.event.no, Role.COMPONENT):
+                yield Fit(n.event, m.action, m.item, (StandIn(m.item),), m.quantity, m.uom)
+
+    def parts_of_whole(self, whole: ItemId, around: Containment) -> list[Part]:
+        fits = []
+        for n in self.uses.namings(whole, Role.WHOLE):
+            if n.mention.action is Action.TAKE_ALL:
+                fits.append(Fit(n.event, Action.TAKE_ALL, None))
+            for m in self.uses.contents(n.event.no, Role.COMPONENT):
+                stand_ins = tuple(
+                    StandIn(u.item, None, u.reasons) for u in self.uses.expand(Naming(n.event, m), around)
+                )
+                fits.append(Fit(n.event, m.action, m.item, stand_ins, m.quantity, m.uom))
+        return parts_of(whole, fits)
+
+
+def _once(fits: Iterable[Fit]) -> list[Fit]:
+    """Fits without repeats; where one is known with stand-ins and without, the one that knows more."""
+    kept: dict[tuple[int, ItemId | None, Action], Fit] = {}
+    for fit in fits:
+        key = (fit.event.no, fit.named, fit.action)
+        if key not in kept or len(fit.stand_ins) > len(kept[key].stand_ins):
+            kept[key] = fit
+    return list(kept.values())
+
+
+def _interval_links(
+    build: Callable[[int, int | None, frozenset[str]], Link],
+    stay: Part | Stay,
+    reasons: frozenset[str],
+) -> list[Link]:
+    links = [build(stay.since_us, stay.until_us, reasons)]
+    if stay.end_pending and stay.until_us is not None and stay.possible_until_us != stay.until_us:
+        links.append(build(stay.until_us, stay.possible_until_us, reasons | {"replacement_pending"}))
+    return links
+
+
+def part_links(part: Part) -> list[Link]:
+    def build(since_us: int, until_us: int | None, reasons: frozenset[str]) -> Link:
+        return Link(
+            relation=Relation.PART_OF,
+            source=part.item,
+            target=part.whole,
+            event_id=part.start.facts.event_id,
+            since_us=since_us,
+            until_us=until_us,
+            quantity=part.quantity,
+            uom=part.uom,
+            reasons=reasons,
+        )
+
+    return _interval_links(build, part, part.reasons)
+
+
+def stay_links(stay: Stay) -> list[Link]:
+    def build(since_us: int, until_us: int | None, reasons: frozenset[str]) -> Link:
+        return Link(
+            relation=Relation.CONTAINED_IN,
+            source=stay.child,
+            target=stay.parent,
+            event_id=stay.start.facts.event_id,
+            since_us=since_us,
+            until_us=until_us,
+            reasons=reasons,
+        )
+
+    pending = frozenset({"replacement_pending"} if stay.start.pending else ())
+    return _interval_links(build, stay, pending)

@@ -1,0 +1,63 @@
+"""Lots and their units, and two names of one thing, as links (SEMANTICS §3 'member_of_lot', 'identified_as')."""
+
+from collections.abc import Generator
+
+from domain.facts import Role
+from domain.ids import ItemId
+from domain.links import Link, Relation
+from domain.record import Found, Known, MemberAt, Naming, Need
+
+
+def memberships(known: Known, item: ItemId, *, forward: bool) -> Generator[Need, Found, list[Link]]:
+    """The units of a lot (forward), or the lots of a unit."""
+    members = [
+        m for m in known.found.members.get(item, []) if (m.membership.lot if forward else m.membership.unit) == item
+    ]
+    late = frozenset(m.membership.unit for m in members if not m.membership.at_making)
+    if late:
+        yield from known.require(Need(named=late))
+    return [_membership(known, m) for m in members]
+
+
+def _membership(known: Known, member: MemberAt) -> Link:
+    """At the unit's commissioning or making, else its first event."""
+    unit = member.membership.unit
+    at_us = member.event.facts.begins_us
+    if not member.membership.at_making:
+        namings = known.found.namings.get(unit, [])
+        births = [n.event.facts.begins_us for n in namings if _is_birth(n)]
+        firsts = [n.event.facts.begins_us for n in namings]
+        at_us = min(births or firsts or [at_us])
+    return Link(
+        relation=Relation.MEMBER_OF_LOT,
+        source=member.membership.lot,
+        target=unit,
+        event_id=member.event.facts.event_id,
+        since_us=at_us,
+        leave_us=at_us,
+        leave_until_us=at_us,
+        reach_us=at_us,
+        reasons=frozenset({"replacement_pending"} if member.event.pending else ()),
+    )
+
+
+def identities(known: Known, item: ItemId, *, forward: bool) -> list[Link]:
+    """The other names of a thing."""
+    found = []
+    for s in known.found.same.get(item, []):
+        other = s.other if s.one == item else s.one
+        found.append(
+            Link(
+                relation=Relation.IDENTIFIED_AS,
+                source=item if forward else other,
+                target=other if forward else item,
+                event_id=s.event.facts.event_id,
+                since_us=s.event.facts.latest_us,
+                reasons=frozenset({"replacement_pending"} if s.event.pending else ()),
+            )
+        )
+    return found
+
+
+def _is_birth(naming: Naming) -> bool:
+    return naming.mention.role is Role.OUTPUT or naming.event.facts.rank == 0

@@ -1,0 +1,111 @@
+"""As what the record names items, and what containers named as input or component stood for (SEMANTICS §3)."""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+
+from domain.facts import Mention, Role
+from domain.ids import ItemId
+from domain.kinds import kind_of, may_contain
+from domain.record import Found, Known, Naming, Need
+from domain.stays import Containment, StandIn, takings_of
+from domain.surroundings import surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """One effective use as input or component: the item, the naming that used it, and why it is only possible."""
+
+    item: ItemId
+    naming: Naming
+    reasons: frozenset[str]
+
+
+class Uses:
+    """Reads namings from what is known. `follow_all`: nothing stands for its contents."""
+
+    def __init__(self, known: Known, *, follow_all: bool) -> None:
+        self.known = known
+        self.follow_all = follow_all
+
+    # -- what an item's namings are
+
+    def namings(self, item: ItemId, role: Role) -> list[Naming]:
+        return [n for n in self.known.found.namings.get(item, []) if n.mention.role is role]
+
+    def flows(self, key: str, role: Role) -> list[Naming]:
+        return [n for n in self.known.found.transformations.get(key, []) if n.mention.role is role]
+
+    def contents(self, event_no: int, role: Role) -> list[Mention]:
+        return [m for m in self.known.found.contents.get(event_no, []) if m.role is role]
+
+    def is_container(self, item: ItemId) -> bool:
+        return may_contain(item) and bool(self.namings(item, Role.PARENT))
+
+    def kind(self, item: ItemId) -> str:
+        return kind_of(item, self.known.found.namings.get(item, []))
+
+    def materials(self, item: ItemId) -> frozenset[ItemId]:
+        """The classes an item is known to be of: by its id, or declared at its receipt."""
+        declared = self.known.found.materials.get(item, set())
+        by_id = {ItemId(item.material)} if item.material is not None else set()
+        return frozenset(declared | by_id)
+
+    # -- containers standing for their contents
+
+    def around_takings(self, items: frozenset[ItemId]) -> Generator[Need, Found, Containment]:
+        """Simulate only where something around an item, or the item as a container, was taken."""
+        if self.follow_all:
+            return (yield from surroundings(self.known, items))
+        around: set[ItemId] = set()
+        layer: set[ItemId] = {
+            n.event.facts.parent for i in items for n in self.namings(i, Role.CHILD) if n.event.facts.parent is not None
+        }
+        while layer - around:
+            layer -= around
+            yield from self.known.require(Need(linked=frozenset(layer)))
+            around |= layer
+            layer = {
+                n.event.facts.parent
+                for c in layer
+                for n in self.namings(c, Role.CHILD)
+                if n.event.facts.parent is not None
+            }
+        taken = {c for c in around if takings_of(self.known.found.namings.get(c, []))}
+        opened = self.opened(items)
+        if not taken and not opened:
+            return Containment({}, {})
+        return (yield from surroundings(self.known, items, inside=opened))
+
+    def opened(self, items: Iterable[ItemId]) -> set[ItemId]:
+        """The items that were used as containers and taken: what they held then decides what they stood for."""
+        return {i for i in items if self.is_container(i) and takings_of(self.known.found.namings.get(i, []))}
+
+    def around_named(self, named: set[ItemId], filled: frozenset[ItemId]) -> Generator[Need, Found, Containment]:
+        opened = set(filled) if self.follow_all else {i for i in named if self.is_container(i)}
+        if not opened:
+            return Containment({}, {})
+        return (yield from surroundings(self.known, opened, inside=opened))
+
+    def expand(self, naming: Naming, around: Containment) -> list[Used]:
+        """The naming's item, or what it stood for."""
+        item = naming.mention.item
+        if self.follow_all or not self.is_container(item):
+            return [Used(item, naming, frozenset())]
+        stand_ins = around.stood_for.get((naming.event.no, item), [StandIn(item)])
+        return [Used(one.item, naming, one.reasons) for one in stand_ins]
+
+    def taken(self, items: Iterable[ItemId], around: Containment) -> dict[ItemId, list[Used]]:
+        """Every use of the items as input or component: named themselves, or through a container they were in."""
+        found: dict[ItemId, list[Used]] = {item: [] for item in items}
+        for item, uses in found.items():
+            for naming in takings_of(self.known.found.namings.get(item, [])):
+                uses += [u for u in self.expand(naming, around) if u.item == item]
+        if self.follow_all:
+            return found
+        for (event_no, container), stand_ins in sorted(around.stood_for.items(), key=lambda kv: kv[0]):
+            for naming in takings_of(self.known.found.namings.get(container, [])):
+                if naming.event.no == event_no:
+                    for one in stand_ins:
+                        if one.item != container and one.item in found:
+                            found[one.item].append(Used(one.item, naming, one.reasons))
+        return found
