@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from domain.contents import Content
 from domain.facts import Status
 from domain.genealogy import Conflict, Gap, Node, Trace
 from domain.ids import ItemId
@@ -92,6 +93,19 @@ def state_json(state: State) -> dict[str, Any]:
         "holds": list(state.holds),
         "event_count": state.event_count,
         "occurred_at": state.occurred_at,
+    }
+
+
+def content_json(held: Content) -> dict[str, Any]:
+    return {
+        "item": held.item,
+        "parent": held.parent,
+        "quantity": text(held.quantity),
+        "uom": held.uom,
+        "since": time(held.since_us),
+        "until": time(held.until_us),
+        "until_inferred": held.until_inferred,
+        "depth": held.depth,
     }
 
 

@@ -1,0 +1,86 @@
+"""The snapshot that one question sees: its connection, what is known in it, and as of when."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from fastapi import Request
+
+from services.access import Caller, Keys, Role
+from services.access.http import caller_with
+from services.database import UNREACHABLE, tenant_transaction
+from services.problems import Problem
+from services.query.asking import instant, vector_of
+from services.query.freshness import Freshness, freshness, wait_for
+from services.query.past import as_of
+from services.query.record import SqlRecord
+from services.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question's snapshot. `vector` None: everything that is applied is known."""
+
+    connection: asyncpg.Connection
+    tenant_id: int
+    fresh: Freshness
+    vector: dict[int, int] | None
+
+    def record(self) -> SqlRecord:
+        """A record that has found nothing yet."""
+        return SqlRecord(self.connection, self.tenant_id, vector=self.vector)
+
+    def knows(self, partition: int, offset: int) -> bool:
+        """Whether what lies at this place in the log is known as of then."""
+        return self.vector is None or offset <= self.vector.get(partition, -1)
+
+    def at_us(self, request: Request) -> int:
+        """The instant `at` asks about; now where it is left out."""
+        at_us = instant(request.query_params.get("at"), "at")
+        return self.fresh.now_us if at_us is None else at_us
+
+    def frame(self, incomplete: list[str]) -> dict[str, Any]:
+        """What every answer says of itself (DESIGN §7)."""
+        codes = [*self.fresh.codes, *incomplete]
+        return {
+            "as_of": self.fresh.as_of(self.vector),
+            "lag": self.fresh.lag(),
+            "complete": not codes,
+            "incomplete_because": codes,
+        }
+
+
+class Questions:
+    """Opens snapshots for callers who may read."""
+
+    def __init__(self, *, pool: asyncpg.Pool, keys: Keys, settings: Settings) -> None:
+        self.pool, self.settings = pool, settings
+        self.reader: Callable[[Request], Awaitable[Caller]] = caller_with(Role.READ, keys)
+
+    @asynccontextmanager
+    async def ask(self, caller: Caller, request: Request) -> AsyncIterator[Asked]:
+        """A snapshot of the views for the caller, after what `wait_for` names. 503 while the database is away."""
+        if caller.sites is not None:  # answers do not hide other sites' items yet: better none than too much
+            raise Problem(403, "site-scope", "this key sees some sites only: answers for such keys are not there yet")
+        wanted = vector_of(request.query_params.get("wait_for"), "wait_for")
+        try:
+            if wanted:
+                await wait_for(self.pool, wanted, deadline_seconds=self.settings.wait_for_deadline_seconds)
+            vector = await as_of(
+                self.pool,
+                caller.tenant_id,
+                request.query_params.get("as_of"),
+                skew_seconds=self.settings.skew_bound_seconds,
+            )
+            async with tenant_transaction(self.pool, caller.tenant_id) as connection:
+                stale_after = 3 * self.settings.heartbeat_seconds + 2
+                fresh = await freshness(connection, stale_after_seconds=stale_after)
+                yield Asked(connection, caller.tenant_id, fresh, vector)
+        except UNREACHABLE as error:
+            detail = "the database cannot be asked: try again"
+            raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
+        except asyncpg.QueryCanceledError as error:
+            detail = f"the question took over {self.settings.statement_timeout_seconds} s: narrow it"
+            raise Problem(504, "too-slow", detail) from error
