@@ -20,8 +20,8 @@ class Parts(NamedTuple):
     serial: str | None = None
 
 
-class InvalidKey(ValueError):
-    """A GS1 key that is written wrongly; the message names the part and the fix."""
+class InvalidId(ValueError):
+    """An identifier that is written wrongly, or names nothing; the message names the part and the fix."""
 
 
 def check_digit(digits: str) -> str:
@@ -42,7 +42,7 @@ def read(text: str) -> Parts | None:
         return None
     try:
         return _read(match[1].lower(), match[2].lower(), match[3])
-    except InvalidKey:
+    except InvalidId:
         return None
 
 
@@ -60,21 +60,21 @@ def _read(form: str, scheme: str, body: str) -> Parts:
             parts = [unquote(p) for p in body.split(".", 2)]
             gcp, ref, lot = parts
             if scheme != "lgtin":
-                raise InvalidKey(f"urn:epc:class:{scheme} is not known: use urn:epc:class:lgtin")
+                raise InvalidId(f"urn:epc:class:{scheme} is not known: use urn:epc:class:lgtin")
             return Parts("01", _gtin(gcp, ref), lot=lot)
         return _URN_READERS[scheme](body, form == "idpat")
     except KeyError:
-        raise InvalidKey(f"urn:epc:{form}:{scheme} is not an EPC scheme that names an item, place or party") from None
+        raise InvalidId(f"urn:epc:{form}:{scheme} is not an EPC scheme that names an item, place or party") from None
     except (ValueError, IndexError) as error:
-        if isinstance(error, InvalidKey):
+        if isinstance(error, InvalidId):
             raise
-        raise InvalidKey(f"urn:epc:{form}:{scheme}:{body} has not the parts that {scheme} needs") from error
+        raise InvalidId(f"urn:epc:{form}:{scheme}:{body} has not the parts that {scheme} needs") from error
 
 
 def _digits(*parts: str, total: int) -> str:
     joined = "".join(parts)
     if not joined.isdigit() or len(joined) != total or not 6 <= len(parts[0]) <= 12:
-        raise InvalidKey(f"{'.'.join(parts)}: company prefix and reference must be {total} digits together")
+        raise InvalidId(f"{'.'.join(parts)}: company prefix and reference must be {total} digits together")
     return joined
 
 
@@ -87,7 +87,7 @@ def _gtin(gcp: str, ref: str) -> str:
 def _split(body: str, count: int) -> list[str]:
     parts = [unquote(p) for p in body.split(".", count - 1)]
     if len(parts) != count:
-        raise InvalidKey(f"{body}: expected {count} parts separated by dots")
+        raise InvalidId(f"{body}: expected {count} parts separated by dots")
     return parts
 
 

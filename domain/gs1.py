@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
-from domain.epc_urn import InvalidKey, Parts, check_digit, company_prefix, is_urn, read, write
+from domain.epc_urn import InvalidId, Parts, check_digit, company_prefix, is_urn, read, write
 
-__all__ = ["CANONICAL_HOST", "InvalidKey", "Key", "check_digit", "company_prefix", "encode", "parse", "serial_ai"]
+__all__ = ["CANONICAL_HOST", "InvalidId", "Key", "check_digit", "company_prefix", "encode", "parse", "serial_ai"]
 
 CANONICAL_HOST = "https://id.gs1.org"
 
@@ -97,7 +97,7 @@ def parse(text: str) -> Key | None:
     """The GS1 key written as an EPC URN or a Digital Link; None if it is neither.
 
     A URN whose digits do not add up (real senders write them) is no key: it stays a URI of its own, equal only to
-    itself. A GTIN or SSCC with a wrong check digit is refused (InvalidKey): it would name another thing.
+    itself. A GTIN or SSCC with a wrong check digit is refused (InvalidId): it would name another thing.
     """
     if is_urn(text):
         parts = read(text)
@@ -140,6 +140,6 @@ def _verify(ai: str, value: str) -> None:
     # GRAI, GLN and the rest are taken as sent: published documents carry wrong digits there.
     digits = value if ai in ("00", "01") else ""
     if digits and digits[-1] != check_digit(digits[:-1]):
-        raise InvalidKey(
+        raise InvalidId(
             f"{value} has check digit {digits[-1]}, it should be {check_digit(digits[:-1])} (GS1 key AI {ai})"
         )

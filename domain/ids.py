@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote
 
 from domain import gs1
+from domain.epc_urn import InvalidId
 
 OWN_ISSUER = "own"
 """The issuer segment of an item whose number the tenant itself gave."""
@@ -20,10 +21,6 @@ OWN_ISSUER = "own"
 MAX_ID_CHARS = 512
 _URI = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*):(\S+)$")
 _NATIVE = "urn:zhuisu:"
-
-
-class InvalidId(ValueError):
-    """An identifier that names nothing; the message says what to send instead."""
 
 
 class _Identifier(str):

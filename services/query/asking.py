@@ -7,11 +7,7 @@ from domain.ids import InvalidId, ItemId
 from domain.moments import InvalidMoment, Moment
 from domain.positions import InvalidPosition, parse_vector
 from services.problems import Problem
-
-_NEAREST = """
-SELECT uri FROM views.items WHERE tenant_id = $1 AND number IS NOT NULL AND number LIKE $2 || '%'
-ORDER BY length(number), uri LIMIT 10
-"""
+from services.query.nearest import nearest
 
 
 def known_parameters(request: Request, *names: str) -> None:
@@ -46,7 +42,7 @@ async def item_asked(connection: asyncpg.Connection, tenant_id: int, text: str) 
     try:
         item = ItemId.parse(text)
     except InvalidId as error:
-        near = [r[0] for r in await connection.fetch(_NEAREST, tenant_id, text[:100])]
+        near = await nearest(connection, tenant_id, text)
         raise Problem(404, "not-an-item-id", str(error), item=text, nearest=near, candidates=near) from error
     found = await connection.fetchval(
         "SELECT 1 FROM views.items i WHERE tenant_id = $1 AND uri = $2"
@@ -55,7 +51,6 @@ async def item_asked(connection: asyncpg.Connection, tenant_id: int, text: str) 
         str(item),
     )
     if found is None:
-        number = item.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-        near = [r[0] for r in await connection.fetch(_NEAREST, tenant_id, number[:3])]
+        near = await nearest(connection, tenant_id, item)
         raise Problem(404, "unknown-item", f"no event names {item}", item=str(item), nearest=near)
     return item
