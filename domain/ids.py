@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote
 
 from domain import gs1
-from domain.epc_urn import InvalidId
+from domain.epc_urn import InvalidId as InvalidId
 
 OWN_ISSUER = "own"
 """The issuer segment of an item whose number the tenant itself gave."""
