@@ -13,6 +13,7 @@ DEALERS = 12
 PREFIX = "9521234"
 """GS1 company prefix of the factory (from GS1's range for examples)"""
 BIKE_GTIN = "09521234000020"
+ELECTROLYTE_GTIN = "09521234003014"
 PLANT_CELLS, PLANT_BIKES = "PLANT-1-CELLS", "PLANT-2-BIKES"
 
 CELL_SUPPLIERS = ("ningde-cells", "suzhou-cells", "daegu-cells")
@@ -20,8 +21,29 @@ ELECTROLYTE_SUPPLIERS = ("taihu-chemicals", "ulsan-chemicals")
 ADHESIVE_SUPPLIERS = ("rhein-adhesives", "foshan-adhesives")
 MOTOR_SUPPLIER = "changzhou-motors"
 
+RUNS_PER_DRUM = 2
+
 Item = dict[str, str] | str
 Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chemical:
+    """What electrolyte is mixed from: the purer, the larger the lot. `drums` is how many one lot goes into."""
+
+    product: str
+    drums: int
+    grams_per_drum: int
+
+
+CHEMICALS_MAKER = "hebei-chemicals"
+CHEMICALS = (
+    Chemical("SOLVENT", 6, 40_000),
+    Chemical("LIPF6", 63, 7_000),
+    Chemical("ADDITIVE-VC", 625, 1_000),
+    Chemical("FEEDSTOCK-EC", 6_250, 30_000),
+)
+"""Their lots reach about a thousand, ten thousand, a hundred thousand and a million modules, packs and bikes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +61,17 @@ class Names:
 
     @property
     def electrolyte(self) -> Item:
-        """A drum lasts for two runs."""
-        return f"urn:epc:class:lgtin:{PREFIX}.000301.E{self.number // 2:06d}"
+        return f"urn:epc:class:lgtin:{PREFIX}.000301.E{self.drum:06d}"
+
+    @property
+    def drum(self) -> int:
+        """Number of the electrolyte drum in use: one lasts for two runs."""
+        return self.number // RUNS_PER_DRUM
+
+    def chemical(self, chemical: Chemical) -> Item:
+        """The supplier's lot of a chemical that this run's electrolyte was mixed from."""
+        lot = f"{chemical.product[:3]}{self.drum // chemical.drums:05d}"
+        return {"issuer": CHEMICALS_MAKER, "product": chemical.product, "lot": lot}
 
     @property
     def adhesive(self) -> Item:

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from services.factory.names import (
     ADHESIVE_SUPPLIERS,
     BIKES_PER_RUN,
+    CHEMICALS,
+    ELECTROLYTE_GTIN,
     ELECTROLYTE_SUPPLIERS,
     MOTOR_SUPPLIER,
     PLANT_BIKES,
     PLANT_CELLS,
+    RUNS_PER_DRUM,
     Event,
     Item,
 )
@@ -27,9 +30,9 @@ def receiving(run: Run) -> Iterator[Told]:
         lot = _Lot(f"cells-{which}", names.cell_lot(which), supplier, supplier_lot(number, which), 2_000)
         yield from _received(run, lot, "C62", at=0, site=PLANT_CELLS)
         yield from _inspected(run, lot, ("capacity", "A.h", 4.9, 5.2), at=8 * MINUTE)
-    if number % 2 == 0:
-        drum = number // 2
-        lot = _Lot("electrolyte", names.electrolyte, ELECTROLYTE_SUPPLIERS[drum % 2], f"EL-{drum:05d}", 50)
+    if number % RUNS_PER_DRUM == 0:
+        lot = _Lot("electrolyte", names.electrolyte, ELECTROLYTE_SUPPLIERS[names.drum % 2], f"EL-{names.drum:05d}", 50)
+        yield from _mixed(run, lot)
         yield from _received(run, lot, "KGM", at=2 * MINUTE, site=PLANT_CELLS)
         yield from _inspected(run, lot, ("water_content", "59", 0, 20), at=12 * MINUTE)
     if number % 4 == 0:
@@ -50,6 +53,23 @@ def receiving(run: Run) -> Iterator[Told]:
             "site": PLANT_BIKES,
         },
     )
+
+
+def _mixed(run: Run, lot: "_Lot") -> Iterator[Told]:
+    """What the supplier tells of a drum before it comes: the chemicals it was mixed from."""
+    used = [
+        {"item": run.names.chemical(c), "quantity": str(c.grams_per_drum), "uom": "GRM", "basis": "declared"}
+        for c in CHEMICALS
+    ]
+    made = {"gtin": ELECTROLYTE_GTIN, "lot": lot.theirs}
+    event: Event = {
+        "kind": "transformed",
+        "event_id": run.id_of("wms", "supplier-mix"),
+        "inputs": used,
+        "outputs": [{"item": made, "quantity": lot.quantity, "uom": "KGM"}],
+        "documents": [{"type": "desadv", "id": f"ASN-{lot.theirs}"}],
+    }
+    yield 0, "wms", event
 
 
 class _Lot:
