@@ -9,7 +9,7 @@ from domain.ids import ItemId, PartyId, PlaceId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyDescribed(Event):
-    """A party's name and country. Its contacts go to the erasable store (`PUT /v1/parties/{id}/contact`)."""
+    """A party's name and country. Its contacts go to the erasable store (`PUT /v1/contacts/{party}`)."""
 
     kind: Literal["party_described"] = "party_described"
     party: PartyId

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import administering, asking, operating, running
+from services.cli import administering, asking, contacting, operating, running
 from services.cli.messages import LANGUAGES, Language, Say, language_of, translate_help
 from services.cli.options import Hand
 
@@ -43,6 +43,10 @@ def command_line(language: Language) -> Callable[..., Any]:
     app.add_typer(_group("API keys: who may post, read, correct, recall and administer.", {
         "create": administering.keys_create, "list": administering.keys_list, "revoke": administering.keys_revoke,
     }), name="keys")  # fmt: skip
+    app.add_typer(_group("Who a party is and how to reach them: kept apart from the log, and erasable.", {
+        "list": contacting.contacts_list, "set": contacting.contacts_set,
+        "erase": contacting.contacts_erase, "import": contacting.contacts_import,
+    }), name="contacts")  # fmt: skip
     app.add_typer(_group("Events that could not be applied: see why, and send them again.", {
         "list": operating.dead_letters_list, "replay": operating.dead_letters_replay,
     }), name="dead-letters")  # fmt: skip

@@ -84,6 +84,20 @@ _HELP = {
     "Make a key. Its value is shown once and kept nowhere.": "创建密钥。其值只显示一次，不在任何地方保存。",
     "All keys, revoked ones too, without their values.": "全部密钥（含已吊销的），不显示其值。",
     "Take a key back; it ends everywhere within seconds.": "吊销密钥，数秒内处处失效。",
+    "Who a party is and how to reach them: kept apart from the log, and erasable.": (
+        "联系方式：某个编号是谁、如何联系。与事件日志分开保存，可彻底删除。"
+    ),
+    "How to reach some parties. That you read it is recorded.": "查看若干方的联系方式。查看行为会被记录。",
+    "Say how to reach a party; what was there before is replaced.": "登记某一方的联系方式；原有内容被替换。",
+    "Forget how to reach a party, for good. Who did so and when is kept.": (
+        "彻底删除某一方的联系方式。谁在何时删除会留有记录。"
+    ),
+    "Store the contacts of a file; what is wrong is told by row, and the rest is stored.": (
+        "导入文件中的联系方式；有误的行逐行指出，其余照常保存。"
+    ),
+    "A sheet has the columns party, name, phones, emails, address, language, note; several phones are divided by ;": (
+        "表格的列为 party、name、phones、emails、address、language、note；多个电话用 ; 分隔"
+    ),
     "Events that could not be applied: see why, and send them again.": "无法应用的事件：查看原因，并重新发送。",
     "Records that could not be applied, each with where it is in the log and why.": (
         "无法应用的记录，逐条列出其在日志中的位置和原因。"
@@ -140,6 +154,15 @@ _OPTIONS = {
     "Its id; a part of an id lists what is near it.": "其编号；只给一部分时列出相近的编号。",
     "Show what it holds.": "显示其内装物。",
     "Its id.": "其编号。",
+    "The party's id, as events name it.": "对方的编号，与事件中的写法一致。",
+    "One or more parties, as events name them.": "一个或多个编号，与事件中的写法一致。",
+    "Their name.": "姓名或名称。",
+    "A phone number; repeat for several.": "电话号码；可重复给出多个。",
+    "An e-mail address; repeat for several.": "电子邮箱；可重复给出多个。",
+    "Their postal address.": "通信地址。",
+    "The language they read, e.g. zh-CN.": "所用语言，如 zh-CN。",
+    "A note.": "备注。",
+    "A .csv, .ndjson or .json file, also .gz.": ".csv、.ndjson 或 .json 文件，也可以是 .gz。",
     "What the key is called.": "密钥的名称。",
     "capture, correct, read, recall or admin; repeat for several.": (
         "capture、correct、read、recall 或 admin；可重复给出多个。"
@@ -198,6 +221,11 @@ _TOLD = {
     ),
     "Key {id} for {name}, shown this once:": "{name} 的密钥 {id}，只显示这一次：",
     "Key {id} is revoked": "密钥 {id} 已吊销",
+    "There is no contact of {party}": "没有 {party} 的联系方式",
+    "The contact of {party} is stored": "{party} 的联系方式已保存",
+    "The contact of {party} is erased": "{party} 的联系方式已彻底删除",
+    "{file}: contacts come as .csv, .ndjson or .json": "{file}：联系方式文件应为 .csv、.ndjson 或 .json",
+    "{count} contacts stored": "已保存 {count} 条联系方式",
     "{count} put aside": "搁置 {count} 条",
     "The views were built anew from {count} records, and are in place": "已依据 {count} 条记录重建视图，并已切换",
     "{old} is in the log again at {new}": "{old} 已重新写入日志，新位置 {new}",
@@ -281,6 +309,12 @@ _ANSWERS = {
     "roles": "角色",
     "sites": "场所",
     "zone": "时区",
+    "party": "编号",
+    "phones": "电话",
+    "emails": "电子邮箱",
+    "address": "地址",
+    "language": "语言",
+    "note": "备注",
     "created_at": "创建时间",
     "revoked_at": "吊销时间",
     "position": "位置",

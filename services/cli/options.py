@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn
 
@@ -73,9 +73,16 @@ class Hand:
             error = outcome.get("error") or {}
             where = self.say("event {number}", number=int(outcome.get("index", 0)) + 1)
             self.err.print(f"  {where}: {error.get('field', '')}: {error.get('detail', '')}", markup=False)
+        self.tell_rejected(problem.get("rejected", [])[:20])
         for near in problem.get("nearest", [])[:10]:
             self.err.print("  " + self.say("did you mean {item}", item=near), markup=False, highlight=False)
         raise typer.Exit(code)
+
+    def tell_rejected(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """What is wrong with rows of a file, on standard error."""
+        for one in rows:
+            place = self.say("row {row}, {column}", row=one["row"], column=one["field"] or "–")
+            self.err.print(f"{place}: {one['detail']}", markup=False, highlight=False)
 
     @contextlib.contextmanager
     def working(self, english: str, **values: object) -> Iterator[None]:

@@ -21,6 +21,7 @@ from domain.ports import EventLog, LogUnavailable
 from migrations.run import upgrade
 from services.access import Keys, default_own_party, ensure_bootstrap
 from services.access.admin import create_router as keys_router
+from services.contacts.app import create_router as contacts_router
 from services.database import UNREACHABLE, api_pool, owner_pool, projector_pool
 from services.embedded import postgres
 from services.embedded.admin_key import remembered_key
@@ -214,6 +215,7 @@ async def _serve(
     if "query" in roles:
         app.include_router(query_router(pool=api, keys=keys, settings=settings))
         app.include_router(keys_router(keys=keys))
+        app.include_router(contacts_router(pool=api, keys=keys, settings=settings))
     _health(app, log=log, pool=api, projector=projector, settings=settings)
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)

@@ -16,6 +16,7 @@ from domain.moments import to_us
 from domain.ports import Clock, EventLog, Position, Record
 from services.access import Caller, Role
 from services.codec import EVENT, EVENT_ID_PREFIX, content_hash, encode
+from services.ingest.personal import personal_field
 from services.problems import field_errors
 from services.settings import Settings
 
@@ -133,6 +134,9 @@ class Capture:
         if event.occurred_at.earliest_us > now_us + self._limits.future_tolerance_us:
             detail = f"{event.occurred_at.text} is in the future: check the clock of this source"
             return Outcome(index, error=_error("in-the-future", "occurred_at", detail))
+        personal = personal_field(event)
+        if personal is not None:
+            return Outcome(index, error=_error("personal-data", *personal))
         raw = orjson.dumps(document)
         envelope = self._envelope(event, raw, index=index, caller=caller, now_us=now_us)
         if original is not None:

@@ -15,10 +15,16 @@ KEY = "test-key-of-the-http-tests"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def service(new_database: NewDatabase, tmp_path_factory: object) -> AsyncIterator[httpx.AsyncClient]:
+async def service_url(new_database: NewDatabase) -> str:
+    """The database behind the service."""
+    return await new_database()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def service(service_url: str) -> AsyncIterator[httpx.AsyncClient]:
     settings = load_settings(
         port=0,
-        database_url=await new_database(),
+        database_url=service_url,
         data_dir=Path("unused"),
         bootstrap_key=KEY,
         heartbeat_seconds=0.1,
