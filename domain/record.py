@@ -75,7 +75,7 @@ class Need:
 
 @dataclass(slots=True)
 class Found:
-    """What was found for a Need; a key without an entry has nothing."""
+    """What was found for a Need; a key without an entry has nothing. What is not about items is named as in Need."""
 
     namings: dict[ItemId, list[Naming]] = field(default_factory=dict)
     members: dict[ItemId, list[MemberAt]] = field(default_factory=dict)
@@ -141,12 +141,9 @@ class Known:
             mine.members[item] = found.members.get(item, [])
             mine.same[item] = found.same.get(item, [])
             mine.materials[item] = found.materials.get(item, set())
-        mine.contents.update({no: found.contents.get(no, []) for no in fresh.contents})
-        mine.transformations.update({k: found.transformations.get(k, []) for k in fresh.transformations})
-        mine.of_material.update({c: found.of_material.get(c, []) for c in fresh.of_material})
-        mine.holds.update({h: found.holds.get(h, []) for h in fresh.holds})
-        mine.recalls.update({r: found.recalls.get(r, []) for r in fresh.recalls})
-        mine.recalls_of.update({c: found.recalls_of.get(c, []) for c in fresh.recalls_of})
+        for name in self._asked.keys() - {"named", "linked"}:
+            answers = getattr(found, name)
+            getattr(mine, name).update({key: answers.get(key, []) for key in getattr(fresh, name)})
 
 
 Vector = Mapping[int, int]
