@@ -1,17 +1,14 @@
-"""The whole service, a key of each kind, and a second tenant."""
+"""The service of the HTTP tests, and keys of each kind."""
 
 from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest_asyncio
 
-from services.access import ensure_bootstrap
-from services.database import owner_pool
-from tests.http.conftest import KEY, service, service_url
+from tests.http.conftest import KEY, other_tenant, service, service_url
 
-__all__ = ["KEY", "service", "service_url"]
+__all__ = ["KEY", "other_tenant", "service", "service_url"]
 
-OTHER_TENANTS_KEY = "key-of-the-other-tenant"
 MakeKey = Callable[..., Awaitable[dict[str, str]]]
 
 
@@ -26,12 +23,3 @@ async def key_with(service: httpx.AsyncClient) -> MakeKey:
         return {"Authorization": f"Bearer {made.json()['key']}"}
 
     return make
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def other_tenant(service_url: str) -> dict[str, str]:
-    """Headers of the admin of another tenant of the same database."""
-    owner = await owner_pool(service_url)
-    await ensure_bootstrap(owner, tenant_name="other", key=OTHER_TENANTS_KEY)
-    await owner.close()
-    return {"Authorization": f"Bearer {OTHER_TENANTS_KEY}"}

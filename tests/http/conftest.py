@@ -7,11 +7,14 @@ from pathlib import Path
 import httpx
 import pytest_asyncio
 
+from services.access import ensure_bootstrap
+from services.database import owner_pool
 from services.embedded.app import Running, run
 from services.settings import load_settings
 from tests.conftest import NewDatabase
 
 KEY = "test-key-of-the-http-tests"
+OTHER_TENANTS_KEY = "key-of-the-other-tenant"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -40,3 +43,12 @@ async def service(service_url: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
     stop.set()
     await running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def other_tenant(service_url: str) -> dict[str, str]:
+    """Headers of the admin of another tenant of the same database."""
+    owner = await owner_pool(service_url)
+    await ensure_bootstrap(owner, tenant_name="other", key=OTHER_TENANTS_KEY)
+    await owner.close()
+    return {"Authorization": f"Bearer {OTHER_TENANTS_KEY}"}
