@@ -34,6 +34,7 @@ _KEYS = {
     "8018": re.compile(r"\d{18}"),
 }
 _QUALIFIERS = {"01": ("22", "10", "21", "235"), "8006": ("22", "10", "21"), "414": ("254", "7040"), "8010": ("8011",)}
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9!'()*+,\-.:;=&_~$@]*")
 _KINDS = {"00": "container", "8003": "container", "8004": "container"}
 
 
@@ -89,6 +90,8 @@ def serial_ai(ai: str) -> str:
 
 def encode(text: str) -> str:
     """One path segment: only what a path cannot carry is percent-encoded."""
+    if _PLAIN_SEGMENT.fullmatch(text):  # nearly all are
+        return text
     return "".join(c if not c.isascii() else quote(c, safe="!'()*+,-.:;=&_~$@") for c in text)
 
 

@@ -20,6 +20,7 @@ OWN_ISSUER = "own"
 
 MAX_ID_CHARS = 512
 _URI = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*):(\S+)$")
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=@/]*")
 _NATIVE = "urn:zhuisu:"
 
 
@@ -249,6 +250,8 @@ def _native_item(value: Mapping[Any, Any], *, own_party: str | None) -> str:
 
 
 def _segment(text: str) -> str:
+    if _PLAIN_SEGMENT.fullmatch(text):
+        return text
     return quote(text, safe="-._~!$&'()*+,;=@/") if text.isascii() else _quote_keeping_words(text)
 
 

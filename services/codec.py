@@ -54,16 +54,16 @@ def event_document(event: LifecycleEvent) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value not in ([], {})}
 
 
-def content_hash(event: LifecycleEvent) -> str:
-    """Hex SHA-256 of the event's content in canonical JSON; its id is no part of it."""
-    document = event_document(event)
-    document.pop("event_id", None)
-    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def content_hash(event: LifecycleEvent, *, document: Mapping[str, Any] | None = None) -> str:
+    """Hex SHA-256 of the event's content in canonical JSON; its id is no part of it. `document` as in `encode`."""
+    content = dict(document if document is not None else event_document(event))
+    content.pop("event_id", None)
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def encode(envelope: Envelope) -> bytes:
-    """The envelope as the log keeps it."""
-    document: dict[str, Any] = {
+def encode(envelope: Envelope, *, document: Mapping[str, Any] | None = None) -> bytes:
+    """The envelope as the log keeps it. `document` is its `event_document`, where the caller has it already."""
+    record: dict[str, Any] = {
         "schema_version": envelope.schema_version,
         "tenant_id": envelope.tenant_id,
         "event_id": envelope.event_id,
@@ -72,15 +72,15 @@ def encode(envelope: Envelope) -> bytes:
         "accepted_at_us": envelope.accepted_at_us,
         "index": envelope.index,
         "content_hash": envelope.content_hash,
-        "event": event_document(envelope.event),
+        "event": document if document is not None else event_document(envelope.event),
     }
     if envelope.company_prefixes:
-        document["company_prefixes"] = list(envelope.company_prefixes)
+        record["company_prefixes"] = list(envelope.company_prefixes)
     if envelope.printed_lots:
-        document["printed_lots"] = [[str(unit), str(lot)] for unit, lot in envelope.printed_lots]
+        record["printed_lots"] = [[str(unit), str(lot)] for unit, lot in envelope.printed_lots]
     if envelope.original is not None:
-        document["original"] = envelope.original
-    return orjson.dumps(document)
+        record["original"] = envelope.original
+    return orjson.dumps(record)
 
 
 def decode(value: bytes) -> Envelope:

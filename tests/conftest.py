@@ -15,8 +15,10 @@ import pytest
 import pytest_asyncio
 
 from migrations.run import upgrade
+from services import logs
 from services.database import ensure_database
 from services.embedded import postgres
+from services.settings import load_settings
 
 _TEMPLATE = f"zhuisu_template_{os.getpid()}"
 
@@ -33,6 +35,12 @@ class TestServer:
     def url(self, database: str) -> str:
         parts = urlsplit(self.admin_url)
         return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_log() -> None:
+    """Warnings only, on standard error: services that run inside the tests must not write where answers are read."""
+    logs.configure(load_settings(), quietly=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,21 @@ MAX_RANGE = 100_000
 """Serials one range may name (SEMANTICS: a range costs a range is the next step; here it is expanded)."""
 
 
+MAX_DIGITS = 28
+"""Digits a number may have, before and after the point together (what decimal arithmetic keeps exactly)."""
+
+
+def check_number(field: str, value: Decimal | None, *, signed: bool = False) -> None:
+    """Raises ValueError for what is no plain number: not finite, below 0 unless `signed`, or of too many digits."""
+    if value is None:
+        return
+    if not value.is_finite() or (value < 0 and not signed):
+        raise ValueError(f"{field}: {value} must be a finite number{'' if signed else ' of 0 or more'}")
+    digits, exponent = len(value.as_tuple().digits), value.adjusted()
+    if digits > MAX_DIGITS or abs(exponent) >= MAX_DIGITS:
+        raise ValueError(f"{field}: use at most {MAX_DIGITS} digits, this number has {max(digits, abs(exponent) + 1)}")
+
+
 class Basis(StrEnum):
     """How the record knows that an input was used (ISA-95 material actual; SEMANTICS §3 'certain')."""
 
@@ -45,6 +60,9 @@ class Parameter:
     unit: str | None = None
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
+    def __post_init__(self) -> None:
+        check_number("value", self.value, signed=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
@@ -72,8 +90,7 @@ class ItemQuantity:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
-        if self.quantity is not None and (not self.quantity.is_finite() or self.quantity < 0):
-            raise ValueError(f"quantity: {self.quantity} must be a finite number of 0 or more")
+        check_number("quantity", self.quantity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +114,12 @@ class SerialRange:
             raise ValueError(f'product: {self.product} is not a product, e.g. {{"product": "CELL-21700"}} or a GTIN')
         _bounds(self.first, self.last)
 
+    @property
+    def count(self) -> int:
+        """How many units it names."""
+        _, low, high, _ = _bounds(self.first, self.last)
+        return high - low + 1
+
     def items(self) -> tuple[ItemId, ...]:
         """Every unit of the range, in order."""
         head, low, high, width = _bounds(self.first, self.last)
@@ -118,8 +141,7 @@ class Output:
     def __post_init__(self) -> None:
         if (self.item is None) == (self.range is None):
             raise ValueError("item: send item or range (one of them)")
-        if self.quantity is not None and (not self.quantity.is_finite() or self.quantity < 0):
-            raise ValueError(f"quantity: {self.quantity} must be a finite number of 0 or more")
+        check_number("quantity", self.quantity)
         if self.lot is not None and self.lot.kind in ("unit", "class", "container"):
             raise ValueError(f"lot: {self.lot} is a {self.lot.kind}, not a lot")
 
@@ -148,6 +170,8 @@ class Event:
     extensions: Mapping[str, Any] = field(default_factory=dict)
     note: str | None = None
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    """Lists that must not be empty: an event about nothing is a mistake of its sender."""
 
     def __post_init__(self) -> None:
         self.check()
@@ -156,6 +180,9 @@ class Event:
         """Raise ValueError where fields contradict each other. Subclasses extend it."""
         if self.event_id is not None and not 1 <= len(self.event_id) <= 256:
             raise ValueError("event_id: 1 to 256 characters")
+        for name in self.NEEDS:
+            if not getattr(self, name):
+                raise ValueError(f"{name}: name at least one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import ClassVar, Literal
 
-from domain.events.common import Event, ItemQuantity, Transfer
+from domain.events.common import Event, ItemQuantity, Transfer, check_number
 from domain.ids import ItemId, PartyId
 
 
@@ -31,8 +31,7 @@ class MaterialReceived(Transfer):
             raise ValueError(f"material: {self.material} is a {self.material.kind}; name the product alone")
         if isinstance(self.supplier_lot, str) and not isinstance(self.supplier_lot, ItemId) and self.supplier is None:
             raise ValueError('supplier_lot: "240512" of two suppliers is two lots: name the supplier too')
-        if self.quantity is not None and (not self.quantity.is_finite() or self.quantity < 0):
-            raise ValueError(f"quantity: {self.quantity} must be a finite number of 0 or more")
+        check_number("quantity", self.quantity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +44,17 @@ class StockAdjusted(Event):
     uom: str | None = None
     reason: str | None = None
 
+    def check(self) -> None:
+        Event.check(self)
+        check_number("change", self.change, signed=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scrapped(Event):
     """Items leave as waste (CBV decommissioning)."""
 
     kind: Literal["scrapped"] = "scrapped"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]
     reason: str | None = None
 
@@ -60,5 +64,6 @@ class Destroyed(Event):
     """Items are destroyed beyond use (CBV destroying)."""
 
     kind: Literal["destroyed"] = "destroyed"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]
     reason: str | None = None

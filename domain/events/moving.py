@@ -1,7 +1,7 @@
 """Moving and combining: packing, unpacking, shipping, receiving, returning, storing, and being seen."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from domain.events.common import Event, ItemQuantity, Transfer
 from domain.ids import ItemId, PartyId
@@ -12,6 +12,7 @@ class Packed(Transfer):
     """Contents go into a container (EPCIS AggregationEvent ADD); `observed`: they were seen in it (OBSERVE)."""
 
     kind: Literal["packed"] = "packed"
+    NEEDS: ClassVar[tuple[str, ...]] = ("contents",)
     container: ItemId
     contents: tuple[ItemQuantity, ...]
     observed: bool = False
@@ -42,6 +43,7 @@ class Shipped(Transfer):
     """Items leave for somewhere (CBV shipping, departing)."""
 
     kind: Literal["shipped"] = "shipped"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]
 
 
@@ -50,6 +52,7 @@ class Received(Transfer):
     """Items arrive and are taken in (CBV receiving, accepting)."""
 
     kind: Literal["received"] = "received"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]
 
 
@@ -58,6 +61,7 @@ class Returned(Transfer):
     """Items come back from a customer or dealer (receiving with disposition returned; RMA in `documents`)."""
 
     kind: Literal["returned"] = "returned"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]
     returned_by: PartyId | None = None
     reason: str | None = None
@@ -68,6 +72,7 @@ class Stored(Event):
     """Items are put away, or found at a place by a count (CBV storing, cycle_counting)."""
 
     kind: Literal["stored"] = "stored"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]
 
 
@@ -76,6 +81,7 @@ class Observed(Transfer):
     """Items were seen; `biz_step` says at what. Every EPCIS step without a kind of its own comes here."""
 
     kind: Literal["observed"] = "observed"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]
     action: Literal["ADD", "OBSERVE", "DELETE"] = "OBSERVE"
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
-from domain.events.common import STRICT, Event, ItemQuantity, Lasting
+from domain.events.common import STRICT, Event, ItemQuantity, Lasting, check_number
 
 Verdict = Literal["pass", "fail", "conditional", "concession"]
 
@@ -24,6 +24,8 @@ class Measurement:
 
     def __post_init__(self) -> None:
         low, high = self.lower_limit, self.upper_limit
+        for field, number in (("value", self.value), ("lower_limit", low), ("upper_limit", high)):
+            check_number(field, number, signed=True)
         if low is not None and high is not None and low > high:
             raise ValueError(f"lower_limit: {low} is above upper_limit {high}")
 
@@ -33,6 +35,7 @@ class Inspected(Lasting):
     """Items were inspected. `verdict` is about the subjects, and about nothing else: it is never inherited."""
 
     kind: Literal["inspected"] = "inspected"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]
     verdict: Verdict | None = None
     measurements: tuple[Measurement, ...] = ()
@@ -44,6 +47,7 @@ class Held(Event):
     """A hold is placed on items. Holds are entities: the release names this `hold_id` (ISO 9001 8.7 segregation)."""
 
     kind: Literal["held"] = "held"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     hold_id: str
     items: tuple[ItemQuantity, ...]
     reason: str | None = None
@@ -64,4 +68,5 @@ class Released(Event):
     """Finished product is released for delivery (放行): with the first shipment or sale it fixes 'as built'."""
 
     kind: Literal["released"] = "released"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     items: tuple[ItemQuantity, ...]

@@ -50,6 +50,7 @@ class Remedied(Event):
     """A recalled item got its remedy: that recall is done for it."""
 
     kind: Literal["remedied"] = "remedied"
+    NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     recall_id: str
     items: tuple[ItemQuantity, ...]
     remedy: Remedy

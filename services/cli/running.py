@@ -11,6 +11,7 @@ import uvloop
 
 from domain.ports import LogUnavailable
 from migrations.run import MigrationError
+from services import logs
 from services.cli.client import Service
 from services.cli.demo import SIZES
 from services.cli.demo import demo as run_demo
@@ -89,6 +90,7 @@ def up(context: typer.Context, *, port: Port = None, data_dir: DataDir = None, a
     """
     hand = hand_of(context, as_json=as_json)
     settings = settings_of(hand, port=port, data_dir=data_dir)
+    logs.configure(settings)
     complete(hand, run(settings, told=lambda running: told_by(hand, running)))
 
 
@@ -118,6 +120,7 @@ def demo(
         hand.fail(USAGE, "--log {log}: postgres or kafka", log=log)
     # The broker that kafka means here is started first; its address is no setting yet.
     settings = settings_of(hand, port=port, data_dir=data_dir, log="postgres" if log == "postgres" else None)
+    logs.configure(settings, quietly=True)
     kafka = log == "kafka" or settings.log == "kafka"
     complete(hand, run_demo(settings, units=units, seed=seed, once=once, hand=hand, kafka=kafka))
 
@@ -201,4 +204,5 @@ def serve_role(hand: Hand, role: str, port: int | None) -> None:
     settings = settings_of(hand, port=port)
     if settings.database_url is None:
         hand.fail(USAGE, "zhuisu {role} needs ZHUISU_DATABASE_URL: the database that all roles share", role=role)
+    logs.configure(settings)
     complete(hand, run(settings, told=lambda running: told_by(hand, running), roles=frozenset({role})))

@@ -90,7 +90,8 @@ class Sender:
                 self.tally.counts[outcome["outcome"]] += 1
                 continue
             field_path = error.get("field", "")
-            self._reject(row, column_of(field_path, row.columns) or field_path, error.get("detail", ""))
+            told = ": ".join(filter(None, (error.get("detail"), error.get("fix"))))
+            self._reject(row, column_of(field_path, row.columns) or field_path, told)
 
     def _reject(self, row: Row, column: str | None, detail: str) -> None:
         self.tally.counts["rejected"] += 1

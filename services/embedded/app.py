@@ -13,8 +13,9 @@ from typing import TypeVar
 import asyncpg
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry
 
 from domain.clock import SystemClock
 from domain.ports import EventLog, LogUnavailable
@@ -29,9 +30,11 @@ from services.embedded.data_folder import DataDirInUse
 from services.eventlog.kafka import KafkaEventLog
 from services.eventlog.postgres import PostgresEventLog
 from services.ingest.app import create_router as ingest_router
-from services.ingest.epcis.app import create_router as epcis_router
+from services.metrics import IngestMetrics, ProjectorLag, ProjectorMetrics, QueryMetrics
+from services.metrics import create_router as metrics_router
 from services.problems import install
 from services.projector.runner import Pace, Projector
+from services.projector.telling import teller
 from services.query.app import create_router as query_router
 from services.query.freshness import freshness
 from services.settings import Settings
@@ -206,22 +209,30 @@ async def _serve(
 ) -> None:
     api, views = pools
     keys = Keys(api, cache_seconds=settings.key_cache_seconds, outage_seconds=settings.key_cache_outage_seconds)
-    projector = Projector(log=log, pool=views, name=f"{socket.gethostname()}-{os.getpid()}", pace=pace_of(settings))
+    registry = CollectorRegistry()
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    projecting_here = "projector" in roles
+    told_of_batches = teller(ProjectorMetrics(registry)) if projecting_here else None
+    projector = Projector(log=log, pool=views, name=name, pace=pace_of(settings), told=told_of_batches)
+    if projecting_here:
+        registry.register(ProjectorLag(projector.lag_records))
     app = FastAPI(title="Zhuisu 追溯")
     install(app)
+    app.include_router(metrics_router(registry))
     if "ingest" in roles:
-        app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
-        app.include_router(epcis_router(log=log, keys=keys, clock=SystemClock(), settings=settings))
+        counts = IngestMetrics(registry)
+        app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings, metrics=counts))
     if "query" in roles:
-        app.include_router(query_router(pool=api, keys=keys, settings=settings))
+        timed = [Depends(QueryMetrics(registry).timed)]
+        app.include_router(query_router(pool=api, keys=keys, settings=settings), dependencies=timed)
         app.include_router(keys_router(keys=keys))
         app.include_router(contacts_router(pool=api, keys=keys, settings=settings))
     _health(app, log=log, pool=api, projector=projector, settings=settings)
-    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     listening = asyncio.create_task(server.serve(sockets=[listener]))
-    projecting = asyncio.create_task(projector.run(stop) if "projector" in roles else _until(stop))
+    projecting = asyncio.create_task(projector.run(stop) if projecting_here else _until(stop))
     await _started(server, listening)
     if server.started:
         told(Running(f"http://{settings.host}:{listener.getsockname()[1]}", key))

@@ -1,81 +1,115 @@
-"""HTTP capture: POST /v1/events."""
+"""HTTP capture: POST /v1/events, and the EPCIS route beside it."""
 
-from collections import Counter
+import asyncio
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from domain.ports import Clock, EventLog, LogUnavailable
-from domain.positions import vector_token
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
-from services.ingest.capture import Capture, Outcome, limits_of
-from services.ingest.streaming import TwoWayResponse, stream_outcomes, whole_body
+from services.ingest import streaming
+from services.ingest.bodies import whole_body
+from services.ingest.capture import RETRY_AFTER_SECONDS, Capture
+from services.ingest.epcis.app import create_router as epcis_router
+from services.ingest.judging import Posted
+from services.ingest.limits import limits_of
+from services.ingest.lines import parsed
+from services.ingest.openapi import capture_events as events_described
+from services.ingest.outcomes import Outcome, Tally
+from services.ingest.reading import NotJson, read
+from services.metrics import IngestMetrics
 from services.problems import Problem
 from services.settings import Settings
 
+_LARGE_BYTES = 1 << 20
 
-def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings) -> APIRouter:
-    """The capture routes over one log."""
+
+def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings, metrics: IngestMetrics) -> APIRouter:
+    """All capture routes over one log, native and EPCIS."""
+    capture = Capture(log, clock, limits=limits_of(settings), metrics=metrics)
     router = APIRouter()
-    capture = Capture(log, clock, limits_of(settings))
+    router.include_router(_native_router(capture, keys))
+    router.include_router(epcis_router(capture=capture, log=log, keys=keys, clock=clock))
+    return router
 
-    @router.post("/v1/events", status_code=202)
+
+def _native_router(capture: Capture, keys: Keys) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/events", status_code=202, tags=["capture"], **events_described())
     async def capture_events(
         request: Request,
         caller: Annotated[Caller, Depends(caller_with(Role.CAPTURE, keys))],
-        atomic: Annotated[bool, Query()] = False,
+        atomic: Annotated[bool, Query(description="Validate all events before any is appended.")] = False,
     ) -> Response:
-        """One event, a JSON array, or NDJSON (streamed). 202 once the accepted ones are durably in the log.
+        """Capture lifecycle events: one, a JSON array, or NDJSON (`application/x-ndjson`); gzip bodies are taken.
 
-        NDJSON answers an outcome a line, and last a record with the `status`; gzip bodies are taken.
+        202 once the accepted events are durably in the log, with an outcome an event: `accepted` with its `event_id`
+        and `position`; `duplicate`; or `rejected` with the `field`, what is wrong and the `fix`. `notices` say what an
+        accepted event leaves open, such as a receipt without an inspection. An event id is an idempotency key, made
+        from the content where the sender gives none: after a 503 or a lost connection send the same request again.
+
+        NDJSON is streamed both ways: it answers 200 at once, an outcome a line, and last a record whose `status` is
+        what the whole came to. With `atomic` it is read whole, and answered as JSON.
         """
-        if "ndjson" in request.headers.get("content-type", ""):
-            return TwoWayResponse(
-                stream_outcomes(request, capture, caller, settings=settings), media_type="application/x-ndjson"
-            )
-        documents = _documents(await whole_body(request, settings.max_body_bytes), settings.max_batch_events)
-        outcomes = capture.judge(documents, caller)
-        rejected = [o for o in outcomes if o.error is not None]
-        if rejected and (atomic or len(rejected) == len(outcomes)):
-            detail = f"{len(rejected)} of {len(outcomes)} events were rejected, nothing was appended"
-            raise Problem(422, "rejected", detail, outcomes=[o.document() for o in rejected])
-        try:
-            await capture.append(outcomes)
-        except LogUnavailable as error:
-            durable = [p.token for p in error.positions if p is not None]
-            raise Problem(
-                503, "log-unavailable", f"{error}; send the same event ids again", durable=durable,
-                headers={"Retry-After": "2"},
-            ) from error  # fmt: skip
-        return JSONResponse(_answer(outcomes), 202)
+        posted = capture.posted(caller)
+        lines = "ndjson" in request.headers.get("content-type", "").lower()
+        if lines and not atomic:
+            return streaming.respond(request, capture, posted)
+        body = await whole_body(request.stream(), request.headers, limit_bytes=capture.limits.body_bytes)
+        documents = await _parsed(body, lines=lines)
+        if not documents:
+            raise Problem(422, "no-events", "the list is empty: send at least one event")
+        if len(documents) > capture.limits.batch_events:
+            limit = capture.limits.batch_events
+            raise Problem(413, "too-many-events", f"{len(documents)} events, at most {limit} in one request")
+        return await _capture(capture, documents, posted, atomic=atomic)
 
     return router
 
 
-def _documents(body: bytes, limit: int) -> list[Any]:
+async def _capture(capture: Capture, documents: list[Any], posted: Posted, *, atomic: bool) -> JSONResponse:
+    outcomes = await capture.judge(documents, posted)
+    rejected = sum(o.error is not None for o in outcomes)
+    if rejected and (atomic or rejected == len(outcomes)):
+        capture.tell(outcomes, posted)
+        told = [o.document() for o in outcomes if o.error is not None]
+        raise Problem(422, "rejected", f"{_why(outcomes, rejected)}; nothing was appended", outcomes=told)
     try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        await capture.append(outcomes)
+    except LogUnavailable as error:
+        detail = f"{error}; send the same request again: events that are in the log are recognised"
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        raise Problem(503, "log-unavailable", detail, headers=headers, **_told(outcomes)) from error
+    finally:
+        capture.tell(outcomes, posted)
+    return JSONResponse(_told(outcomes), 202)
+
+
+def _told(outcomes: list[Outcome]) -> dict[str, Any]:
+    return Tally(outcomes).document() | {"outcomes": [o.document() for o in outcomes]}
+
+
+def _why(outcomes: list[Outcome], rejected: int) -> str:
+    first = next(o for o in outcomes if o.error is not None)
+    told = first.error.told if first.error is not None else ""
+    if len(outcomes) == 1:
+        return told
+    return f"{rejected} of {len(outcomes)} events were rejected, the first (index {first.index}): {told}"
+
+
+async def _parsed(body: bytes, *, lines: bool) -> list[Any]:
+    """The documents of a body. Raises Problem 400 where it is not JSON; other requests go on meanwhile."""
+
+    def parse() -> list[Any]:
+        if lines:
+            return [parsed(line) for line in body.split(b"\n") if line.strip()]
+        document = read(body)
+        return document if isinstance(document, list) else [document]
+
+    try:
+        return await asyncio.to_thread(parse) if len(body) > _LARGE_BYTES else parse()
+    except NotJson as error:
         raise Problem(400, "not-json", f"the body is not JSON: {error}") from error
-    documents = parsed if isinstance(parsed, list) else [parsed]
-    if not documents:
-        raise Problem(422, "no-events", "the list is empty: send at least one event")
-    if len(documents) > limit:
-        raise Problem(413, "too-many-events", f"{len(documents)} events, at most {limit} in one request")
-    return documents
-
-
-def _answer(outcomes: list[Outcome]) -> dict[str, Any]:
-    vector: dict[int, int] = {}
-    for o in outcomes:
-        if o.position is not None:
-            vector[o.position.partition] = max(o.position.offset, vector.get(o.position.partition, -1))
-    words = Counter(o.word for o in outcomes)
-    return {
-        **{word: words[word] for word in ("accepted", "duplicate", "rejected")},
-        "position": vector_token(vector),
-        "outcomes": [o.document() for o in outcomes],
-    }

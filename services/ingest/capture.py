@@ -1,174 +1,168 @@
-"""From what was posted to the log: parse, judge each event by itself, append, and tell what became of it."""
+"""From what was posted to the log: judge each event by itself, append, and tell what became of it."""
 
-import re
+import asyncio
+import hashlib
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import orjson
-from pydantic import ValidationError
+import structlog
 
-from domain.envelope import Envelope, partition_key
-from domain.events import LifecycleEvent
-from domain.ids import ItemId, lot_in_link
 from domain.moments import to_us
-from domain.ports import Clock, EventLog, Position, Record
-from services.access import Caller, Role
-from services.codec import EVENT, EVENT_ID_PREFIX, content_hash, encode
-from services.ingest.personal import personal_field
-from services.problems import field_errors
-from services.settings import Settings
+from domain.ports import Clock, EventLog, LogUnavailable, Position
+from services.access import Caller
+from services.ingest.explaining import EventError
+from services.ingest.judging import Judged, Posted, judge
+from services.ingest.limits import Limits, Rates
+from services.ingest.outcomes import Outcome, Tally
+from services.metrics import IngestMetrics
 
-_PREFIX = re.compile(rb"urn:epc:(?:id|idpat|class):[a-z]+:(\d{6,12})\.")
-_LINK = re.compile(rb'https?://[^"\s]+/10/[^"\s]+/21/[^"\s]+')
+log_to = structlog.get_logger("ingest")
 
-
-RECENT_EVENTS = 200_000
+RECENT_EVENTS = 100_000
 """Events a process remembers to tell duplicates; an older one is appended again and adds nothing to the views."""
 
+CHUNK_EVENTS = 1_000
+"""Events handed to the log at once."""
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one event may be: bytes, and how far ahead of us it may have happened (microseconds)."""
+RETRY_AFTER_SECONDS = 2
+"""When a sender that got a 503 may try again."""
 
-    max_event_bytes: int
-    future_tolerance_us: int
-    append_deadline_seconds: float
+_CHUNKS_IN_FLIGHT = 4
 
+_BREATH_EVENTS = 100
+"""Events judged before other requests get their turn."""
 
-def limits_of(settings: Settings) -> Limits:
-    """The limits that settings name."""
-    tolerance_us = int(settings.future_tolerance_seconds * 1_000_000)
-    return Limits(settings.max_event_bytes, tolerance_us, settings.append_deadline_seconds)
+_KEY_BYTES_MAX = 2_048
+"""A record's key: the tenant and an event id of at most 256 characters."""
 
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of one event: its record to append, or its error; then its position."""
-
-    index: int
-    event_id: str | None = None
-    record: Record | None = None
-    error: dict[str, Any] | None = None
-    position: Position | None = None
-    content_hash: str = ""
-
-    def document(self) -> dict[str, Any]:
-        token = self.position.token if self.position is not None else None
-        return {
-            "index": self.index,
-            "outcome": self.word,
-            "event_id": self.event_id,
-            **({"error": self.error} if self.error is not None else {"position": token}),
-        }
-
-    @property
-    def word(self) -> str:
-        """accepted, duplicate or rejected."""
-        return "rejected" if self.error is not None else "accepted" if self.record is not None else "duplicate"
+_TOLD_MAX = 20
+"""Event ids and errors in one log line."""
 
 
 class Capture:
-    """Captures events for callers. It remembers the newest events it appended: sent again, they are duplicates."""
+    """Captures events for callers, on one log. It remembers the newest events that the log confirmed."""
 
-    def __init__(self, log: EventLog, clock: Clock, limits: Limits) -> None:
-        self._log, self._clock, self._limits = log, clock, limits
-        self._recent: OrderedDict[tuple[bytes, str], Position] = OrderedDict()
+    def __init__(
+        self,
+        log: EventLog,
+        clock: Clock,
+        *,
+        limits: Limits,
+        metrics: IngestMetrics,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log, self._clock, self._metrics = log, clock, metrics
+        self.limits = replace(limits, event_bytes=min(limits.event_bytes, log.max_record_bytes - _KEY_BYTES_MAX))
+        self._monotonic = monotonic
+        self._recent: OrderedDict[bytes, Position] = OrderedDict()
+        self.rates = Rates(limits.events_per_second, monotonic)
 
-    @property
-    def deadline_seconds(self) -> float:
-        """How long an append may take."""
-        return self._limits.append_deadline_seconds
+    def posted(self, caller: Caller) -> Posted:
+        """A request that begins now. Raises Problem 429 for a key that sent too much lately."""
+        self.rates.admit(caller.key_id)
+        return Posted(caller, to_us(self._clock.now()))
 
-    def judge(
+    async def judge(
         self,
         documents: Sequence[Any],
-        caller: Caller,
+        posted: Posted,
         *,
-        originals: Sequence[Mapping[str, Any]] = (),
         first_index: int = 0,
+        originals: Sequence[Mapping[str, Any]] = (),
     ) -> list[Outcome]:
-        """Each event parsed and enveloped, or its error. One bad event costs no other anything.
+        """Each event judged by itself: one bad event costs no other anything.
 
         `originals` are kept beside the events as they were sent, in the same order.
         """
-        now_us = to_us(self._clock.now())
-        return [
-            self._judge(
-                first_index + i,
-                document,
-                caller=caller,
-                now_us=now_us,
-                original=originals[i] if originals else None,
-            )
-            for i, document in enumerate(documents)
-        ]
+        self.rates.charge(posted.caller.key_id, len(documents))
+        outcomes = []
+        for n, document in enumerate(documents):
+            if n % _BREATH_EVENTS == _BREATH_EVENTS - 1:
+                await asyncio.sleep(0)
+            index, original = first_index + n, originals[n] if originals else None
+            judged = judge(document, posted, index=index, limits=self.limits, original=original)
+            outcomes.append(self._outcome(judged, document, index=index, tenant_id=posted.caller.tenant_id))
+        return outcomes
+
+    def _outcome(self, judged: Judged | EventError, document: Any, *, index: int, tenant_id: int) -> Outcome:
+        """The outcome so far: rejected, a duplicate, or a record to append."""
+        if isinstance(judged, EventError):
+            self._metrics.rejected.labels(reason=judged.code).inc()
+            event_id = document.get("event_id") if isinstance(document, dict) else None
+            return Outcome(index, event_id if isinstance(event_id, str) else None, error=judged)
+        told = f"{tenant_id} {judged.event_id} {judged.content_hash}"
+        fingerprint = hashlib.blake2b(told.encode(), digest_size=16).digest()
+        before = self._recent.get(fingerprint)
+        if before is not None:
+            self._metrics.duplicate.inc()
+            return Outcome(index, judged.event_id, position=before, notices=judged.notices)
+        return Outcome(index, judged.event_id, record=judged.record, fingerprint=fingerprint, notices=judged.notices)
 
     async def append(self, outcomes: Sequence[Outcome]) -> None:
-        """Append what was not rejected, durably. Raises LogUnavailable with what is known."""
-        good = [o for o in outcomes if o.record is not None]
-        records = [o.record for o in good if o.record is not None]
-        if records:
-            positions = await self._log.append(records, deadline_seconds=self._limits.append_deadline_seconds)
-            for outcome, position in zip(good, positions, strict=True):
-                outcome.position = position
-                if outcome.record is not None:  # only what the log acknowledged may be called a duplicate later
-                    self._recent[(outcome.record.key, outcome.content_hash)] = position
-            while len(self._recent) > RECENT_EVENTS:
-                self._recent.popitem(last=False)
+        """Append what is to be appended, durably, in chunks that the log commits together with other requests'.
 
-    def _judge(
-        self, index: int, document: Any, *, caller: Caller, now_us: int, original: Mapping[str, Any] | None
-    ) -> Outcome:
-        if not isinstance(document, dict):
-            return Outcome(index, error=_error("not-an-event", "", "an event is a JSON object with a kind"))
-        context = {"own_party": caller.own_party, "zone": caller.zone}
+        Raises LogUnavailable when some were not confirmed in time: their outcome is unknown, the others have positions.
+        """
+        waiting = [o for o in outcomes if o.record is not None]
+        chunks = iter([waiting[n : n + CHUNK_EVENTS] for n in range(0, len(waiting), CHUNK_EVENTS)])
+        failures: list[LogUnavailable] = []
+
+        async def lane() -> None:
+            for chunk in chunks:
+                if failures:  # do not wait for another deadline: what was not sent is not in the log
+                    self._metrics.unknown.inc(len(chunk))
+                    continue
+                try:
+                    await self._append(chunk)
+                except LogUnavailable as error:
+                    failures.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(_CHUNKS_IN_FLIGHT, -(-len(waiting) // CHUNK_EVENTS))):
+                group.create_task(lane())
+        if failures:
+            raise failures[0]
+
+    async def _append(self, chunk: Sequence[Outcome]) -> None:
+        records = [o.record for o in chunk if o.record is not None]
+        started = self._monotonic()
         try:
-            event = EVENT.validate_python(document, context=context)
-        except ValidationError as error:
-            first = field_errors(error)[0]
-            return Outcome(index, error=_error("invalid-event", first["field"], first["detail"]))
-        if event.kind == "capture_finished":
-            return Outcome(index, error=_error("invalid-event", "kind", "capture_finished is not for senders"))
-        if event.occurred_at.earliest_us > now_us + self._limits.future_tolerance_us:
-            detail = f"{event.occurred_at.text} is in the future: check the clock of this source"
-            return Outcome(index, error=_error("in-the-future", "occurred_at", detail))
-        personal = personal_field(event)
-        if personal is not None:
-            return Outcome(index, error=_error("personal-data", *personal))
-        raw = orjson.dumps(document)
-        envelope = self._envelope(event, raw, index=index, caller=caller, now_us=now_us)
-        if original is not None:
-            envelope = replace(envelope, original=original)
-        value = encode(envelope)
-        if len(value) > self._limits.max_event_bytes:
-            detail = f"the event has {len(value)} bytes, at most {self._limits.max_event_bytes} are taken"
-            return Outcome(index, envelope.event_id, error=_error("event-too-large", "", detail))
-        key = partition_key(caller.tenant_id, event, envelope.event_id)
-        digest = f"{envelope.event_id} {envelope.content_hash}"
-        before = self._recent.get((key, digest))
-        if before is not None:
-            return Outcome(index, envelope.event_id, position=before)
-        return Outcome(index, envelope.event_id, Record(key, value), content_hash=digest)
+            positions: Sequence[Position | None] = await self._log.append(
+                records, deadline_seconds=self.limits.append_deadline_seconds
+            )
+        except LogUnavailable as error:
+            self._settle(chunk, error.positions)
+            raise
+        self._settle(chunk, positions)
+        self._metrics.append_seconds.observe(self._monotonic() - started)
+        self._metrics.batch_events.observe(len(records))
 
-    def _envelope(self, event: LifecycleEvent, raw: bytes, *, index: int, caller: Caller, now_us: int) -> Envelope:
-        digest = content_hash(event)
-        links = [m.decode() for m in _LINK.findall(raw)]
-        printed = {(ItemId.parse(link), lot) for link in links if (lot := lot_in_link(link)) is not None}
-        return Envelope(
-            tenant_id=caller.tenant_id,
-            event_id=event.event_id or EVENT_ID_PREFIX + digest,
-            source=caller.source,
-            may_correct=caller.may(Role.CORRECT),
-            accepted_at_us=now_us,
-            index=index,
-            content_hash=digest,
-            event=event,
-            company_prefixes=tuple(sorted({m.decode() for m in _PREFIX.findall(raw)})),
-            printed_lots=tuple(sorted(printed)),
+    def _settle(self, chunk: Sequence[Outcome], positions: Sequence[Position | None]) -> None:
+        """Only what the log confirmed has a position, and only that may be called a duplicate later."""
+        confirmed = 0
+        for outcome, position in zip(chunk, positions, strict=False):
+            if position is not None:
+                outcome.position = position
+                self._recent[outcome.fingerprint] = position
+                confirmed += 1
+                for notice in outcome.notices:
+                    self._metrics.flagged.labels(notice=notice.code).inc()
+        self._metrics.accepted.inc(confirmed)
+        self._metrics.unknown.inc(len(chunk) - confirmed)
+        while len(self._recent) > RECENT_EVENTS:
+            self._recent.popitem(last=False)
+
+    def tell(self, outcomes: Sequence[Outcome], posted: Posted) -> None:
+        """One log line for a request, or a part of it."""
+        log_to.info(
+            "events_captured",
+            tenant=posted.caller.tenant_name,
+            source=posted.caller.source,
+            **Tally(outcomes).document(),
+            event_ids=[o.event_id for o in outcomes if o.error is None][:_TOLD_MAX],
+            # By code and field: a detail may show what was sent, which could be a person's name.
+            errors=[(o.index, o.error.code, o.error.field) for o in outcomes if o.error is not None][:_TOLD_MAX],
         )
-
-
-def _error(code: str, field: str, detail: str) -> dict[str, Any]:
-    return {"type": f"/problems/{code}", "title": code.replace("-", " "), "field": field, "detail": detail}

@@ -23,8 +23,8 @@ _PERSONAL = {
 }
 
 
-def personal_field(event: ev.LifecycleEvent) -> tuple[str, str] | None:
-    """The field that holds personal data instead of an id, and what to do; None where there is none."""
+def personal_field(event: ev.LifecycleEvent) -> tuple[str, str, str] | None:
+    """The field that holds personal data instead of an id, what it looks like, and the fix; None where all is well."""
     match event:
         case ev.Sold(holder=str(holder)):
             field, value = "holder", holder
@@ -34,5 +34,5 @@ def personal_field(event: ev.LifecycleEvent) -> tuple[str, str] | None:
             return None
     for what, pattern in _PERSONAL.items():
         if pattern.search(value):
-            return field, f"{field} looks like {what}, not an id: {_ADVICE}"
+            return field, f"{field} looks like {what}, not an id", _ADVICE
     return None

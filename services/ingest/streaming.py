@@ -1,23 +1,30 @@
-"""Bodies as they come in: bounded, unpacked when gzipped, and NDJSON answered line by line."""
+"""NDJSON, streamed in and out: a line of the body is an event, one of the answer its outcome, the last the status."""
 
-import zlib
-from collections import Counter
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import orjson
+import structlog
 from fastapi import Request
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from domain.ports import LogUnavailable
-from domain.positions import vector_token
-from services.access import Caller
-from services.ingest.capture import Capture
+from services.ingest.bodies import pieces, read_on
+from services.ingest.capture import CHUNK_EVENTS, RETRY_AFTER_SECONDS, Capture
+from services.ingest.judging import Posted
+from services.ingest.lines import batches_of
+from services.ingest.outcomes import Outcome, Tally
 from services.problems import Problem
-from services.settings import Settings
 
-LINES_AT_ONCE = 1_000
-_UNPACK_BYTES = 1 << 20
+log_to = structlog.get_logger("ingest")
+
+MEDIA_TYPE = "application/x-ndjson"
+
+_BATCHES_IN_FLIGHT = 3
+_BATCH_BYTES = 4 << 20
 
 
 class TwoWayResponse(StreamingResponse):
@@ -27,85 +34,99 @@ class TwoWayResponse(StreamingResponse):
         await self.stream_response(send)
 
 
-async def chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body in pieces of bounded size, unpacked if it is gzipped. Raises Problem 400 for a broken archive."""
-    if request.headers.get("content-encoding", "identity").lower() != "gzip":
-        async for chunk in request.stream():
-            yield chunk
-        return
-    unpacker = zlib.decompressobj(31)
-    async for chunk in request.stream():
-        rest = chunk
-        while rest:
-            try:
-                yield unpacker.decompress(rest, _UNPACK_BYTES)
-            except zlib.error as error:
-                raise Problem(400, "not-gzip", f"Content-Encoding says gzip, the body is not: {error}") from error
-            rest = unpacker.unconsumed_tail
-    if not unpacker.eof:
-        raise Problem(400, "not-gzip", "the gzip body ends too early: send it whole")
+def respond(request: Request, capture: Capture, posted: Posted) -> TwoWayResponse:
+    """The streamed answer to an NDJSON request."""
+    return TwoWayResponse(_answer(request, capture, posted), media_type=MEDIA_TYPE)
 
 
-async def whole_body(request: Request, limit_bytes: int) -> bytes:
-    """The unpacked body. Raises Problem 413 as soon as it grows over the limit."""
-    body = bytearray()
-    async for chunk in chunks(request):
-        body += chunk
-        if len(body) > limit_bytes:
-            raise Problem(413, "body-too-large", f"at most {limit_bytes} bytes: send NDJSON, or several requests")
-    return bytes(body)
+async def _answer(request: Request, capture: Capture, posted: Posted) -> AsyncIterator[bytes]:
+    """Outcomes as they become known.
 
-
-async def stream_outcomes(
-    request: Request, capture: Capture, caller: Caller, *, settings: Settings
-) -> AsyncIterator[bytes]:
-    """One outcome a line of the body, and last the status: 202, or why it stopped and what is durable."""
-    words: Counter[str] = Counter()
-    vector: dict[int, int] = {}
-    status, detail, index = 202, None, 0
+    The body is read on while nobody reads the answer: most clients send all before they read anything, and both ends
+    would wait for each other. What waits to be read is bounded by the number of events in one request.
+    """
+    work = _Work(request, capture, posted)
+    working = asyncio.create_task(work.run())
     try:
-        async for documents in _batches(request, settings.max_event_bytes):
-            if index + len(documents) > settings.max_batch_events:
-                raise Problem(413, "too-many-events", f"at most {settings.max_batch_events} events in one request")
-            outcomes = capture.judge(documents, caller, first_index=index)
-            await capture.append(outcomes)
-            index += len(documents)
-            for o in outcomes:
-                words[o.word] += 1
-                if o.position is not None:
-                    vector[o.position.partition] = max(o.position.offset, vector.get(o.position.partition, -1))
-            yield b"".join(orjson.dumps(o.document()) + b"\n" for o in outcomes)
-    except LogUnavailable as error:
-        status, detail = 503, f"{error}; send the events from index {index} on again, with the same ids"
-    except Problem as problem:
-        status, detail = problem.status, problem.detail
-    counts = {word: words[word] for word in ("accepted", "duplicate", "rejected")}
-    last = {"status": status, **counts, "position": vector_token(vector), **({"detail": detail} if detail else {})}
-    yield orjson.dumps(last) + b"\n"
+        while (piece := await work.told.get()) is not None:
+            yield piece
+        await working
+    finally:
+        working.cancel()
 
 
-async def _batches(request: Request, line_bytes: int) -> AsyncIterator[list[object]]:
-    rest = b""
-    lines: list[object] = []
-    async for chunk in chunks(request):
-        *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > line_bytes:
-            raise Problem(413, "event-too-large", f"a line has over {line_bytes} bytes")
-        for line in whole:
-            if line.strip():
-                lines.append(_parsed(line))
-            if len(lines) == LINES_AT_ONCE:
-                yield lines
-                lines = []
-    if rest.strip():
-        lines.append(_parsed(rest))
-    if lines:
-        yield lines
+class _Work:
+    """One NDJSON request: batch after batch is judged while the ones before are being appended."""
 
+    def __init__(self, request: Request, capture: Capture, posted: Posted) -> None:
+        self.request, self.capture, self.posted = request, capture, posted
+        self.told: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.tally = Tally()
+        self.problem: Problem | None = None
+        self.read_events = 0
+        self.appending: asyncio.Queue[tuple[list[Outcome], asyncio.Task[LogUnavailable | None]] | None]
+        self.appending = asyncio.Queue(_BATCHES_IN_FLIGHT)
 
-def _parsed(line: bytes) -> object:
-    """The line as JSON; what is none is rejected as an event, and costs no other line anything."""
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return f"not JSON: {error}"
+    async def run(self) -> None:
+        """Read, judge, append; outcomes go to `told` in order, then the status, then None."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tell_in_order())
+                await self._read_all(group)
+                await self.appending.put(None)
+            self.told.put_nowait(orjson.dumps(self._status()) + b"\n")
+        finally:
+            self.told.put_nowait(None)
+
+    async def _read_all(self, group: asyncio.TaskGroup) -> None:
+        limits = self.capture.limits
+        raw = self.request.stream()
+        batches = batches_of(
+            pieces(raw, self.request.headers),
+            line_bytes=limits.event_bytes,
+            batch_lines=CHUNK_EVENTS,
+            batch_bytes=_BATCH_BYTES,
+        )
+        try:
+            async for documents in batches:
+                if self.problem is None and self.read_events + len(documents) > limits.batch_events:
+                    detail = f"at most {limits.batch_events} events in one request: send the rest in another"
+                    self.problem = Problem(413, "too-many-events", detail)
+                if self.problem is not None:
+                    await read_on(raw, limits.body_bytes)
+                    return
+                outcomes = await self.capture.judge(documents, self.posted, first_index=self.read_events)
+                self.read_events += len(documents)
+                await self.appending.put((outcomes, group.create_task(self._append(outcomes))))
+        except Problem as problem:
+            self.problem = self.problem or problem
+        except ClientDisconnect:
+            log_to.warning("sender_gone", source=self.posted.caller.source, events_read=self.read_events)
+            self.problem = Problem(400, "cut-off", "the body ended too early: send all its events again")
+
+    async def _append(self, outcomes: list[Outcome]) -> LogUnavailable | None:
+        try:
+            await self.capture.append(outcomes)
+        except LogUnavailable as error:
+            return error
+        return None
+
+    async def _tell_in_order(self) -> None:
+        while (one := await self.appending.get()) is not None:
+            outcomes, appending = one
+            error = await appending
+            if error is not None and self.problem is None:
+                detail = f"{error}; send the events whose outcome is unknown, and those after them, again as they are"
+                self.problem = Problem(503, "log-unavailable", detail, retry_after_seconds=RETRY_AFTER_SECONDS)
+            self.tally.add(outcomes)
+            self.capture.tell(outcomes, self.posted)
+            self.told.put_nowait(b"".join(orjson.dumps(o.document()) + b"\n" for o in outcomes))
+
+    def _status(self) -> dict[str, Any]:
+        """The last record: 202, or the problem; counts and position either way."""
+        if self.problem is None and not self.tally.events:
+            self.problem = Problem(422, "no-events", "there is no event in the body: send one a line")
+        if self.problem is None and self.tally.words["rejected"] == self.tally.events:
+            self.problem = Problem(422, "rejected", "all events were rejected, nothing was appended")
+        head = {"status": 202} if self.problem is None else self.problem.document()
+        return head | self.tally.document()

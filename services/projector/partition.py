@@ -12,6 +12,9 @@ from services.projector.batches import Sorted, dead_letter, sort_out
 from services.projector.leases import Lease
 from services.readmodel.changes import Batch, ViewWriter
 
+TOLD_EVENTS = 20
+"""Event ids of a batch that are told."""
+
 Tenants = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
 """The tenants there are; given ids that must be looked up anew."""
 
@@ -28,13 +31,15 @@ POISON = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one batch came to."""
+    """What one batch came to. `event_ids` are the first of it, `tenants` whose events it held."""
 
     partition: int
     records: int
     new_events: int
     dead_letters: int
     applied_offset: int
+    event_ids: tuple[str, ...] = ()
+    tenants: frozenset[int] = frozenset()
 
 
 async def project(
@@ -80,6 +85,8 @@ async def apply_records(
                 first.new_events + second.new_events,
                 first.dead_letters + second.dead_letters,
                 second.applied_offset,
+                (first.event_ids + second.event_ids)[:TOLD_EVENTS],
+                first.tenants | second.tenants,
             )
         record = records[0]
         # By its first line: what follows may be the record itself.
@@ -87,7 +94,15 @@ async def apply_records(
         envelope = decode(record.value) if found.events else None
         found = Sorted(dead=[dead_letter(record, envelope, code="unwritable_event", detail=detail)])
         new = await writer.apply(_batch(records, found, lease))
-    return Progress(lease.partition, len(records), new, len(found.dead), records[-1].position.offset)
+    return Progress(
+        lease.partition,
+        len(records),
+        new,
+        len(found.dead),
+        records[-1].position.offset,
+        tuple(e.facts.event_id for e in found.events[:TOLD_EVENTS]),
+        frozenset(e.envelope.tenant_id for e in found.events),
+    )
 
 
 def _batch(records: Sequence[StoredRecord], found: Sorted, lease: Lease) -> Batch:

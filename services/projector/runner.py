@@ -43,12 +43,13 @@ class Projector:
         name: str,
         pace: Pace | None = None,
         schema: str = SCHEMA,
-        told: Callable[[Progress], None] = lambda progress: None,
+        told: Callable[[Progress], None] | None = None,
     ) -> None:
         self._log = log
         self._pool = pool
         self._pace = pace or Pace()
-        self._told = told
+        self._told = told or (lambda progress: None)
+        self._ends: dict[int, int] = {}
         self._schema = schema
         self._name = name
         self.writer = ViewWriter(pool, schema=schema)
@@ -63,6 +64,11 @@ class Projector:
     def trouble(self) -> str | None:
         """Why it, or one of its partitions, does not get on right now; None while all do."""
         return next(iter(self._troubles.values()), None)
+
+    def lag_records(self) -> dict[int, int]:
+        """Records in the log that the views lack, by partition it holds, as of the last beat and batch."""
+        held = self._held.values()
+        return {h.partition: max(0, self._ends.get(h.partition, 0) - 1 - h.applied_offset) for h in held}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Project until told to stop; then give the leases back."""
@@ -80,7 +86,7 @@ class Projector:
             await self._end()
 
     async def _beat(self) -> None:
-        ends = await asyncio.wait_for(self._continued(), self._pace.lease_seconds)
+        ends = self._ends = await asyncio.wait_for(self._continued(), self._pace.lease_seconds)
         lost = await self._leases.beat(ends, self._held)
         for partition in lost:
             await self._drop(partition)

@@ -91,7 +91,7 @@ async def test_ndjson_streams_outcomes_and_tells_duplicates(service: httpx.Async
         (b'{"kind":"sold"}', 422, "occurred_at"),
         (b'{"kind":"stored","occurred_at":"2026-03-01T08:00:00","items":[]}', 422, "no offset"),
         (b'{"kind":"stored","occurred_at":"2026-03-01T08:00:00Z","items":[{"item":"SN1"}]}', 422, "names nothing"),
-        (b'{"kind":"stored","occurred_at":"2999-03-01T08:00:00Z","items":[]}', 422, "future"),
+        (b'{"kind":"stored","occurred_at":"2999-03-01T08:00:00Z","items":[{"item":"urn:x:1"}]}', 422, "future"),
     ],
 )
 async def test_bad_input_gets_a_clear_error(service: httpx.AsyncClient, body: bytes, *, status: int, word: str) -> None:

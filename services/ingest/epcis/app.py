@@ -1,7 +1,8 @@
 """POST /epcis/v2/capture: the document's events are in the log before the answer (EPCIS 2.0 §12.6)."""
 
+import asyncio
 import uuid
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
@@ -14,38 +15,58 @@ from domain.positions import vector_token
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
 from services.codec import content_hash, encode
-from services.ingest.capture import Capture, Outcome, limits_of
+from services.ingest.bodies import whole_body
+from services.ingest.capture import RETRY_AFTER_SECONDS, Capture
 from services.ingest.epcis.document import Mapped, open_document
+from services.ingest.epcis.paths import in_epcis_words
+from services.ingest.explaining import EventError
+from services.ingest.openapi import capture_document as document_described
+from services.ingest.outcomes import Outcome, Tally
 from services.problems import Problem
-from services.settings import Settings
+
+Behaviour = Literal["rollback", "proceed"]
 
 
-def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings) -> APIRouter:
+def create_router(*, capture: Capture, log: EventLog, keys: Keys, clock: Clock) -> APIRouter:
     """The EPCIS capture route over one log."""
     router = APIRouter()
-    capture = Capture(log, clock, limits_of(settings))
 
-    @router.post("/epcis/v2/capture", status_code=202)
+    @router.post("/epcis/v2/capture", status_code=202, tags=["capture"], **document_described())
     async def capture_document(
         request: Request,
         caller: Annotated[Caller, Depends(caller_with(Role.CAPTURE, keys))],
-        behaviour: Annotated[str, Header(alias="GS1-Capture-Error-Behaviour")] = "rollback",
+        behaviour: Annotated[Behaviour, Header(alias="GS1-Capture-Error-Behaviour")] = "rollback",
     ) -> JSONResponse:
-        """An EPCIS 2.0 JSON document. One bad event refuses all of it, unless the sender says `proceed`."""
+        """Capture an EPCIS 2.0 JSON document, or one bare event with its `@context`; gzip bodies are taken.
+
+        All five event types, URN and Digital Link ids, error declarations and ilmd become the same events that are
+        posted natively; the EPCIS event is kept beside them as sent. 202 once they are durably in the log, with a
+        `Location` that tells how the capture went. One bad event refuses the whole document, unless the header says
+        `proceed`: then the good ones are captured and the job lists the others.
+        """
+        posted = capture.posted(caller)
         created = clock.now().isoformat()
-        mapped = open_document(await request.body())
-        outcomes = capture.judge([m.document or {} for m in mapped], caller, originals=[m.original for m in mapped])
-        errors = _errors(mapped, outcomes)
+        limits = capture.limits
+        body = await whole_body(request.stream(), request.headers, limit_bytes=limits.body_bytes)
+        # In a thread: a large document must not keep other requests waiting.
+        mapped = await asyncio.to_thread(open_document, body, bounds=limits.bounds, most_events=limits.batch_events)
+        good = [m for m in mapped if m.error is None]
+        judged = await capture.judge([m.document for m in good], posted, originals=[m.original for m in good])
+        errors = _errors(mapped, dict(zip((m.index for m in good), judged, strict=True)))
         if errors and behaviour != "proceed":
-            listed = [{"index": e.index, "detail": e.detail} for e in errors]
-            raise Problem(400, "invalid-events", f"{errors[0].detail}; nothing was captured", errors=listed)
+            first = f"event {errors[0][0]}: {errors[0][1].told}; nothing was captured"
+            raise Problem(400, "invalid-events", first, errors=[{"index": n} | e.document() for n, e in errors])
         try:
-            await capture.append(outcomes)
-            job = _job(outcomes, errors, created=created, finished=clock.now().isoformat(), behaviour=behaviour)
-            position = (await log.append([_record(job, caller, clock)], deadline_seconds=capture.deadline_seconds))[0]
+            await capture.append(judged)
+            job = _job(judged, errors, created=created, finished=clock.now().isoformat(), behaviour=behaviour)
+            record = _record(job, caller, clock)
+            position = (await log.append([record], deadline_seconds=limits.append_deadline_seconds))[0]
         except LogUnavailable as error:
-            detail = f"{error}; send the document again: events that arrived are recognised"
-            raise Problem(503, "log-unavailable", detail, headers={"Retry-After": "2"}) from error
+            detail = f"{error}; send the document again: events that are in the log are recognised"
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            raise Problem(503, "log-unavailable", detail, headers=headers, **Tally(judged).document()) from error
+        finally:
+            capture.tell(judged, posted)
         capture_id = f"{job.capture_id}~{position.token}"
         location = {"Location": f"/epcis/v2/capture/{capture_id}"}
         return JSONResponse({"captureID": capture_id, "position": job.position}, 202, headers=location)
@@ -53,34 +74,35 @@ def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings
     return router
 
 
-def _errors(mapped: list[Mapped], outcomes: list[Outcome]) -> list[CaptureError]:
+def _errors(mapped: list[Mapped], judged: dict[int, Outcome]) -> list[tuple[int, EventError]]:
+    """The index and error of each refused event, in the document's own words."""
     found = []
-    for one, outcome in zip(mapped, outcomes, strict=True):
-        field, detail = one.error or ("", "")
-        if one.error is None and outcome.error is not None:
-            field, detail = outcome.error["field"], outcome.error["detail"]
-        if one.error is not None or outcome.error is not None:
-            text = f"event {one.index}: {field + ': ' if field else ''}{detail}"
-            found.append(CaptureError(one.index, "/problems/invalid-event", "Invalid event", text))
+    for one in mapped:
+        if one.error is not None:
+            found.append((one.index, one.error))
+        elif (error := judged[one.index].error) is not None:
+            found.append((one.index, in_epcis_words(error, one.original)))
     return found
 
 
 def _job(
-    outcomes: list[Outcome], errors: list[CaptureError], *, created: str, finished: str, behaviour: str
+    judged: list[Outcome],
+    errors: list[tuple[int, EventError]],
+    *,
+    created: str,
+    finished: str,
+    behaviour: Behaviour,
 ) -> CaptureFinished:
-    vector: dict[int, int] = {}
-    for o in outcomes:
-        if o.position is not None:
-            vector[o.position.partition] = max(o.position.offset, vector.get(o.position.partition, -1))
+    told = [CaptureError(n, "/problems/invalid-event", "Invalid event", f"event {n}: {e.told}") for n, e in errors]
     return CaptureFinished(
         occurred_at=Moment.parse(finished),
         capture_id=str(uuid.uuid4()),
         created_at=created,
         finished_at=finished,
         success=not errors,
-        position=vector_token(vector),
-        error_behaviour="proceed" if behaviour == "proceed" else "rollback",
-        errors=tuple(errors),
+        position=vector_token(Tally(judged).vector),
+        error_behaviour=behaviour,
+        errors=tuple(told),
     )
 
 

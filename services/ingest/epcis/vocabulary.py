@@ -3,6 +3,8 @@
 import difflib
 import re
 
+from services.ingest.epcis.members import BadEvent
+
 _STEPS = """
 accepting arriving assembling collecting commissioning consigning creating_class_instance cycle_counting
 decommissioning departing destroying disassembling dispensing encoding entering_exiting holding inspecting
@@ -21,20 +23,16 @@ DISPOSITIONS = frozenset(_DISPOSITIONS.split())
 _CBV = re.compile(r"^(?:urn:epcglobal:cbv:\w+:|https?://ref\.gs1\.org/cbv/\w+-|cbv:\w+-)([\w-]+)$", re.IGNORECASE)
 
 
-class BadWord(ValueError):
-    """A word that the vocabulary does not have; the message shows the nearest."""
-
-
 def word(text: object, known: frozenset[str] | None, *, field: str) -> str:
-    """The bare word of a CBV term, or a foreign URI as it is. `known` None: any bare word goes."""
+    """The bare word of a CBV term, or a foreign URI as it is. `known` None: any bare word goes. Raises BadEvent."""
     if not isinstance(text, str) or not text:
-        raise BadWord(f"{field}: expected a word or URI")
+        raise BadEvent(field, "is no word", "send a CBV word, or a URI of your own")
     match = _CBV.match(text)
     bare = match[1] if match else text
     if ":" in bare:
         return bare
     if known is not None and bare not in known:
         near = difflib.get_close_matches(bare, known, 3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ": use a CBV word, or a URI of your own"
-        raise BadWord(f'{field}: "{bare}" is no CBV word{hint}')
+        fix = f"did you mean {', '.join(near)}?" if near else "send a CBV word, or a URI of your own"
+        raise BadEvent(field, f'"{bare}" is no CBV word', fix)
     return bare

@@ -1,0 +1,137 @@
+"""One posted document judged: a record ready for the log, or why not. No I/O."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from domain.envelope import Envelope, partition_key
+from domain.events import LifecycleEvent, Output
+from domain.events.noticing import Notice, notices_of
+from domain.ids import InvalidId, ItemId, lot_in_link
+from domain.ports import Record
+from services.access import Caller, Role
+from services.codec import EVENT, EVENT_ID_PREFIX, content_hash, encode, event_document
+from services.ingest.explaining import EventError, explain
+from services.ingest.limits import Limits
+from services.ingest.personal import personal_field
+from services.ingest.reading import Flaw, first_flaw, plain_bytes
+
+_PREFIX = re.compile(rb"urn:epc:(?:id|idpat|class):[a-z]+:(\d{6,12})\.")
+_LINK = re.compile(rb'https?://[^"\s\\]+')
+_ITEM_LISTS = ("items", "inputs", "outputs", "contents", "components", "materials", "parts", "removed")
+
+_FREE_FIELDS = ("extensions", "note")
+"""Where nothing is an item, whatever it looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Who posted a request, and when it was accepted: the same for all its events (microseconds since 1970)."""
+
+    caller: Caller
+    accepted_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An event that may be appended: its record, the hash of its content, and what it leaves open."""
+
+    event_id: str
+    record: Record
+    content_hash: str
+    notices: tuple[Notice, ...]
+
+
+def judge(
+    document: Any, posted: Posted, *, index: int, limits: Limits, original: Mapping[str, Any] | None = None
+) -> Judged | EventError:
+    """The record of what was posted, or its error. `original` is the EPCIS event it was made from, kept as sent."""
+    if isinstance(document, Flaw):
+        return EventError("not-json", "", document.detail, document.fix)
+    if not isinstance(document, dict):
+        return EventError("not-an-event", "", "an event is a JSON object with a kind", "send an object { } an event")
+    raw = plain_bytes(document, limits.bounds)
+    if raw is None and (flaw := first_flaw(document, limits.bounds)) is not None:
+        return EventError("invalid-event", flaw[0], flaw[1].detail, flaw[1].fix)
+    caller = posted.caller
+    try:
+        event = EVENT.validate_python(document, context={"own_party": caller.own_party, "zone": caller.zone})
+    except ValidationError as error:
+        return explain(error, document)
+    refused = _refused(event, posted, limits)
+    if refused is not None:
+        return refused
+    kept = event_document(event)
+    digest = content_hash(event, document=kept)
+    written = _written(document, raw)
+    envelope = Envelope(
+        tenant_id=caller.tenant_id,
+        event_id=event.event_id or EVENT_ID_PREFIX + digest,
+        source=caller.source,
+        may_correct=caller.may(Role.CORRECT),
+        accepted_at_us=posted.accepted_at_us,
+        index=index,
+        content_hash=digest,
+        event=event,
+        company_prefixes=tuple(sorted({m.decode() for m in _PREFIX.findall(written)})),
+        printed_lots=_printed_lots(written),
+        original=original,
+    )
+    key, value = partition_key(caller.tenant_id, event, envelope.event_id), encode(envelope, document=kept)
+    if len(value) > limits.event_bytes:
+        detail = f"the event has {len(value)} bytes as it is kept, at most {limits.event_bytes} are taken"
+        return EventError("event-too-large", "", detail, "split it, or keep large data elsewhere and link to it")
+    return Judged(envelope.event_id, Record(key, value), digest, notices_of(event))
+
+
+def _written(document: dict[str, Any], raw: bytes | None) -> bytes:
+    """The event's JSON without the fields where nothing is an item."""
+    if raw is not None and not any(field in document for field in _FREE_FIELDS):
+        return raw
+    return orjson.dumps({key: value for key, value in document.items() if key not in _FREE_FIELDS})
+
+
+def _refused(event: LifecycleEvent, posted: Posted, limits: Limits) -> EventError | None:
+    if event.kind == "capture_finished":
+        return EventError("invalid-event", "kind", "capture_finished is this service's own record", "do not send it")
+    if event.occurred_at.earliest_us > posted.accepted_at_us + limits.future_tolerance_us:
+        detail = f"{event.occurred_at.text} is in the future"
+        return EventError("in-the-future", "occurred_at", detail, "check the clock and the offset of this source")
+    personal = personal_field(event)
+    if personal is not None:
+        return EventError("personal-data", *personal)
+    count, field = _items(event)
+    if count > limits.items_per_event:
+        detail = f"the event names {count} items, at most {limits.items_per_event} are taken"
+        return EventError("too-many-items", field, detail, "split it into several events; share a transformation_id")
+    return None
+
+
+def _items(event: LifecycleEvent) -> tuple[int, str]:
+    """How many items the event names, serial ranges counted out, and the list that has most of them."""
+    counts = {
+        name: sum(one.range.count if isinstance(one, Output) and one.range is not None else 1 for one in listed)
+        for name in _ITEM_LISTS
+        if (listed := getattr(event, name, ()))
+    }
+    return sum(counts.values()), max(counts, key=lambda name: counts[name], default="")
+
+
+def _printed_lots(raw: bytes) -> tuple[tuple[ItemId, ItemId], ...]:
+    """(unit, lot) of each Digital Link that names both."""
+    if b"/10/" not in raw and b"/lot/" not in raw:
+        return ()
+    found = set()
+    for match in _LINK.findall(raw):
+        link = match.decode()
+        try:
+            lot = lot_in_link(link)
+            if lot is not None:
+                found.add((ItemId.parse(link), lot))
+        except InvalidId:
+            continue  # it stands in a text, where nothing is an item
+    return tuple(sorted(found))
