@@ -53,15 +53,25 @@ class Derivations:
         key = used.naming.event.facts.transformation or ""
         outputs = self.uses.flows(key, Role.OUTPUT)
         everything = [u for n in self.uses.flows(key, Role.INPUT) for u in self.uses.expand(n, around)]
-        return [self.derivation(used, out, key=key, everything=everything) for out in outputs]
+        clear = self.unambiguous(used.item, key, everything)
+        return [self.derivation(used, out, clear=clear) for out in outputs]
 
-    def derivation(self, used: Used, out: Naming, *, key: str, everything: list[Used]) -> Link:
+    def flow(self, key: str, around: Containment) -> tuple[list[tuple[Used, bool]], dict[ItemId, list[Naming]]]:
+        """A transformation: each use with whether it is clear what came of it, and the outputs by item."""
+        used = [u for n in self.uses.flows(key, Role.INPUT) for u in self.uses.expand(n, around)]
+        made: dict[ItemId, list[Naming]] = {}
+        for out in self.uses.flows(key, Role.OUTPUT):
+            made.setdefault(out.mention.item, []).append(out)
+        return [(u, self.unambiguous(u.item, key, used)) for u in used], made
+
+    def derivation(self, used: Used, out: Naming, *, clear: bool) -> Link:
+        """The link of one use to one output; `clear`: nothing else can be what this output came from."""
         taken, made = used.naming.event.facts, out.event.facts
         reasons = set(used.reasons)
         basis = used.naming.mention.basis
         if basis not in SURE_BASES:
             reasons.add("basis")
-        if not self._unambiguous(used.item, key, everything):
+        if not clear:
             reasons.add("several_inputs")
         if used.naming.event.pending or out.event.pending:
             reasons.add("replacement_pending")
@@ -84,7 +94,7 @@ class Derivations:
             reasons=frozenset(reasons),
         )
 
-    def _unambiguous(self, item: ItemId, key: str, everything: list[Used]) -> bool:
+    def unambiguous(self, item: ItemId, key: str, everything: list[Used]) -> bool:
         """A single output, or declared mixed, or no other input item of the same (or an unknown) material."""
         flows = self.uses.known.found.transformations.get(key, [])
         if any(n.event.facts.mixed for n in flows):
@@ -153,7 +163,7 @@ class Derivations:
         )
 
     def _class_link(self, lot: ItemId, use: Naming, out: Naming) -> Link:
-        plain = self.derivation(Used(lot, use, frozenset({"class_level"})), out, key="", everything=[])
+        plain = self.derivation(Used(lot, use, frozenset({"class_level"})), out, clear=True)
         return plain
 
 

@@ -4,7 +4,8 @@
 implementation, and over SQL.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import islice
 
 from domain.answers import FROM_SHOWN, LINKS_SHOWN, Conflict, Gap, Limits, Node, Trace, Way
 from domain.assembly import Part
@@ -33,6 +34,11 @@ from domain.walk import (
 
 __all__ = ["Conflict", "Gap", "Limits", "Mode", "Node", "Trace", "Way", "trace"]
 
+SLICE_ITEMS = 2_000
+"""Items of one level that are looked at together."""
+ITEMS_KEPT = 20_000
+"""Items whose record a walk keeps before it forgets them: what one slice needs, with room for small walks whole."""
+
 
 def trace(
     items: Sequence[ItemId],
@@ -59,6 +65,7 @@ class _Walk:
         self.arrivals: dict[ItemId, dict[Link, ItemId]] = {}
         self.starts: frozenset[ItemId] = frozenset()
         self.shown_levels: dict[ItemId, int] = {}
+        self.has_upstream: set[ItemId] = set()
         self.answer = Trace(())
 
     def run(self, items: tuple[ItemId, ...], *, contents_at_us: int | None, now_us: int) -> Question[Trace]:
@@ -89,7 +96,7 @@ class _Walk:
                     merge(
                         self.reached.setdefault(item, Reached(1)), first, ONLY_CERTAIN, forward=self.way is Way.FORWARD
                     )
-                    self.arrivals.setdefault(item, {})[_of_class(material, item)] = material
+                    self._arrive(item, _of_class(material, item), material)
 
     def _open_containers(self, first: Path, *, contents_at_us: int | None, now_us: int) -> Generator[Need, Found, None]:
         boxes = [i for i in sorted(self.starts) if may_contain(i) and self._is_container(i)]
@@ -104,7 +111,7 @@ class _Walk:
             if link.source not in self.starts:
                 labels = link.reasons or ONLY_CERTAIN
                 merge(self.reached.setdefault(link.source, Reached(1)), first, labels, forward=self.way is Way.FORWARD)
-                self.arrivals.setdefault(link.source, {})[link] = filling.container
+                self._arrive(link.source, link, filling.container)
         if filling.last_fill:
             items = tuple(sorted({link.source for link in filling.links}))
             detail = f"{filling.container} holds nothing now: what it held since it was last empty is traced"
@@ -123,10 +130,14 @@ class _Walk:
                 self.answer.incomplete.append("depth_limit")
                 return
             level += 1
-            frontier = yield from self._expand(frozenset(frontier), level)
-            if len(self.reached) > self.limits.items:
-                self.answer.incomplete.append("row_limit")
-                return
+            touched: set[ItemId] = set()
+            for some in _slices(frontier):
+                self.known.forget_if_over(ITEMS_KEPT)
+                touched |= yield from self._expand(some, level)
+                if len(self.reached) > self.limits.items:
+                    self.answer.incomplete.append("row_limit")
+                    return
+            frontier = touched
 
     def _expand(self, frontier: frozenset[ItemId], level: int) -> Generator[Need, Found, set[ItemId]]:
         forward = self.way is Way.FORWARD
@@ -160,9 +171,14 @@ class _Walk:
         if not walked:
             return False
         reached = self.reached.setdefault(other, Reached(level))
-        self.arrivals.setdefault(other, {})[link] = item
+        self._arrive(other, link, item)
         news = [merge(reached, path, labels, forward=forward) for path, labels in walked]
         return any(news)
+
+    def _arrive(self, item: ItemId, link: Link, came_from: ItemId) -> None:
+        self.arrivals.setdefault(item, {})[link] = came_from
+        if self.way is Way.BACKWARD and link.target != link.source:
+            self.has_upstream.add(link.target)
 
     def _held_when_built(self, links: dict[ItemId, list[Link]]) -> Generator[Need, Found, set[Link] | None]:
         """As built: the part_of links that held when the unit was first shipped, sold or released; never: now."""
@@ -194,34 +210,31 @@ class _Walk:
                             self.answer.conflicts.append(conflict)
 
     def _two_parents_above(self) -> Generator[Need, Found, None]:
-        parts = frozenset(
-            i
-            for i in self.reached
-            if any(n.mention.role is Role.COMPONENT for n in self.known.found.namings.get(i, []))
-        )
-        if parts:
-            linked = yield from self.linker.out_of(parts)
-            self._two_parents(linked.parts)
+        for some in _slices(self.reached):
+            self.known.forget_if_over(ITEMS_KEPT)
+            yield from self.known.require(Need(linked=some))
+            namings = self.known.found.namings
+            parts = frozenset(i for i in some if any(n.mention.role is Role.COMPONENT for n in namings.get(i, [])))
+            if parts:
+                linked = yield from self.linker.out_of(parts)
+                self._two_parents(linked.parts)
 
     def _no_upstream(self) -> Generator[Need, Found, None]:
         """Backward: where nothing says what a thing came from, and no receipt says from whom."""
         if self.way is not Way.BACKWARD:
             return
-        ends = frozenset(
-            i
-            for i, r in self.reached.items()
-            if self._kind(i) != "class" and (i in self.starts or i in self.shown_levels) and i not in self._has_upstream
-        )
-        yield from self.known.require(Need(named=ends))
-        bare = tuple(
-            sorted(i for i in ends if not any(n.event.facts.rank == 4 for n in self.known.found.namings.get(i, [])))
-        )
+        bare: list[ItemId] = []
+        for some in _slices((self.starts | self.shown_levels.keys()) - self.has_upstream):
+            self.known.forget_if_over(ITEMS_KEPT)
+            yield from self.known.require(Need(named=some))
+            for item in sorted(some):
+                namings = self.known.found.namings.get(item, [])
+                if kind_of(item, namings) != "class" and not any(n.event.facts.rank == 4 for n in namings):
+                    bare.append(item)
         if bare:
-            self.answer.gaps.append(Gap("no_upstream", bare, "the record does not say what these came from"))
-
-    @property
-    def _has_upstream(self) -> set[ItemId]:
-        return {link.target for links in self.arrivals.values() for link in links if link.target != link.source}
+            self.answer.gaps.append(
+                Gap("no_upstream", tuple(sorted(bare)), "the record does not say what these came from")
+            )
 
     # -- the answer
 
@@ -253,7 +266,7 @@ class _Walk:
         ]
 
     def _node(self, item: ItemId, level: int, certainty: str, reasons: tuple[str, ...]) -> Node:  # noqa: PLR0917
-        arrivals = self.arrivals.get(item, {})
+        arrivals = self.arrivals.pop(item, {})
         links = sorted((link for link in arrivals if link.event_id), key=lambda link: link.sort_key)
         up = sorted({p for p in arrivals.values() if self._level(p) == level - 1})
         reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in links]
@@ -277,6 +290,13 @@ class _Walk:
 
     def _is_container(self, item: ItemId) -> bool:
         return any(n.mention.role is Role.PARENT for n in self.known.found.namings.get(item, []))
+
+
+def _slices(items: Iterable[ItemId]) -> Iterator[frozenset[ItemId]]:
+    """In order, so that slicing changes nothing but how much is looked at together."""
+    rest = iter(sorted(items))
+    while some := frozenset(islice(rest, SLICE_ITEMS)):
+        yield some
 
 
 def _of_class(material: ItemId, item: ItemId) -> Link:

@@ -90,12 +90,13 @@ class Linker:
         yield from self.known.require(Need(linked=frozenset(inputs | components)))
         around = yield from self.uses.around_named(inputs | components, items if self.follow_all else frozenset())
         classes = yield from self.derivations.lots_of_classes(inputs)
+        flows = {key: self.derivations.flow(key, around) for key in keys}
         for item in sorted(items):
             links = result.links.setdefault(item, [])
             for key in sorted({n.event.facts.transformation or "" for n in self.uses.namings(item, Role.OUTPUT)}):
-                used = [u for n in self.uses.flows(key, Role.INPUT) for u in self.uses.expand(n, around)]
-                outs = [n for n in self.uses.flows(key, Role.OUTPUT) if n.mention.item == item]
-                links += [self.derivations.derivation(u, out, key=key, everything=used) for u in used for out in outs]
+                used, made = flows[key] if key in flows else self.derivations.flow(key, around)
+                outs = made.get(item, [])
+                links += [self.derivations.derivation(u, out, clear=clear) for u, clear in used for out in outs]
                 links += yield from self.derivations.from_classes(
                     key, outs, classes=classes, classes_without_site=result.classes_without_site
                 )

@@ -134,6 +134,16 @@ class Known:
         fresh = Need(**{name: frozenset(keys) for name, keys in new.items()})
         self._take(fresh, (yield fresh))
 
+    def forget_if_over(self, items: int) -> None:
+        """Drop everything once more than so many items were looked up; what is needed again is asked for again.
+
+        A question that names millions of items must not keep them all. Call it only where nothing found is in use.
+        """
+        if len(self.found.namings) > items:
+            self.found = Found()
+            for asked in self._asked.values():
+                asked.clear()
+
     def _take(self, fresh: Need, found: Found) -> None:
         mine = self.found
         for item in fresh.named | fresh.linked:

@@ -1,6 +1,7 @@
 """The record over SQL: what a question needs, looked up in batches within one snapshot (domain/record.py)."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import asyncpg
@@ -20,19 +21,18 @@ _NAMED = f"SELECT {_MENTION} FROM views.event_items WHERE item_no = ANY($1)"
 _LINKED = f"SELECT {_MENTION} FROM views.event_items WHERE item_no = ANY($1) AND role <> 0"
 _CONTENTS = f"SELECT {_MENTION} FROM views.event_items WHERE event_no = ANY($1) AND role IN (3, 4, 5, 6)"
 _FLOWS = f"""
-SELECT {", ".join("i." + c.strip() for c in _MENTION.split(","))}, e.transformation
+SELECT {", ".join("i." + c.strip() for c in _MENTION.split(","))}
 FROM views.events e JOIN views.event_items i USING (event_no)
 WHERE e.tenant_id = $1 AND e.transformation = ANY($2) AND i.role IN (1, 2)
 """
-_MEMBERS = """
-SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE lot_no = ANY($1)
-UNION SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE unit_no = ANY($1)
+_RELATIONS = """
+-- memberships and identities with these items at either end, each once, and materials declared for them
+SELECT 0 AS what, event_no, lot_no, unit_no, at_making FROM views.memberships WHERE lot_no = ANY($1)
+UNION SELECT 0, event_no, lot_no, unit_no, at_making FROM views.memberships WHERE unit_no = ANY($1)
+UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE one_no = ANY($1)
+UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE other_no = ANY($1)
+UNION SELECT 2, event_no, item_no, material_no, false FROM views.item_materials WHERE item_no = ANY($1)
 """
-_SAME = """
-SELECT event_no, one_no, other_no FROM views.identities WHERE one_no = ANY($1)
-UNION SELECT event_no, one_no, other_no FROM views.identities WHERE other_no = ANY($1)
-"""
-_MATERIALS = "SELECT event_no, item_no, material_no FROM views.item_materials WHERE item_no = ANY($1)"
 _OF_MATERIAL = """
 -- items whose id shows the class, or that an event declares to be of it; with the events that name them
 SELECT w.material, i.item_no, i.uri, x.event_no, x.event_no AS said_by
@@ -59,12 +59,25 @@ SELECT {", ".join("e." + c for c in _HEADER_COLUMNS.split())}, k.event_id
 FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.event_no = ANY($1)
 """
 
-CHUNK = 20_000
+CHUNK = 5_000
 """Numbers one statement is asked about at most."""
+BREATH_ROWS = 2_000
+"""Rows made into values before other requests of the process get their turn."""
+EVENTS_KEPT, ITEMS_KEPT = 20_000, 100_000
+"""What is kept between needs; over that it is read again."""
+
+_ROLE: dict[int, Role] = {r.value: r for r in Role}
+_ACTION: dict[int, Action] = {a.value: a for a in Action}
+_FLOW: dict[int, Flow] = {f.value: f for f in Flow}
+_BASIS: dict[str | None, Basis | None] = {None: None, **{b.value: b for b in Basis}}
+_STATUS: dict[str | None, Status | None] = {None: None, **{s.value: s for s in Status}}
 
 
 class SqlRecord:
-    """Answers needs for one tenant in one snapshot. One instance a question; `vector` None: all that is applied."""
+    """Answers needs for one tenant in one snapshot. One instance a question; `vector` None: all that is applied.
+
+    `troubled` are the keys of events met so far that have a void or a second version: few, if any.
+    """
 
     def __init__(
         self, connection: asyncpg.Connection, tenant_id: int, *, vector: Mapping[int, int] | None = None
@@ -75,108 +88,155 @@ class SqlRecord:
         self._no: dict[str, int] = {}
         self._uri: dict[int, ItemId] = {}
         self._events: dict[int, Happened | None] = {}
+        self.troubled: set[int] = set()
 
     async def look_up(self, need: Need) -> Found:
         """Everything the need asks for, of events that count at the vector."""
-        named = await self._numbers(need.named)
-        linked = await self._numbers(need.linked)
-        nos = named + linked
-        rows = await self._all(_NAMED, named) + await self._all(_LINKED, linked)
-        contents = await self._all(_CONTENTS, list(need.contents))
-        flows = await self._flows(need.transformations)
-        # Each row once, though one end may be asked about in one chunk and the other in another.
-        members = list(dict.fromkeys(await self._all(_MEMBERS, nos)))
-        same = list(dict.fromkeys(await self._all(_SAME, nos)))
-        materials = await self._all(_MATERIALS, nos)
-        of_material = await self._fetch(_OF_MATERIAL, need.of_material)
-        notices = await self._notices(need)
-        everything = (*rows, *contents, *flows, *members, *same, *materials, *of_material, *notices)
-        events = {r["event_no"] for r in everything} | {r["said_by"] for r in of_material}
-        await self._load_events(events)
-        columns = ("item_no", "lot_no", "unit_no", "one_no", "other_no", "material_no")
-        linking = (*rows, *contents, *flows, *members, *same, *materials)
-        await self._load_uris({r[c] for r in linking for c in columns if c in r})
+        self._forget()
         found = Found()
-        for row in rows:
-            self._name(found.namings, row)
-        for row in contents:
-            if self._events[row["event_no"]] is not None:
-                found.contents.setdefault(row["event_no"], []).append(self._mention(row))
-        for row in flows:
-            naming = self._naming(row)
-            if naming is not None:
-                found.transformations.setdefault(row["transformation"], []).append(naming)
-        self._relations(found, members, same=same, materials=materials)
-        for row in of_material:
-            if self._events[row["event_no"]] is not None and self._events[row["said_by"]] is not None:
-                listed = found.of_material.setdefault(ItemId(row["material"]), [])
-                if row["uri"] not in listed:
-                    listed.append(ItemId(row["uri"]))
-        for row in notices:
-            self._note(found, row)
-        for group in found.of_material.values():
-            group.sort()
+        named, linked = await self._numbers(need.named), await self._numbers(need.linked)
+        for statement, numbers in ((_NAMED, named), (_LINKED, linked)):
+            async for rows in self._mentions(statement, numbers):
+                for event, mention in rows:
+                    found.namings.setdefault(mention.item, []).append(Naming(event, mention))
+        async for rows in self._mentions(_CONTENTS, need.contents):
+            for event, mention in rows:
+                found.contents.setdefault(event.no, []).append(mention)
+        async for rows in self._mentions(_FLOWS, need.transformations):
+            for event, mention in rows:
+                found.transformations.setdefault(event.facts.transformation or "", []).append(Naming(event, mention))
+        await self._relate(found, [*named, *linked])
+        await self._classes(found, need.of_material)
+        await self._notices(found, need)
         return found
+
+    # -- one part of a need each
+
+    async def _mentions(self, statement: str, keys: Iterable[Any]) -> AsyncIterator[list[tuple[Happened, Mention]]]:
+        """Mentions of events that count, some at a time; the statement takes keys, and the tenant where it asks."""
+        async for rows in self._fetch(statement, keys):
+            await self._load_events({r[0] for r in rows})
+            await self._load_uris({r[1] for r in rows})
+            events, uri = self._events, self._uri
+            yield [
+                (
+                    event,
+                    Mention(
+                        uri[item_no],
+                        _ROLE[role],
+                        _ACTION[action],
+                        quantity,
+                        uom,
+                        _BASIS[basis],
+                        _STATUS[status],
+                        _FLOW[flow],
+                        by_class,
+                    ),
+                )
+                for event_no, item_no, role, action, flow, by_class, quantity, uom, basis, status in rows
+                if (event := events[event_no]) is not None
+            ]
+
+    async def _relate(self, found: Found, numbers: list[int]) -> None:
+        seen: set[Any] = set()  # both ends may be asked about, each in another chunk
+        async for rows in self._fetch(_RELATIONS, numbers):
+            await self._load_events({r["event_no"] for r in rows})
+            await self._load_uris({n for r in rows for n in (r[2], r[3])})
+            for what, event_no, one_no, other_no, at_making in rows:
+                event, key = self._events[event_no], (what, event_no, one_no, other_no)
+                if event is None or key in seen:
+                    continue
+                seen.add(key)
+                self._take_relation(found, what, event=event, ends=(self._uri[one_no], self._uri[other_no], at_making))
+
+    @staticmethod
+    def _take_relation(found: Found, what: int, *, event: Happened, ends: tuple[ItemId, ItemId, bool]) -> None:
+        one, other, at_making = ends
+        match what:
+            case 0:
+                member = MemberAt(event, Membership(one, other, at_making))
+                for item in (one, other):
+                    found.members.setdefault(item, []).append(member)
+            case 1:
+                same = SameAt(event, one, other)
+                for item in (one, other):
+                    found.same.setdefault(item, []).append(same)
+            case _:
+                found.materials.setdefault(one, set()).add(other)
+
+    async def _classes(self, found: Found, classes: Iterable[ItemId]) -> None:
+        listed: dict[ItemId, set[ItemId]] = {}
+        async for rows in self._fetch(_OF_MATERIAL, classes):
+            await self._load_events({no for r in rows for no in (r["event_no"], r["said_by"])})
+            for row in rows:
+                if self._events[row["event_no"]] is not None and self._events[row["said_by"]] is not None:
+                    listed.setdefault(ItemId(row["material"]), set()).add(ItemId(row["uri"]))
+        found.of_material = {material: sorted(items) for material, items in listed.items()}
+
+    async def _notices(self, found: Found, need: Need) -> None:
+        for topic, subjects in (("hold", need.holds), ("recall", need.recalls), ("product", need.recalls_of)):
+            if not subjects:
+                continue
+            rows = await self._connection.fetch(_NOTICES, self._tenant_id, topic, [str(s) for s in subjects])
+            await self._load_events({r["event_no"] for r in rows})
+            for row in rows:
+                event = self._events[row["event_no"]]
+                if event is not None:
+                    _note(found, topic, subject=row["subject"], event=event)
 
     # -- looking up
 
-    async def _all(self, statement: str, numbers: list[int]) -> list[asyncpg.Record]:
-        rows: list[asyncpg.Record] = []
-        for start in range(0, len(numbers), CHUNK):
-            rows += await self._connection.fetch(statement, numbers[start : start + CHUNK])
-        return rows
-
-    async def _fetch(self, statement: str, names: Iterable[str]) -> list[asyncpg.Record]:
-        wanted = [str(n) for n in names]
-        return list(await self._connection.fetch(statement, self._tenant_id, wanted)) if wanted else []
-
-    async def _flows(self, keys: Iterable[str]) -> list[asyncpg.Record]:
+    async def _fetch(self, statement: str, keys: Iterable[Any]) -> AsyncIterator[list[asyncpg.Record]]:
+        """The rows of a statement for many keys, some at a time, with a breath between."""
         wanted = list(keys)
-        rows: list[asyncpg.Record] = []
+        tenant = [self._tenant_id] if "$2" in statement else []
         for start in range(0, len(wanted), CHUNK):
-            rows += await self._fetch(_FLOWS, wanted[start : start + CHUNK])
-        return rows
-
-    async def _notices(self, need: Need) -> list[asyncpg.Record]:
-        rows: list[asyncpg.Record] = []
-        for topic, subjects in (("hold", need.holds), ("recall", need.recalls), ("product", need.recalls_of)):
-            if subjects:
-                wanted = [str(s) for s in subjects]
-                rows += await self._connection.fetch(_NOTICES, self._tenant_id, topic, wanted)
-        return rows
+            chunk = wanted[start : start + CHUNK]
+            rows = await self._connection.fetch(statement, *tenant, chunk)
+            for begin in range(0, len(rows), BREATH_ROWS):
+                yield rows[begin : begin + BREATH_ROWS]
+                await asyncio.sleep(0)
 
     async def _numbers(self, items: Iterable[ItemId]) -> list[int]:
         wanted = list(items)
         unknown = [str(i) for i in wanted if i not in self._no]
-        for start in range(0, len(unknown), CHUNK):
-            for row in await self._connection.fetch(_ITEM_NOS, self._tenant_id, unknown[start : start + CHUNK]):
-                self._keep(row["item_no"], row["uri"])
+        async for rows in self._fetch(_ITEM_NOS, unknown):
+            for number, uri in rows:
+                self._keep(number, uri)
         return [self._no[i] for i in wanted if i in self._no]
 
     async def _load_uris(self, numbers: set[int]) -> None:
-        for row in await self._all(_ITEM_URIS, [n for n in numbers if n not in self._uri]):
-            self._keep(row["item_no"], row["uri"])
+        async for rows in self._fetch(_ITEM_URIS, [n for n in numbers if n not in self._uri]):
+            for number, uri in rows:
+                self._keep(number, uri)
 
     def _keep(self, number: int, uri: str) -> None:
         item = ItemId(uri)
         self._no[item] = number
         self._uri[number] = item
 
+    def _forget(self) -> None:
+        if len(self._events) > EVENTS_KEPT:
+            self._events.clear()
+        if len(self._uri) > ITEMS_KEPT:
+            self._no.clear()
+            self._uri.clear()
+
     async def _load_events(self, numbers: set[int]) -> None:
-        fresh = [n for n in numbers if n not in self._events]
-        for start in range(0, len(fresh), CHUNK):
-            rows = await self._connection.fetch(_HEADERS, fresh[start : start + CHUNK])
+        async for rows in self._fetch(_HEADERS, [n for n in numbers if n not in self._events]):
             verdicts = await judged(self._connection, [r["key_no"] for r in rows], vector=self._vector)
             await self._load_uris({r["parent_no"] for r in rows if r["parent_no"] is not None})
             for row in rows:
                 verdict = verdicts.get(row["event_no"])
+                if verdict is not None:
+                    self.troubled.add(row["key_no"])
                 known = self._vector is None or row["log_offset"] <= self._vector.get(row["log_partition"], -1)
                 counts = known if verdict is None else verdict.standing in (Standing.COUNTS, Standing.PENDING)
                 pending = verdict is not None and verdict.standing is Standing.PENDING
                 happened = Happened(row["event_no"], self._facts(row), pending) if counts else None
                 self._events[row["event_no"]] = happened
 
-    # -- from rows to the domain's values
+    # -- from a row to the domain's values
 
     def _facts(self, row: Mapping[str, Any]) -> EventFacts:
         parent = row["parent_no"]
@@ -208,56 +268,15 @@ class SqlRecord:
             void=_void(row["void"]) if row["void"] else None,
         )
 
-    def _mention(self, row: Mapping[str, Any]) -> Mention:
-        return Mention(
-            item=self._uri[row["item_no"]],
-            role=Role(row["role"]),
-            action=Action(row["action"]),
-            quantity=row["quantity"],
-            uom=row["uom"],
-            basis=Basis(row["basis"]) if row["basis"] else None,
-            status=Status(row["status"]) if row["status"] else None,
-            flow=Flow(row["flow"]),
-            by_class=row["by_class"],
-        )
 
-    def _naming(self, row: Mapping[str, Any]) -> Naming | None:
-        event = self._events[row["event_no"]]
-        return Naming(event, self._mention(row)) if event is not None else None
-
-    def _name(self, into: dict[ItemId, list[Naming]], row: Mapping[str, Any]) -> None:
-        naming = self._naming(row)
-        if naming is not None:
-            into.setdefault(naming.mention.item, []).append(naming)
-
-    def _relations(self, found: Found, members: list[Any], *, same: list[Any], materials: list[Any]) -> None:
-        for row in members:
-            event = self._events[row["event_no"]]
-            if event is not None:
-                membership = Membership(self._uri[row["lot_no"]], self._uri[row["unit_no"]], row["at_making"])
-                for item in (membership.lot, membership.unit):
-                    found.members.setdefault(item, []).append(MemberAt(event, membership))
-        for row in same:
-            event = self._events[row["event_no"]]
-            if event is not None:
-                one, other = self._uri[row["one_no"]], self._uri[row["other_no"]]
-                for item in (one, other):
-                    found.same.setdefault(item, []).append(SameAt(event, one, other))
-        for row in materials:
-            if self._events[row["event_no"]] is not None:
-                found.materials.setdefault(self._uri[row["item_no"]], set()).add(self._uri[row["material_no"]])
-
-    def _note(self, found: Found, row: Mapping[str, Any]) -> None:
-        event = self._events[row["event_no"]]
-        if event is None:
-            return
-        match row["topic"]:
-            case "hold":
-                found.holds.setdefault(row["subject"], []).append(event)
-            case "recall":
-                found.recalls.setdefault(row["subject"], []).append(event)
-            case _:
-                found.recalls_of.setdefault(ItemId(row["subject"]), []).append(event)
+def _note(found: Found, topic: str, *, subject: str, event: Happened) -> None:
+    match topic:
+        case "hold":
+            found.holds.setdefault(subject, []).append(event)
+        case "recall":
+            found.recalls.setdefault(subject, []).append(event)
+        case _:
+            found.recalls_of.setdefault(ItemId(subject), []).append(event)
 
 
 def _recall(row: Mapping[str, Any]) -> RecallFact:
