@@ -87,6 +87,13 @@ class EventLog(Protocol):
     async def end(self) -> Mapping[int, int]:
         """Each partition's next offset: everything below it is readable, and nothing new can appear below it."""
 
+    async def identity(self) -> str:
+        """Which log this is, asked anew at each call: one made anew under the same name has another.
+
+        What was read before the answer was read from this log, if that is the one that was begun with.
+        Raises LogUnavailable.
+        """
+
     def read(self, partition: int, *, after: int, max_records: int) -> AsyncGenerator[Sequence[StoredRecord], None]:
         """Batches of records with offset > `after` (-1: from the start), in order, as they come; waits for more.
 

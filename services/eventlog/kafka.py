@@ -13,6 +13,7 @@ from services.eventlog.batcher import Batcher, Limits
 from services.eventlog.kafka_producer import ProducerPool
 from services.eventlog.kafka_reader import PartitionReader, close_consumer, new_consumer
 from services.eventlog.kafka_topic import BATCH_OVERHEAD_BYTES, Topic, ensure_topic
+from services.eventlog.kafka_topic_id import topic_id
 from services.eventlog.partitioning import partition_of
 
 _ANSWER_SECONDS = 5.0  # for questions about the cluster: metadata, offsets
@@ -142,6 +143,18 @@ class KafkaEventLog:
             await self._drop_watcher()
             raise LogUnavailable(f"Kafka does not tell where the log ends: {error!r}") from error
         return {place.partition: offset for place, offset in offsets.items()}
+
+    async def identity(self) -> str:
+        """As the port: the topic's id. Brokers without topic ids (before 2.8) tell topics apart by name only."""
+        if self._producers is None:
+            raise LogUnavailable("the Kafka log is not started")
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                producer = await self._producers.connect()
+                found = await topic_id(producer.client, self._topic.name)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise LogUnavailable(f"Kafka does not tell which topic {self._topic.name} is: {error!r}") from error
+        return f"kafka:{found or self._topic.name}"
 
     def read(self, partition: int, *, after: int, max_records: int) -> AsyncGenerator[Sequence[StoredRecord], None]:
         """As the port; each reader has a connection of its own."""

@@ -1,6 +1,7 @@
 """The log in memory, for unit tests: the same laws, nothing durable."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from domain.clock import SystemClock
@@ -16,6 +17,7 @@ class MemoryEventLog:
         self._down: str | None = None
         self._limits = Limits(record_bytes=max_record_bytes)
         self._clock = clock or SystemClock()
+        self._identity = uuid.uuid4()
         self._records: list[list[StoredRecord]] = [[] for _ in range(partitions)]
         self._first = [0] * partitions
         self._changed = asyncio.Condition()
@@ -57,6 +59,10 @@ class MemoryEventLog:
         self._refuse_when_down()
         return {number: self._end(number) for number in range(len(self._records))}
 
+    async def identity(self) -> str:
+        self._refuse_when_down()
+        return f"memory:{self._identity}"
+
     async def read(
         self, partition: int, *, after: int, max_records: int
     ) -> AsyncGenerator[Sequence[StoredRecord], None]:
@@ -89,6 +95,13 @@ class MemoryEventLog:
         while len(self._records) < partitions:
             self._records.append([])
             self._first.append(0)
+
+    async def wipe(self, *, records: Sequence[Record] = (), same: bool = False) -> None:
+        """Become another log that holds these records; `same` keeps the identity, as a log that lost its records."""
+        self._records, self._first = [[] for _ in self._records], [0] * len(self._first)
+        if not same:
+            self._identity = uuid.uuid4()
+        await self.append(records, deadline_seconds=1)
 
     async def forget_below(self, partition: int, offset: int) -> None:
         """Drop what lies below `offset`, as a retention setting would: for tests of the LookupError."""

@@ -126,6 +126,10 @@ class PostgresEventLog:
         """As the port. What is appended after the answer also has a later append time than the answer."""
         return {row["log_partition"]: row["next_offset"] for row in await self._ask("SELECT * FROM log_end()")}
 
+    async def identity(self) -> str:
+        """As the port: a number that the log's tables were given when they were made."""
+        return f"postgres:{(await self._ask('SELECT log_id FROM log_settings'))[0]['log_id']}"
+
     async def read(
         self, partition: int, *, after: int, max_records: int
     ) -> AsyncGenerator[Sequence[StoredRecord], None]:

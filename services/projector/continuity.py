@@ -1,11 +1,13 @@
 """Whether the views go on where they left off: the log they were built from is the log that is read now.
 
 Views continued on another log (another broker, a wiped topic, Postgres in place of Kafka) would skip its first events
-and call themselves complete. No offset tells the two apart, so the newest applied record itself is looked at: another
-log has none there, or one with another append time.
+and call themselves complete. So each checkpoint names the log it was applied from, and three looks keep it true: at
+each heartbeat, at each batch in the transaction that applies it (`ViewWriter`), and once, when a projector begins, at
+the newest applied record itself, for a log that lost its end and grew again, and for views that name no log yet.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -17,34 +19,44 @@ class ForeignLog(RuntimeError):
     """The views were built from another log than the one that settings name. The message says what to do."""
 
 
-Applied = Mapping[int, tuple[int, int | None]]
-"""By partition: the newest applied offset, and that record's append time."""
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What one partition's checkpoint says: its newest applied record, when that was appended, and of which log."""
+
+    offset: int
+    appended_us: int | None
+    log_id: str | None
 
 
-async def applied(pool: asyncpg.Pool, *, schema: str) -> Applied:
+@dataclass(frozen=True, slots=True)
+class LogNow:
+    """Which log is read now, and each partition's next offset. Ask for the ends first: then they are this log's."""
+
+    identity: str
+    ends: Mapping[int, int]
+
+
+async def applied(pool: asyncpg.Pool, *, schema: str) -> dict[int, Applied]:
     """What the checkpoints say. Read it before asking where the log ends: then no end can lie below it."""
-    rows = await pool.fetch(f"SELECT log_partition, applied_offset, applied_us FROM {schema}.checkpoints")
-    return {r[0]: (r[1], r[2]) for r in rows}
+    rows = await pool.fetch(f"SELECT log_partition, applied_offset, applied_us, log_id FROM {schema}.checkpoints")
+    return {r[0]: Applied(r[1], r[2], r[3]) for r in rows}
 
 
-async def check(log: EventLog, checkpoints: Applied, *, ends: Mapping[int, int], trusted: set[int]) -> None:
+async def check(log: EventLog, now: LogNow, *, checkpoints: Mapping[int, Applied], trusted: set[int]) -> None:
     """Raise ForeignLog unless every checkpoint is a record of this log. `trusted` remembers what was looked at."""
-    for partition, (offset, appended_us) in sorted(checkpoints.items()):
-        if offset < 0:
+    for partition, was in sorted(checkpoints.items()):
+        if was.log_id not in (None, now.identity):
+            raise _foreign(partition, was.offset, f"they are of {was.log_id}, and the log that is read is another")
+        if was.offset < 0:
             continue
-        end = ends.get(partition)
-        if end is None or end <= offset:
+        end = now.ends.get(partition)
+        if end is None or end <= was.offset:
             held = "has no such partition" if end is None else f"ends at {end - 1}"
-            raise _foreign(partition, offset, f"the log that is read now {held}")
+            raise _foreign(partition, was.offset, f"the log that is read now {held}")
         if partition not in trusted:
-            if await _append_time(log, partition, offset) != appended_us:
-                raise _foreign(partition, offset, "the log that is read now has another record there")
+            if await _append_time(log, partition, was.offset) != was.appended_us:
+                raise _foreign(partition, was.offset, "the log that is read now has another record there")
             trusted.add(partition)
-
-
-async def distrust(pool: asyncpg.Pool, *, schema: str) -> None:
-    """Take back the last heartbeat: answers from these views say `stale` at once, not when it has grown old."""
-    await pool.execute(f"UPDATE {schema}.checkpoints SET measured_us = 0")
 
 
 async def _append_time(log: EventLog, partition: int, offset: int) -> int | None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from services.projector.continuity import ForeignLog, LogNow
+
 _NOW_US = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
@@ -29,29 +31,34 @@ class Leases:
         self._name = name
         self._lease_us = int(seconds * 1_000_000)
 
-    async def beat(self, ends: Mapping[int, int], held: Mapping[int, Lease]) -> set[int]:
-        """Tell that this projector lives and where the log ends; renew its leases. Returns the partitions it lost."""
+    async def beat(self, now: LogNow, held: Mapping[int, Lease], *, fresh: bool = True) -> set[int]:
+        """Tell that this projector lives and where the log ends; renew its leases. Returns the partitions it lost.
+
+        Not `fresh`: it lives, but answers stay `stale`. Raises ForeignLog, with nothing changed, where the views are
+        another log's already.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             # Checkpoints before all else, as every other writer: a rebuild that swaps the tables locks them first.
-            await connection.execute(
+            ours = await connection.fetch(
                 f"""
                 INSERT INTO {self._schema}.checkpoints
-                    (log_partition, applied_offset, log_end, measured_us, epoch, leased_until_us)
-                SELECT p, -1, e, {_NOW_US}, 0, 0 FROM unnest($1::int[], $2::bigint[]) AS w(p, e) ORDER BY p
+                    (log_partition, applied_offset, log_end, measured_us, epoch, leased_until_us, log_id)
+                SELECT p, -1, e, CASE WHEN $4 THEN {_NOW_US} ELSE 0 END, 0, 0, $3
+                FROM unnest($1::int[], $2::bigint[]) AS w(p, e) ORDER BY p
                 ON CONFLICT (log_partition) DO UPDATE
-                SET log_end = greatest(checkpoints.log_end, excluded.log_end), measured_us = excluded.measured_us
+                SET log_end = greatest(checkpoints.log_end, excluded.log_end), measured_us = excluded.measured_us,
+                    log_id = excluded.log_id
+                WHERE coalesce(checkpoints.log_id, $3) = $3
+                RETURNING log_partition
                 """,
-                sorted(ends),
-                [ends[p] for p in sorted(ends)],
+                sorted(now.ends),
+                [now.ends[p] for p in sorted(now.ends)],
+                now.identity,
+                fresh,
             )
-            await connection.execute(
-                f"""
-                INSERT INTO {self._schema}.projectors (name, alive_until_us) VALUES ($1, {_NOW_US} + $2)
-                ON CONFLICT (name) DO UPDATE SET alive_until_us = excluded.alive_until_us
-                """,
-                self._name,
-                self._lease_us,
-            )
+            if len(ours) < len(now.ends):
+                raise ForeignLog("the views were begun from another log at this moment")
+            await self._live(connection, now.identity)
             renewed = await connection.fetch(
                 f"""
                 UPDATE {self._schema}.checkpoints c SET leased_until_us = {_NOW_US} + $3
@@ -65,13 +72,46 @@ class Leases:
             )
         return set(held) - {row[0] for row in renewed}
 
-    async def fair_share(self) -> int:
-        """How many partitions each living projector may hold."""
+    async def distrust(self, log_id: str) -> None:
+        """Tell that this projector reads another log than the views' own, or one that lost records.
+
+        The last heartbeat is taken back: answers say `stale` at once, not when it has grown old.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"UPDATE {self._schema}.checkpoints SET measured_us = 0")
+            await self._live(connection, log_id)
+
+    async def strangers(self, log_id: str) -> list[str]:
+        """Living projectors that would write the same views from another log."""
+        rows = await self._pool.fetch(
+            f"""
+            SELECT name FROM {self._schema}.projectors
+            WHERE log_id <> $1 AND name <> $2 AND alive_until_us > {_NOW_US}
+            """,
+            log_id,
+            self._name,
+        )
+        return [row[0] for row in rows]
+
+    async def _live(self, connection: asyncpg.Connection, log_id: str) -> None:
+        await connection.execute(
+            f"""
+            INSERT INTO {self._schema}.projectors (name, alive_until_us, log_id) VALUES ($1, {_NOW_US} + $2, $3)
+            ON CONFLICT (name) DO UPDATE SET alive_until_us = excluded.alive_until_us, log_id = excluded.log_id
+            """,
+            self._name,
+            self._lease_us,
+            log_id,
+        )
+
+    async def fair_share(self, log_id: str) -> int:
+        """How many partitions each living projector of this log may hold."""
         row = await self._pool.fetchrow(
             f"""
             SELECT (SELECT count(*) FROM {self._schema}.checkpoints),
-                   (SELECT count(*) FROM {self._schema}.projectors WHERE alive_until_us > {_NOW_US})
-            """
+                   (SELECT count(*) FROM {self._schema}.projectors WHERE alive_until_us > {_NOW_US} AND log_id = $1)
+            """,
+            log_id,
         )
         partitions, living = int(row[0]), int(row[1])
         return -(-partitions // max(living, 1))

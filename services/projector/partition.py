@@ -59,13 +59,15 @@ async def project(
     batches = log.read(lease.partition, after=lease.applied_offset, max_records=max_records)
     try:
         async for records in batches:
-            told(await apply_records(records, lease=lease, writer=writer, tenants=tenants))
+            # Asked after they were read: if it is the log that the views were built from, that is where they are from.
+            log_id = await log.identity()
+            told(await apply_records(records, lease=lease, log_id=log_id, writer=writer, tenants=tenants))
     finally:
         await batches.aclose()
 
 
 async def apply_records(
-    records: Sequence[StoredRecord], *, lease: Lease, writer: ViewWriter, tenants: Tenants
+    records: Sequence[StoredRecord], *, lease: Lease, log_id: str, writer: ViewWriter, tenants: Tenants
 ) -> Progress:
     """Write one batch; if a record in it cannot be written, halve it until that one stands alone, and bury it."""
     found = sort_out(records, tenants=await tenants(frozenset()))
@@ -73,12 +75,12 @@ async def apply_records(
         unknown = frozenset(d.tenant_id for d in found.dead if d.tenant_id is not None)
         found = sort_out(records, tenants=await tenants(unknown))
     try:
-        new = await writer.apply(_batch(records, found, lease))
+        new = await writer.apply(_batch(records, found, lease=lease, log_id=log_id))
     except POISON as error:
         if len(records) > 1:
             half = len(records) // 2
-            first = await apply_records(records[:half], lease=lease, writer=writer, tenants=tenants)
-            second = await apply_records(records[half:], lease=lease, writer=writer, tenants=tenants)
+            first = await apply_records(records[:half], lease=lease, log_id=log_id, writer=writer, tenants=tenants)
+            second = await apply_records(records[half:], lease=lease, log_id=log_id, writer=writer, tenants=tenants)
             return Progress(
                 lease.partition,
                 len(records),
@@ -93,7 +95,7 @@ async def apply_records(
         detail = f"{type(error).__name__}: {error}".partition("\n")[0]
         envelope = decode(record.value) if found.events else None
         found = Sorted(dead=[dead_letter(record, envelope, code="unwritable_event", detail=detail)])
-        new = await writer.apply(_batch(records, found, lease))
+        new = await writer.apply(_batch(records, found, lease=lease, log_id=log_id))
     return Progress(
         lease.partition,
         len(records),
@@ -105,13 +107,14 @@ async def apply_records(
     )
 
 
-def _batch(records: Sequence[StoredRecord], found: Sorted, lease: Lease) -> Batch:
+def _batch(records: Sequence[StoredRecord], found: Sorted, *, lease: Lease, log_id: str) -> Batch:
     last = records[-1]
     return Batch(
         partition=lease.partition,
         epoch=lease.epoch,
         applied_offset=last.position.offset,
         applied_us=to_us(last.appended_at),
+        log_id=log_id,
         events=found.events,
         dead=found.dead,
     )

@@ -117,7 +117,7 @@ async def _caught_up(
     running: asyncio.Task[None],
     told: Callable[[Rebuilt], None],
 ) -> Rebuilt:
-    """Until the new views are as far as the live ones are now."""
+    """Until the new views are as far as the live ones are now, or as their log where that is another."""
     while True:
         if running.done():
             raise RebuildFailed(f"the rebuild's projector ended: {running.exception() or 'no reason'}")
@@ -130,11 +130,19 @@ async def _caught_up(
 
 
 async def _behind(owner: asyncpg.Connection) -> int:
-    """In how many partitions the new views are behind the live ones, or do not know them yet."""
+    """In how many partitions the new views are behind the live ones, or do not know them yet.
+
+    Of live views that were built from another log nothing can be caught up with: the end of their own log counts then.
+    """
     behind: int = await owner.fetchval(
         f"""
-        SELECT count(*) FROM {SCHEMA}.checkpoints live LEFT JOIN {BESIDE}.checkpoints new USING (log_partition)
-        WHERE coalesce(new.applied_offset, -2) < live.applied_offset
+        WITH one_log AS (
+            SELECT bool_and(coalesce(live.log_id, new.log_id) = new.log_id) AS so
+            FROM {SCHEMA}.checkpoints live, {BESIDE}.checkpoints new
+        )
+        SELECT count(*) FROM {SCHEMA}.checkpoints live FULL JOIN {BESIDE}.checkpoints new USING (log_partition)
+        WHERE CASE WHEN (SELECT so FROM one_log) THEN coalesce(new.applied_offset, -2) < live.applied_offset
+                   ELSE new.applied_offset < new.log_end - 1 END
         """
     )
     return behind
@@ -174,13 +182,16 @@ async def _take_over(owner: asyncpg.Connection) -> None:
             epoch = new.epoch + 1 + (SELECT coalesce(max(epoch), 0) FROM {SCHEMA}.checkpoints)
         """
     )
-    await owner.execute(f"INSERT INTO {BESIDE}.projectors SELECT * FROM {SCHEMA}.projectors ON CONFLICT DO NOTHING")
+    columns = "name, alive_until_us, log_id"
+    await owner.execute(
+        f"INSERT INTO {BESIDE}.projectors ({columns}) SELECT {columns} FROM {SCHEMA}.projectors ON CONFLICT DO NOTHING"
+    )
     # Row-level security binds even the owner here.
     await owner.execute(f"SET LOCAL ROLE {PROJECTOR_ROLE}")
     await owner.execute(
         f"""
         UPDATE {BESIDE}.dead_letters new SET replayed_as = old.replayed_as FROM {SCHEMA}.dead_letters old
-        WHERE (new.log_partition, new.log_offset) = (old.log_partition, old.log_offset)
+        WHERE (new.log_partition, new.log_offset, new.value) = (old.log_partition, old.log_offset, old.value)
         """
     )
     await owner.execute("RESET ROLE")

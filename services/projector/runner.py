@@ -10,6 +10,7 @@ import structlog
 from domain.ports import EventLog, LogUnavailable
 from services.database import UNREACHABLE
 from services.projector import continuity
+from services.projector.continuity import LogNow
 from services.projector.leases import Lease, Leases
 from services.projector.partition import Progress, project
 from services.readmodel.changes import LeaseLost, ViewWriter
@@ -20,6 +21,8 @@ log_to = structlog.get_logger("projector")
 AWAY = (*UNREACHABLE, LogUnavailable, asyncpg.PostgresError)
 """What passes by itself, or when an operator has helped (a full disk, a missing right): tried again with patience.
 What a record is to blame for never comes here (`partition.POISON`)."""
+
+_STRANGERS = -1  # no partition: the place of what they are told under
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,9 @@ class Projector:
         try:
             while not stop.is_set():
                 try:
-                    await self._beat()
+                    # A database or log that accepts and never answers would hold it for ever, and nobody would be told.
+                    async with asyncio.timeout(self._pace.lease_seconds):
+                        await self._beat()
                     self._troubles.pop(None, None)
                 except (*AWAY, continuity.ForeignLog) as error:
                     self._troubles[None] = _reason(error)
@@ -86,11 +91,21 @@ class Projector:
             await self._end()
 
     async def _beat(self) -> None:
-        ends = self._ends = await asyncio.wait_for(self._continued(), self._pace.lease_seconds)
-        lost = await self._leases.beat(ends, self._held)
+        checkpoints = await continuity.applied(self._pool, schema=self._schema)
+        ends = self._ends = dict(await self._log.end())
+        now = LogNow(await self._log.identity(), ends)
+        try:
+            await continuity.check(self._log, now, checkpoints=checkpoints, trusted=self._trusted)
+            lost = await self._leases.beat(now, self._held, fresh=await self._alone(now.identity))
+        except continuity.ForeignLog:
+            self._trusted.clear()
+            for partition in list(self._held):
+                await self._drop(partition)
+            await self._leases.distrust(now.identity)
+            raise
         for partition in lost:
             await self._drop(partition)
-        share = await self._leases.fair_share()
+        share = await self._leases.fair_share(now.identity)
         for partition in sorted(self._held)[share:]:
             lease = self._held[partition]
             await self._drop(partition)
@@ -107,19 +122,20 @@ class Projector:
             if task is None or task.done():
                 self._tasks[partition] = asyncio.create_task(self._project(lease), name=f"partition {partition}")
 
-    async def _continued(self) -> dict[int, int]:
-        """Where the log ends. Raises ForeignLog, with everything let go, if the views are not this log's."""
-        checkpoints = await continuity.applied(self._pool, schema=self._schema)
-        ends = dict(await self._log.end())
-        try:
-            await continuity.check(self._log, checkpoints, ends=ends, trusted=self._trusted)
-        except continuity.ForeignLog:
-            self._trusted.clear()
-            for partition in list(self._held):
-                await self._drop(partition)
-            await continuity.distrust(self._pool, schema=self._schema)
-            raise
-        return ends
+    async def _alone(self, identity: str) -> bool:
+        """Whether all projectors of these views read one log: what another log takes is in no view, and answers say so.
+
+        Both sides tell it until an operator ends one of them.
+        """
+        names = await self._leases.strangers(identity)
+        if not names:
+            self._troubles.pop(_STRANGERS, None)
+            return True
+        self._troubles[_STRANGERS] = (
+            f"projectors of another log are at work on the same views ({', '.join(sorted(names))}): stop them, "
+            "or give them a database of their own"
+        )
+        return False
 
     async def _project(self, lease: Lease) -> None:
         """One partition, until its lease is lost; what passes by itself is tried again from the checkpoint."""

@@ -15,7 +15,7 @@ APPLIED_CHANNEL = "zhuisu_applied"
 
 
 class LeaseLost(Exception):
-    """Another projector has this partition now: nothing of the batch was written."""
+    """Another projector has this partition now, or the views are another log's: nothing of the batch was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,10 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction applies: records of one partition up to `applied_offset`, under the lease `epoch`."""
+    """What one transaction applies: records of one partition up to `applied_offset`, under the lease `epoch`.
+
+    `log_id` is the identity of the log they were read from.
+    """
 
     partition: int
     epoch: int
@@ -42,6 +45,7 @@ class Batch:
     applied_us: int
     events: Sequence[Applied] = ()
     dead: Sequence[DeadLetter] = ()
+    log_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class ViewWriter:
         return len(fresh)
 
     async def _advance(self, connection: asyncpg.Connection, batch: Batch, generation: int) -> None:
-        """Move the checkpoint first: it fences out older leases and serialises writers of one partition.
+        """Move the checkpoint first: it fences out older leases and other logs, and serialises a partition's writers.
 
         It also keeps a rebuild from swapping the tables until this transaction ends.
         """
@@ -122,13 +126,14 @@ class ViewWriter:
             f"""
             UPDATE {self._schema}.checkpoints
             SET applied_offset = $3, applied_us = $4, log_end = greatest(log_end, $3 + 1)
-            WHERE log_partition = $1 AND epoch = $2 AND applied_offset <= $3
+            WHERE log_partition = $1 AND epoch = $2 AND applied_offset <= $3 AND log_id IS NOT DISTINCT FROM $5
             RETURNING tableoid::bigint
             """,
             batch.partition,
             batch.epoch,
             batch.applied_offset,
             batch.applied_us,
+            batch.log_id,
         )
         if moved != generation:
             raise LeaseLost(f"partition {batch.partition}: lease {batch.epoch} is no longer the newest")

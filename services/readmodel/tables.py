@@ -265,6 +265,7 @@ checkpoints = Table(
     Column("epoch", BigInteger, nullable=False, comment="grows with each lease: a commit of an older one is refused"),
     Column("leased_by", Text),
     Column("leased_until_us", BigInteger, nullable=False),
+    Column("log_id", Text, comment="which log it was applied from: domain.ports.EventLog.identity"),
     PrimaryKeyConstraint("log_partition", name="checkpoints_pkey"),
 )
 
@@ -273,6 +274,7 @@ projectors = Table(
     metadata,
     Column("name", Text, nullable=False),
     Column("alive_until_us", BigInteger, nullable=False),
+    Column("log_id", Text),
     PrimaryKeyConstraint("name", name="projectors_pkey"),
 )
 

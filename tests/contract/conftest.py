@@ -5,13 +5,14 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 
 from domain.ports import EventLog
 from migrations.run import upgrade
@@ -22,8 +23,9 @@ from services.eventlog.kafka import KafkaEventLog
 from services.eventlog.memory import MemoryEventLog
 from services.eventlog.postgres import PostgresEventLog
 from tests.conftest import NewDatabase
-from tests.contract.rigs import Breaker, Rig
+from tests.contract.rigs import DEADLINE_SECONDS, Breaker, Rig
 from tests.kafka_rig import MockCluster, kafka_broker, kafka_jars, mock_kafka
+from tests.waiting import eventually
 
 __all__ = ["kafka_broker", "kafka_jars", "mock_kafka"]
 
@@ -49,7 +51,10 @@ async def memory_log() -> Rig:
     async def forget_below(partition: int, offset: int) -> None:
         await logs[0].forget_below(partition, offset)
 
-    return Rig("memory", open_log, grow=grow, forget_below=forget_below)
+    async def make_anew() -> None:
+        await logs[0].wipe()
+
+    return Rig("memory", open_log, grow=grow, forget_below=forget_below, make_anew=make_anew)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -135,8 +140,23 @@ async def kafka_log(kafka_broker: KafkaBroker) -> AsyncIterator[Rig]:
         finally:
             await admin.close()
 
-    yield Rig("kafka", open_log, grow=grow, forget_below=forget_below)
+    async def make_anew() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap_servers)
+        await admin.start()
+        try:
+            await admin.delete_topics([topic])
+            await eventually(partial(_created, admin, topic), within_seconds=DEADLINE_SECONDS)
+        finally:
+            await admin.close()
+
+    yield Rig("kafka", open_log, grow=grow, forget_below=forget_below, make_anew=make_anew)
     await asyncio.gather(*(log.stop() for log in opened))
+
+
+async def _created(admin: AIOKafkaAdminClient, topic: str) -> bool:
+    """Whether the name could be given to a new topic: the old one's deletion takes a moment."""
+    response = await admin.create_topics([NewTopic(topic, 4, 1)])
+    return all(code == 0 for _, code, *_ in response.topic_errors)
 
 
 class KafkaBreaker:

@@ -26,6 +26,7 @@ class Rig:
     grow: Callable[[int], Awaitable[None]] | None = None
     forget_below: Callable[[int, int], Awaitable[None]] | None = None
     stamps_by_log: bool = True
+    make_anew: Callable[[], Awaitable[None]] | None = None
 
 
 class Breaker(Protocol):

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from domain.clock import SystemClock
 from domain.envelope import Envelope, partition_key
@@ -14,9 +16,13 @@ from services.access import ensure_bootstrap
 from services.codec import EVENT, content_hash, encode
 from services.database import api_pool, owner_pool, projector_pool
 from services.eventlog.memory import MemoryEventLog
+from services.projector.continuity import LogNow
+from services.projector.leases import Leases
+from services.projector.partition import project
+from services.projector.rebuild import rebuild
 from services.projector.runner import Pace, Projector
 from services.query.freshness import Freshness, freshness
-from tests.conftest import NewDatabase
+from services.readmodel.changes import LeaseLost, ViewWriter
 from tests.waiting import eventually
 
 QUICK = Pace(heartbeat_seconds=0.05, lease_seconds=5)
@@ -38,17 +44,21 @@ def record(name: str) -> Record:
     return Record(partition_key(1, event, name), encode(envelope))
 
 
+def named(name: str, count: int) -> list[Record]:
+    return [record(f"{name}-{n}") for n in range(count)]
+
+
 async def log_of(name: str, count: int) -> MemoryEventLog:
     log = MemoryEventLog(partitions=1, clock=SystemClock())
     await log.start()
-    await log.append([record(f"{name}-{n}") for n in range(count)], deadline_seconds=5)
+    await log.append(named(name, count), deadline_seconds=5)
     return log
 
 
 @asynccontextmanager
-async def projecting(log: MemoryEventLog, pool: asyncpg.Pool) -> AsyncIterator[Projector]:
+async def projecting(log: MemoryEventLog, pool: asyncpg.Pool, *, name: str = "p") -> AsyncIterator[Projector]:
     stop = asyncio.Event()
-    projector = Projector(log=log, pool=pool, name="p", pace=QUICK)
+    projector = Projector(log=log, pool=pool, name=name, pace=QUICK)
     running = asyncio.create_task(projector.run(stop))
     try:
         yield projector
@@ -57,44 +67,174 @@ async def projecting(log: MemoryEventLog, pool: asyncpg.Pool) -> AsyncIterator[P
         await running
 
 
-async def fresh(api: asyncpg.Pool) -> Freshness:
-    async with api.acquire() as connection:
-        return await freshness(connection, stale_after_seconds=60)
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One database: its URL, the projector's pool, the requests' pool."""
+
+    url: str
+    views: asyncpg.Pool
+    api: asyncpg.Pool
+
+    async def fresh(self) -> Freshness:
+        async with self.api.acquire() as connection:
+            return await freshness(connection, stale_after_seconds=60)
+
+    async def until_applied(self, offset: int) -> None:
+        """Until that offset is the newest applied one, and answers are complete."""
+
+        async def so() -> bool:
+            now = await self.fresh()
+            return now.vector == {0: offset} and not now.codes
+
+        await eventually(so)
+
+    async def beats(self, count: int) -> None:
+        """Until the projector has beaten that often."""
+        for _ in range(count):
+            last = (await self.fresh()).measured_us
+
+            async def beaten(last: int | None = last) -> bool:
+                return (await self.fresh()).measured_us != last
+
+            await eventually(beaten)
+
+    async def event_ids(self) -> set[str]:
+        rows = await self.views.fetch("SELECT event_id FROM views.events JOIN views.event_keys USING (key_no)")
+        return {row[0] for row in rows}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(fresh_database_url: str) -> AsyncIterator[Site]:
+    owner = await owner_pool(fresh_database_url)
+    await ensure_bootstrap(owner, tenant_name="default", own_party="urn:test:me", key="a-key-for-this-test")
+    await owner.close()
+    made = Site(fresh_database_url, await projector_pool(fresh_database_url), await api_pool(fresh_database_url))
+    yield made
+    await made.views.close()
+    await made.api.close()
+
+
+async def until_refused(projector: Projector) -> str:
+    async def so() -> str | None:
+        return projector.trouble if projector.trouble and "ForeignLog" in projector.trouble else None
+
+    return await eventually(so) or ""
+
+
+async def until_well(projector: Projector) -> None:
+    async def so() -> bool:
+        return projector.trouble is None
+
+    await eventually(so)
 
 
 @pytest.mark.parametrize("count", [4, 10, 25])
-async def test_another_log_is_refused_whatever_its_length(new_database: NewDatabase, count: int) -> None:
-    """Shorter, as long, longer: only the record itself tells a longer one apart. Nothing is skipped or complete."""
-    url = await new_database()
-    owner, views, api = await owner_pool(url), await projector_pool(url), await api_pool(url)
-    try:
-        await ensure_bootstrap(owner, tenant_name="default", own_party="urn:test:me", key="a-key-for-this-test")
-        first = await log_of("first", 10)
-        async with projecting(first, views):
+@pytest.mark.parametrize("same", [False, True], ids=["another log", "the same, that lost records and grew again"])
+async def test_another_log_is_refused_whatever_its_length(site: Site, count: int, same: bool) -> None:
+    """Shorter, as long, longer: nothing is skipped, nothing is complete."""
+    log = await log_of("first", 10)
+    async with projecting(log, site.views):
+        await site.until_applied(9)
+    await log.wipe(records=named("other", count), same=same)
+    async with projecting(log, site.views) as projector:
+        assert "zhuisu rebuild" in await until_refused(projector)
+        now = await site.fresh()
+        assert "stale" in now.codes
+        assert (now.behind, now.vector) == (None, {0: 9})
+        assert await site.event_ids() == {f"first-{n}" for n in range(10)}
 
-            async def all_in() -> bool:
-                return (await fresh(api)).vector == {0: 9} and not (await fresh(api)).codes
 
-            await eventually(all_in)
-        async with projecting(await log_of("other", count), views) as projector:
+async def test_the_log_they_were_built_from_is_gone_on_with_after_another_was_refused(site: Site) -> None:
+    first = await log_of("first", 10)
+    async with projecting(first, site.views):
+        await site.until_applied(9)
+    async with projecting(await log_of("other", 25), site.views) as refused:
+        await until_refused(refused)
+    await first.append([record("first-again")], deadline_seconds=5)
+    async with projecting(first, site.views) as projector:
+        await site.until_applied(10)
+        assert projector.trouble is None
 
-            async def refused() -> bool:
-                return projector.trouble is not None
 
-            await eventually(refused)
-            assert "zhuisu rebuild" in (projector.trouble or "")
-            now = await fresh(api)
-            assert "stale" in now.codes
-            assert (now.behind, now.vector) == (None, {0: 9})
-            assert await views.fetchval("SELECT count(*) FROM views.events") == 10
-        await first.append([record("first-again")], deadline_seconds=5)
-        async with projecting(first, views) as projector:  # the log they were built from: on it goes
+async def test_views_that_name_no_log_yet_take_over_the_one_whose_record_they_hold(site: Site) -> None:
+    log = await log_of("first", 10)
+    async with projecting(log, site.views):
+        await site.until_applied(9)
+    await site.views.execute("UPDATE views.checkpoints SET log_id = NULL")  # as an older version left them
+    async with projecting(await log_of("other", 25), site.views) as refused:
+        await until_refused(refused)
+    async with projecting(log, site.views):
+        await site.until_applied(9)
+    assert await site.views.fetchval("SELECT log_id FROM views.checkpoints") == await log.identity()
 
-            async def caught_up() -> bool:
-                return (await fresh(api)).vector == {0: 10} and not (await fresh(api)).codes
 
-            await eventually(caught_up)
-            assert projector.trouble is None
-    finally:
-        for pool in (owner, views, api):
-            await pool.close()
+@pytest.mark.parametrize("count", [4, 10, 25])
+async def test_a_log_wiped_and_filled_again_while_a_projector_runs_is_refused(site: Site, count: int) -> None:
+    log = await log_of("first", 10)
+    async with projecting(log, site.views) as projector:
+        await site.until_applied(9)
+        await site.beats(3)  # the newest record was looked at, and is trusted
+        await log.wipe(records=named("other", count))
+        await until_refused(projector)
+        await log.append(named("later", 30), deadline_seconds=5)
+        await until_refused(projector)
+        assert "stale" in (await site.fresh()).codes
+        assert await site.event_ids() == {f"first-{n}" for n in range(10)}
+
+
+async def test_a_batch_of_another_log_is_not_applied_even_before_the_next_heartbeat(site: Site) -> None:
+    """The reader goes on past the wipe as if nothing had happened: Kafka's does."""
+    log = await log_of("first", 10)
+    leases = Leases(site.views, schema="views", name="p", seconds=60)
+    await leases.beat(LogNow(await log.identity(), await log.end()), {})
+    [lease] = await leases.take(1)
+
+    async def tenants(_: frozenset[int]) -> frozenset[int]:
+        return frozenset({1})
+
+    reading = asyncio.create_task(
+        project(lease, log=log, writer=ViewWriter(site.views), tenants=tenants, max_records=50, told=lambda _: None)
+    )
+    await site.until_applied(9)
+    await log.wipe(records=named("other", 25))
+    with pytest.raises(LeaseLost):
+        await asyncio.wait_for(reading, 10)
+    assert await site.event_ids() == {f"first-{n}" for n in range(10)}
+
+
+async def test_two_logs_over_one_database_do_not_take_turns(site: Site) -> None:
+    """While projectors of another log are about, no answer is complete: what that log took is in no view."""
+    first = await log_of("first", 10)
+    async with projecting(first, site.views, name="ours") as ours:
+        await site.until_applied(9)
+        async with projecting(await log_of("other", 25), site.views, name="theirs") as theirs:
+            await until_refused(theirs)
+
+            async def told() -> str | None:
+                return ours.trouble
+
+            assert "theirs" in (await eventually(told) or "")
+            await first.append([record("first-again")], deadline_seconds=5)
+
+            async def applied() -> bool:
+                return (await site.fresh()).vector == {0: 10}
+
+            await eventually(applied)  # its own log's events come in, all the same
+            for _ in range(50):
+                assert "stale" in (await site.fresh()).codes
+        await until_well(ours)
+        await site.until_applied(10)
+
+
+@pytest.mark.parametrize("count", [4, 10, 25])
+async def test_a_rebuild_takes_the_views_over_to_another_log(site: Site, count: int) -> None:
+    """What the refusal advises, also where the other log is the shorter one."""
+    async with projecting(await log_of("first", 10), site.views):
+        await site.until_applied(9)
+    other = await log_of("other", count)
+    async with projecting(other, site.views) as projector:
+        await until_refused(projector)
+        await asyncio.wait_for(rebuild(site.url, log=other, views=site.views, pace=QUICK), 20)
+        await until_well(projector)
+        await site.until_applied(count - 1)
+        assert await site.event_ids() == {f"other-{n}" for n in range(count)}

@@ -21,6 +21,7 @@ from services.codec import content_hash, encode
 from services.database import projector_pool
 from services.embedded import postgres
 from services.eventlog.postgres import PostgresEventLog
+from services.projector.continuity import LogNow
 from services.projector.leases import Leases
 from services.projector.runner import Pace, Projector
 from tests.domain.telling import at, q
@@ -133,7 +134,7 @@ async def test_bad_records_are_put_aside_with_their_reasons_and_block_no_other(s
 async def test_a_dead_projectors_partitions_are_taken_over_when_its_leases_end(stack: Stack) -> None:
     await stack.append(*(sold(f"e{n}") for n in range(20)))
     dead = Leases(stack.pool, schema="views", name="dead", seconds=0.5)
-    await dead.beat(await stack.log.end(), {})
+    await dead.beat(LogNow(await stack.log.identity(), await stack.log.end()), {})
     assert len(await dead.take(2)) == 2  # and it is heard of no more
     async with projecting(stack):
         await eventually(stack.applied)
