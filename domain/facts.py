@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
-from domain.events import Basis, Parameter, ProductScope
+from domain.events import Basis, Parameter, ProductScope, UomFactor
 from domain.ids import ItemId
 
 
@@ -23,6 +23,14 @@ class Role(IntEnum):
     WHOLE = 5
     """the unit that components are fitted into"""
     COMPONENT = 6
+    RETURNED = 7
+    """came back from an order"""
+    REVERSED = 8
+    """a posting of it was taken back"""
+
+
+FLOW_ROLES = frozenset({Role.INPUT, Role.OUTPUT, Role.RETURNED, Role.REVERSED})
+"""Roles in a transformation: what flows in and out, and what takes that back."""
 
 
 class Action(IntEnum):
@@ -54,6 +62,12 @@ class Flow(IntEnum):
     MOVE = 12
     SCRAP = 13
     DESTROY = 14
+    GIVE_BACK = 15
+    """back from an order"""
+    REVERSE = 16
+    """undo what a document posted"""
+    OPEN = 17
+    SAMPLE = 18
 
 
 class Status(StrEnum):
@@ -128,6 +142,20 @@ class VoidFact:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PostingFact:
+    """What a posting names beside site and items; numbers as they are compared (domain/postings.py).
+
+    A reversal `reverses` the document of that number and `reversed_kind`.
+    """
+
+    order: str
+    operation: str | None = None
+    document: str | None = None
+    reverses: str | None = None
+    reversed_kind: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFacts:
     """One event, flattened. Instants are microseconds since 1970 UTC; places, parties and items are canonical.
@@ -166,6 +194,8 @@ class EventFacts:
     hold: HoldFact | None = None
     recall: RecallFact | None = None
     void: VoidFact | None = None
+    posting: PostingFact | None = None
+    uom_factors: tuple[tuple[ItemId, UomFactor], ...] = ()
     dimensions: tuple[tuple[str, str], ...] = ()
     parameters: tuple[Parameter, ...] = ()
     company_prefixes: tuple[str, ...] = ()

@@ -9,8 +9,10 @@ from domain.events.common import Lasting
 from domain.facts import Action, EventFacts, Flow, HoldFact, Membership, Mention, RecallFact, Role, Status, VoidFact
 from domain.ids import ItemId, lot_of_supplier
 from domain.mentions import (
+    adjusted,
     as_subject,
     children_of,
+    factors_of,
     inputs_of,
     memberships_of,
     outputs_of,
@@ -20,6 +22,7 @@ from domain.mentions import (
     subjects_of,
     unique,
 )
+from domain.order_facts import posting_of
 
 
 def facts_of(envelope: Envelope) -> EventFacts:
@@ -66,16 +69,20 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
         case ev.Commissioned():
             outputs = outputs_of(event.items, Status.IN_STOCK, spoken(event)[1] or Flow.ENTER)
             subjects = tuple(as_subject(m) for m in outputs)
-            return {"mentions": subjects, "memberships": memberships_of(event.items)}
+            factors = factors_of(event.items)
+            return {"mentions": subjects, "memberships": memberships_of(event.items), "uom_factors": factors}
         case ev.Assembled() | ev.Disassembled() | ev.Packed() | ev.Unpacked():
             return {"mentions": structure_of(event)}
         case ev.Reworked():
             return _reworked(event, envelope)
+        case (
+            ev.IssuedToOrder() | ev.ReturnedFromOrder() | ev.OutputReported() | ev.PostingReversed() | ev.OrderClosed()
+        ):
+            return posting_of(event)
         case ev.MaterialReceived():
             return _material_received(event)
         case ev.StockAdjusted():
-            mention = Mention(event.item, Role.SUBJECT, quantity=event.change, uom=event.uom, flow=Flow.ADJUST)
-            return {"mentions": (mention,)}
+            return {"mentions": (adjusted(event),)}
         case ev.Identified():
             items = (Mention(event.item, Role.SUBJECT), Mention(event.same_as, Role.SUBJECT))
             return {"mentions": items, "identities": ((event.item, event.same_as),)}
@@ -117,7 +124,8 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
         ):
             return {"mentions": subjects_of(event, event.items)}
         case ev.ProductDescribed():
-            return {"mentions": (Mention(event.product, Role.SUBJECT, by_class=True),)}
+            factors = tuple((event.product, factor) for factor in event.uom_factors or ())
+            return {"mentions": (Mention(event.product, Role.SUBJECT, by_class=True),), "uom_factors": factors}
         case ev.PartyDescribed() | ev.PlaceDescribed() | ev.CaptureFinished():
             return {}
         case _:
@@ -128,6 +136,7 @@ def _transformed(event: ev.Transformed, envelope: Envelope) -> dict[str, Any]:
     return {
         "mentions": (*inputs_of(event.inputs), *outputs_of(event.outputs, Status.IN_STOCK, Flow.ENTER)),
         "memberships": memberships_of(event.outputs),
+        "uom_factors": factors_of(event.outputs),
         "transformation": _transformation(event.transformation_id, envelope),
         "mixed": event.mixed,
     }
@@ -177,4 +186,5 @@ def _material_received(event: ev.MaterialReceived) -> dict[str, Any]:
             identities = ((event.item, theirs),)
             mentions.append(Mention(theirs, Role.SUBJECT, by_class=True))
     declared = ((event.item, event.material),) if event.material is not None else ()
-    return {"mentions": tuple(mentions), "identities": identities, "materials": declared}
+    factors = tuple((event.item, factor) for factor in event.uom_factors or ())
+    return {"mentions": tuple(mentions), "identities": identities, "materials": declared, "uom_factors": factors}

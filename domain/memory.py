@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from domain.corrections import Copy, Standing, Verdict, Version, judge
 from domain.envelope import Envelope
-from domain.facts import EventFacts, Mention, Role
+from domain.facts import FLOW_ROLES, EventFacts, Mention, Role
 from domain.flatten import facts_of
 from domain.ids import ItemId
-from domain.record import Found, Happened, MemberAt, Naming, Need, SameAt
+from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, SameAt
 
 
 class MemoryRecord:
@@ -73,6 +73,8 @@ class MemoryView:
         self._same: dict[ItemId, list[SameAt]] = {}
         self._materials: dict[ItemId, set[ItemId]] = {}
         self._transformations: dict[str, list[Naming]] = {}
+        self._closings: dict[str, list[Happened]] = {}
+        self._factors: dict[ItemId, list[FactorAt]] = {}
         self._contents: dict[int, list[Mention]] = {}
         self._holds: dict[str, list[Happened]] = {}
         self._recalls: dict[str, list[Happened]] = {}
@@ -82,11 +84,15 @@ class MemoryView:
             for mention in event.facts.mentions:
                 naming = Naming(header, mention)
                 self._namings.setdefault(mention.item, []).append(naming)
-                if mention.role in (Role.INPUT, Role.OUTPUT):
+                if mention.role in FLOW_ROLES:
                     if event.facts.transformation is not None:
                         self._transformations.setdefault(event.facts.transformation, []).append(naming)
                 elif mention.role is not Role.SUBJECT:
                     self._contents.setdefault(event.no, []).append(mention)
+            if event.facts.kind == "order_closed" and event.facts.transformation is not None:
+                self._closings.setdefault(event.facts.transformation, []).append(header)
+            for item, factor in event.facts.uom_factors:
+                self._factors.setdefault(item, []).append(FactorAt(header, factor))
             if event.facts.hold is not None:
                 self._holds.setdefault(event.facts.hold.hold_id, []).append(header)
             if event.facts.recall is not None:
@@ -114,6 +120,8 @@ class MemoryView:
             found.materials[item] = self._materials.get(item, set())
         found.contents = {no: self._contents.get(no, []) for no in need.contents}
         found.transformations = {key: self._transformations.get(key, []) for key in need.transformations}
+        found.closings = {key: self._closings.get(key, []) for key in need.closings}
+        found.factors = {item: self._factors.get(item, []) for item in need.factors}
         found.holds = {h: self._holds.get(h, []) for h in need.holds}
         found.recalls = {r: self._recalls.get(r, []) for r in need.recalls}
         found.recalls_of = {c: self._recalls_of.get(c, []) for c in need.recalls_of}

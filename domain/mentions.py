@@ -82,6 +82,22 @@ def memberships_of(outputs: Sequence[ev.Output]) -> tuple[Membership, ...]:
     return tuple(Membership(out.lot, i, True) for out in outputs if out.lot is not None for i in out.items())
 
 
+def factors_of(outputs: Sequence[ev.Output]) -> tuple[tuple[ItemId, ev.UomFactor], ...]:
+    """The units of measure that an event states of its lots; of serials, of the lot they belong to."""
+    return tuple(
+        (item, factor)
+        for out in outputs
+        for factor in out.uom_factors or ()
+        for item in ((out.lot,) if out.lot is not None else out.items())
+    )
+
+
+def adjusted(event: ev.StockAdjusted) -> Mention:
+    flow = {"opening": Flow.OPEN, "sample": Flow.SAMPLE}.get(event.cause or "", Flow.ADJUST)
+    quantity = event.change if flow is Flow.ADJUST else abs(event.change)
+    return Mention(event.item, Role.SUBJECT, quantity=quantity, uom=event.uom, flow=flow)
+
+
 def as_subject(mention: Mention) -> Mention:
     return Mention(
         mention.item,

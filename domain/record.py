@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
+from domain.events import UomFactor
 from domain.facts import EventFacts, Membership, Mention
 from domain.ids import ItemId
 
@@ -51,13 +52,22 @@ class SameAt:
     other: ItemId
 
 
+@dataclass(frozen=True, slots=True)
+class FactorAt:
+    """An equation of units of measure, and the event that states it."""
+
+    event: Happened
+    factor: UomFactor
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
     """What a question must know next. Everything is about events that count at the point asked about.
 
     `linked`: items whose namings in a structural role (all but SUBJECT) are needed, with memberships and identities on
     either side, and declared materials. `named`: the same with every role. `contents`: events whose CHILD, COMPONENT,
-    PARENT and WHOLE mentions are needed. `transformations`: keys whose INPUT and OUTPUT namings are needed.
+    PARENT and WHOLE mentions are needed. `transformations`: keys whose namings in a FLOW_ROLE are needed. `closings`:
+    those whose closings are. `factors`: lots and classes whose equations of units of measure are needed.
     `of_material`: classes whose lots and units are needed (those that an event that counts names). `holds`, `recalls`:
     ids of holds and recalls, of which every event that speaks of them is needed (a release may name no item).
     `recalls_of`: classes, of which every declaration of a recall on the product is needed.
@@ -67,6 +77,8 @@ class Need:
     named: frozenset[ItemId] = frozenset()
     contents: frozenset[int] = frozenset()
     transformations: frozenset[str] = frozenset()
+    closings: frozenset[str] = frozenset()
+    factors: frozenset[ItemId] = frozenset()
     of_material: frozenset[ItemId] = frozenset()
     holds: frozenset[str] = frozenset()
     recalls: frozenset[str] = frozenset()
@@ -86,6 +98,8 @@ class Found:
     """classes declared for an item whose id does not show one"""
     contents: dict[int, list[Mention]] = field(default_factory=dict)
     transformations: dict[str, list[Naming]] = field(default_factory=dict)
+    closings: dict[str, list[Happened]] = field(default_factory=dict)
+    factors: dict[ItemId, list[FactorAt]] = field(default_factory=dict)
     of_material: dict[ItemId, list[ItemId]] = field(default_factory=dict)
     holds: dict[str, list[Happened]] = field(default_factory=dict)
     recalls: dict[str, list[Happened]] = field(default_factory=dict)

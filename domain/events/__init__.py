@@ -18,6 +18,7 @@ from domain.events.common import (
     Parameter,
     SerialRange,
     Transfer,
+    UomFactor,
 )
 from domain.events.correcting import Voided
 from domain.events.describing import PartyDescribed, PlaceDescribed, ProductDescribed
@@ -31,6 +32,15 @@ from domain.events.moving import (
     Shipped,
     Stored,
     Unpacked,
+)
+from domain.events.posting import (
+    AnyPosting,
+    Issued,
+    IssuedToOrder,
+    OrderClosed,
+    OutputReported,
+    PostingReversed,
+    ReturnedFromOrder,
 )
 from domain.events.production import Assembled, Commissioned, Disassembled, Identified, Reworked, Transformed
 from domain.events.quality import Held, HoldReleased, Inspected, Measurement, Released
@@ -47,6 +57,11 @@ LifecycleEvent = (
     | Assembled
     | Disassembled
     | Reworked
+    | IssuedToOrder
+    | ReturnedFromOrder
+    | OutputReported
+    | PostingReversed
+    | OrderClosed
     | Identified
     | Packed
     | Unpacked
@@ -77,6 +92,7 @@ KINDS: dict[str, type[Event]] = {cls.__dataclass_fields__["kind"].default: cls f
 
 __all__ = [
     "KINDS",
+    "AnyPosting",
     "Assembled",
     "Basis",
     "CaptureError",
@@ -93,17 +109,22 @@ __all__ = [
     "Identified",
     "Input",
     "Inspected",
+    "Issued",
+    "IssuedToOrder",
     "ItemQuantity",
     "Lasting",
     "LifecycleEvent",
     "MaterialReceived",
     "Measurement",
     "Observed",
+    "OrderClosed",
     "Output",
+    "OutputReported",
     "Packed",
     "Parameter",
     "PartyDescribed",
     "PlaceDescribed",
+    "PostingReversed",
     "ProductDescribed",
     "ProductScope",
     "RecallClosed",
@@ -112,6 +133,7 @@ __all__ = [
     "Released",
     "Remedied",
     "Returned",
+    "ReturnedFromOrder",
     "Reworked",
     "Scrapped",
     "SerialRange",
@@ -122,5 +144,6 @@ __all__ = [
     "Transfer",
     "Transformed",
     "Unpacked",
+    "UomFactor",
     "Voided",
 ]

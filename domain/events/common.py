@@ -79,6 +79,25 @@ class Circumstances:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UomFactor:
+    """An equation of a lot's or product's units of measure, e.g. a coil's 1000 `KGM` = 4180 `MTR`. No uom: pieces."""
+
+    quantity: Decimal
+    uom: str | None = None
+    equals: Decimal
+    in_uom: str | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    def __post_init__(self) -> None:
+        for name, number in (("quantity", self.quantity), ("equals", self.equals)):
+            check_number(f"uom_factors: {name}", number)
+            if number == 0:
+                raise ValueError(f"uom_factors: {name}: must be above 0")
+        if self.uom == self.in_uom:
+            raise ValueError("uom_factors: uom and in_uom are the same")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemQuantity:
     """An item and how much: `uom` is a UN/ECE Rec 20 code, absent for pieces; no quantity: all, or unknown."""
 
@@ -136,6 +155,7 @@ class Output:
     uom: str | None = None
     lot: ItemId | None = None
     by_class: bool = False
+    uom_factors: tuple[UomFactor, ...] | None = None
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:

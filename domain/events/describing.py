@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.events.common import Event
+from domain.events.common import Event, UomFactor
 from domain.ids import ItemId, PartyId, PlaceId
 
 
@@ -41,3 +41,4 @@ class ProductDescribed(Event):
     model: str | None = None
     category: str | None = None
     uom: str | None = None
+    uom_factors: tuple[UomFactor, ...] | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Literal
 
-from domain.events.common import Event, ItemQuantity, Transfer, check_number
+from domain.events.common import Event, ItemQuantity, Transfer, UomFactor, check_number
 from domain.ids import ItemId, PartyId
 
 
@@ -24,6 +24,7 @@ class MaterialReceived(Transfer):
     supplier_lot: ItemId | str | None = None
     certificate: str | None = None
     inspected: bool | None = None
+    uom_factors: tuple[UomFactor, ...] | None = None
 
     def check(self) -> None:
         Event.check(self)
@@ -36,17 +37,23 @@ class MaterialReceived(Transfer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockAdjusted(Event):
-    """A count or correction of stock: `change` is what was found more (+) or less (-) than the books say."""
+    """A count or correction of stock: `change` is what was found more (+) or less (-) than the books say.
+
+    `cause`: `opening` is what was there before the record began, `sample` what was taken to be tested.
+    """
 
     kind: Literal["stock_adjusted"] = "stock_adjusted"
     item: ItemId
     change: Decimal
     uom: str | None = None
     reason: str | None = None
+    cause: Literal["opening", "sample"] | None = None
 
     def check(self) -> None:
         Event.check(self)
         check_number("change", self.change, signed=True)
+        if self.cause is not None and (self.change > 0) != (self.cause == "opening"):
+            raise ValueError("cause: opening adds (change above 0), sample takes away (below 0)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ from typing import Any
 import asyncpg
 
 from domain.corrections import Standing
-from domain.events import Basis, ProductScope
-from domain.facts import Action, EventFacts, Flow, HoldFact, Membership, Mention, RecallFact, Role, Status, VoidFact
+from domain.events import Basis, UomFactor
+from domain.facts import Action, Flow, Membership, Mention, Role, Status
 from domain.ids import ItemId
-from domain.moments import Moment
-from domain.record import Found, Happened, MemberAt, Naming, Need, SameAt
+from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, SameAt
+from services.query.facts_of_rows import facts_of_row
 from services.query.standing import judged
 
 _ITEM_NOS = "SELECT item_no, uri FROM views.items WHERE tenant_id = $1 AND uri = ANY($2)"
@@ -23,7 +23,7 @@ _CONTENTS = f"SELECT {_MENTION} FROM views.event_items WHERE event_no = ANY($1) 
 _FLOWS = f"""
 SELECT {", ".join("i." + c.strip() for c in _MENTION.split(","))}
 FROM views.events e JOIN views.event_items i USING (event_no)
-WHERE e.tenant_id = $1 AND e.transformation = ANY($2) AND i.role IN (1, 2)
+WHERE e.tenant_id = $1 AND e.transformation = ANY($2) AND i.role IN (1, 2, 7, 8)
 """
 _RELATIONS = """
 -- memberships and identities with these items at either end, each once, and materials declared for them
@@ -33,6 +33,11 @@ UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE on
 UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE other_no = ANY($1)
 UNION SELECT 2, event_no, item_no, material_no, false FROM views.item_materials WHERE item_no = ANY($1)
 """
+_CLOSINGS = """
+SELECT event_no, transformation FROM views.events
+WHERE tenant_id = $1 AND transformation = ANY($2) AND kind = 'order_closed'
+"""
+_FACTORS = "SELECT event_no, item_no, quantity, uom, equals, in_uom FROM views.uom_factors WHERE item_no = ANY($1)"
 _OF_MATERIAL = """
 -- items whose id shows the class, or that an event declares to be of it; with the events that name them
 SELECT w.material, i.item_no, i.uri, x.event_no, x.event_no AS said_by
@@ -52,7 +57,7 @@ _NOTICES = (
 _HEADER_COLUMNS = (
     "event_no key_no log_partition log_offset kind source may_correct occurred_at earliest_us latest_us started_us rank"
     " accepted_us request_index parent_no transformation mixed site to_place holder clears_holder owner disposition"
-    " set_flags unset_flags hold recall void"
+    " set_flags unset_flags hold recall void posting"
 )
 _HEADERS = f"""
 SELECT {", ".join("e." + c for c in _HEADER_COLUMNS.split())}, k.event_id
@@ -106,6 +111,7 @@ class SqlRecord:
             for event, mention in rows:
                 found.transformations.setdefault(event.facts.transformation or "", []).append(Naming(event, mention))
         await self._relate(found, [*named, *linked])
+        await self._orders(found, need)
         await self._classes(found, need.of_material)
         await self._notices(found, need)
         return found
@@ -163,6 +169,20 @@ class SqlRecord:
                     found.same.setdefault(item, []).append(same)
             case _:
                 found.materials.setdefault(one, set()).add(other)
+
+    async def _orders(self, found: Found, need: Need) -> None:
+        """What closes orders, and the units of measure of lots."""
+        async for rows in self._fetch(_CLOSINGS, need.closings):
+            await self._load_events({r["event_no"] for r in rows})
+            for event_no, transformation in rows:
+                if (event := self._events[event_no]) is not None:
+                    found.closings.setdefault(transformation, []).append(event)
+        async for rows in self._fetch(_FACTORS, await self._numbers(need.factors)):
+            await self._load_events({r["event_no"] for r in rows})
+            for event_no, item_no, quantity, uom, equals, in_uom in rows:
+                if (event := self._events[event_no]) is not None:
+                    factor = UomFactor(quantity=quantity, uom=uom, equals=equals, in_uom=in_uom)
+                    found.factors.setdefault(self._uri[item_no], []).append(FactorAt(event, factor))
 
     async def _classes(self, found: Found, classes: Iterable[ItemId]) -> None:
         listed: dict[ItemId, set[ItemId]] = {}
@@ -233,40 +253,8 @@ class SqlRecord:
                 known = self._vector is None or row["log_offset"] <= self._vector.get(row["log_partition"], -1)
                 counts = known if verdict is None else verdict.standing in (Standing.COUNTS, Standing.PENDING)
                 pending = verdict is not None and verdict.standing is Standing.PENDING
-                happened = Happened(row["event_no"], self._facts(row), pending) if counts else None
+                happened = Happened(row["event_no"], facts_of_row(row, self._uri), pending) if counts else None
                 self._events[row["event_no"]] = happened
-
-    # -- from a row to the domain's values
-
-    def _facts(self, row: Mapping[str, Any]) -> EventFacts:
-        parent = row["parent_no"]
-        return EventFacts(
-            event_id=row["event_id"],
-            kind=row["kind"],
-            source=row["source"],
-            may_correct=row["may_correct"],
-            occurred_at=row["occurred_at"],
-            earliest_us=row["earliest_us"],
-            latest_us=row["latest_us"],
-            started_us=row["started_us"],
-            rank=row["rank"],
-            accepted_us=row["accepted_us"],
-            index=row["request_index"],
-            parent=self._uri[parent] if parent is not None else None,
-            transformation=row["transformation"],
-            mixed=row["mixed"],
-            site=row["site"],
-            to_place=row["to_place"],
-            holder=row["holder"],
-            clears_holder=row["clears_holder"],
-            owner=row["owner"],
-            disposition=row["disposition"],
-            set_flags=tuple(row["set_flags"] or ()),
-            unset_flags=tuple(row["unset_flags"] or ()),
-            hold=HoldFact(**row["hold"]) if row["hold"] else None,
-            recall=_recall(row["recall"]) if row["recall"] else None,
-            void=_void(row["void"]) if row["void"] else None,
-        )
 
 
 def _note(found: Found, topic: str, *, subject: str, event: Happened) -> None:
@@ -277,21 +265,3 @@ def _note(found: Found, topic: str, *, subject: str, event: Happened) -> None:
             found.recalls.setdefault(subject, []).append(event)
         case _:
             found.recalls_of.setdefault(ItemId(subject), []).append(event)
-
-
-def _recall(row: Mapping[str, Any]) -> RecallFact:
-    products = tuple(
-        ProductScope(
-            product=ItemId(p["product"]),
-            first_serial=p["first_serial"],
-            last_serial=p["last_serial"],
-            made_from=Moment.parse(p["made_from"]) if p["made_from"] else None,
-            made_until=Moment.parse(p["made_until"]) if p["made_until"] else None,
-        )
-        for p in row["products"]
-    )
-    return RecallFact(row["recall_id"], row["action"], products, row["remedy"])
-
-
-def _void(row: Mapping[str, Any]) -> VoidFact:
-    return VoidFact(row["target"], tuple(row["replaced_by"]), row["reason"])

@@ -47,6 +47,8 @@ class Applied:
             yield member.unit
         for pair in (*facts.identities, *facts.materials):
             yield from pair
+        for item, _ in facts.uom_factors:
+            yield item
         if facts.parent is not None:
             yield facts.parent
 
@@ -71,7 +73,7 @@ class Rows:
 _EVENT_COLUMNS = (
     "tenant_id event_no key_no content_hash log_partition log_offset appended_us kind source may_correct"
     " occurred_at earliest_us latest_us started_us rank accepted_us request_index parent_no transformation mixed"
-    " site to_place holder clears_holder owner disposition set_flags unset_flags hold recall void"
+    " site to_place holder clears_holder owner disposition set_flags unset_flags hold recall void posting"
 )
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -82,6 +84,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "memberships": "lot_no unit_no at_making",
         "identities": "one_no other_no",
         "item_materials": "item_no material_no",
+        "uom_factors": "item_no quantity uom equals in_uom",
         "voids": "target_key_no replacement_key_nos",
         "notices": "topic subject",
         "dimensions": "dimension value begins_us",
@@ -118,6 +121,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
         rows.add("identities", (tenant, event_no, item_no(a), item_no(b)))
     for a, b in facts.materials:
         rows.add("item_materials", (tenant, event_no, item_no(a), item_no(b)))
+    for item, f in facts.uom_factors:
+        rows.add("uom_factors", (tenant, event_no, item_no(item), f.quantity, f.uom, f.equals, f.in_uom))
     if facts.void is not None:
         replacements = [key_no(r) for r in facts.void.replaced_by]
         rows.add("voids", (tenant, event_no, key_no(facts.void.target), replacements))
@@ -166,6 +171,7 @@ def _event_row(one: Applied, event_no: int, *, item_no: Number, key_no: Number) 
         asdict(f.hold) if f.hold is not None else None,
         _recall(f),
         {"target": f.void.target, "replaced_by": list(f.void.replaced_by), "reason": f.void.reason} if f.void else None,
+        asdict(f.posting) if f.posting is not None else None,
     )
 
 

@@ -93,6 +93,7 @@ events = Table(
     Column("hold", JSONB, comment="domain.facts.HoldFact"),
     Column("recall", JSONB, comment="domain.facts.RecallFact"),
     Column("void", JSONB, comment="domain.facts.VoidFact"),
+    Column("posting", JSONB, comment="domain.facts.PostingFact"),
     PrimaryKeyConstraint("event_no", name="events_pkey"),
     UniqueConstraint("key_no", "content_hash", "log_partition", name="events_version_key"),
     Index("events_position_idx", "log_partition", "appended_us"),
@@ -149,6 +150,19 @@ item_materials = Table(
     Column("material_no", BigInteger, nullable=False),
     Index("item_materials_item_idx", "item_no"),
     Index("item_materials_material_idx", "material_no"),
+)
+
+uom_factors = Table(
+    "uom_factors",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("item_no", BigInteger, nullable=False, comment="a lot, or the class of lots"),
+    Column("quantity", Numeric, nullable=False),
+    Column("uom", Text),
+    Column("equals", Numeric, nullable=False),
+    Column("in_uom", Text),
+    Index("uom_factors_item_idx", "item_no"),
 )
 
 voids = Table(
