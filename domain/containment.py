@@ -20,9 +20,12 @@ class Simulation:
     must be loaded so that the items asked about come out right.
     """
 
-    def __init__(self, namings: Mapping[ItemId, list[Naming]], lots: frozenset[ItemId]) -> None:
+    def __init__(
+        self, namings: Mapping[ItemId, list[Naming]], lots: frozenset[ItemId], doubts: Mapping[ItemId, frozenset[str]]
+    ) -> None:
         self._namings = namings
         self._lots = lots
+        self._doubts = doubts
         self._inside: dict[ItemId, dict[ItemId, Stay]] = {}
         self._contents: dict[ItemId, dict[ItemId, None]] = {}
         self._done: dict[ItemId, list[Stay]] = {}
@@ -169,7 +172,7 @@ class Simulation:
         if not held or item in self._own:
             found[item] = StandIn(item, None if item == named else named)
         for stay in sorted(held, key=lambda s: s.child):
-            doubts = set()
+            doubts = set(self._doubts.get(item, ()))
             if stay.start.pending:
                 doubts.add("replacement_pending")
             if stay.child not in self._lots and self._next_seen_elsewhere(stay, taking):

@@ -30,6 +30,7 @@ class Content:
 def contents(item: ItemId, *, at_us: int) -> Question[list[Content]]:
     """Everything in a container at an instant, outermost first, then by item."""
     known = Known()
+    [item] = yield from known.start([item])
     around = yield from surroundings(known, [item], inside=[item])
     inside: dict[ItemId, list[Stay]] = {}
     for stays in around.stays.values():

@@ -162,7 +162,8 @@ class EventFacts:
 
     `site` is where it happened and things are afterwards (bizLocation, else readPoint); `to_place`, `holder` and
     `owner` are where and whom a transfer goes to; `clears_holder`: nobody outside has it any more. `parent` is the
-    container or unit that children and components go into or leave.
+    container or unit that children and components go into or leave. `renaming`: what went by the first id goes by the
+    second.
     """
 
     event_id: str
@@ -190,6 +191,7 @@ class EventFacts:
     unset_flags: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     identities: tuple[tuple[ItemId, ItemId], ...] = ()
+    renaming: tuple[ItemId, ItemId] | None = None
     materials: tuple[tuple[ItemId, ItemId], ...] = ()
     hold: HoldFact | None = None
     recall: RecallFact | None = None

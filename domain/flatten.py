@@ -86,6 +86,8 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
         case ev.Identified():
             items = (Mention(event.item, Role.SUBJECT), Mention(event.same_as, Role.SUBJECT))
             return {"mentions": items, "identities": ((event.item, event.same_as),)}
+        case ev.Reidentified():
+            return _reidentified(event)
         case ev.Voided():
             return {"void": VoidFact(event.target, tuple(sorted(set(event.replaced_by))), event.reason)}
         case ev.Held():
@@ -160,6 +162,12 @@ def _reworked(event: ev.Reworked, envelope: Envelope) -> dict[str, Any]:
         return {"mentions": mentions}
     used = (*inputs_of(event.materials), Mention(event.item, Role.OUTPUT))
     return {"mentions": (*mentions, *used), "transformation": _transformation(None, envelope)}
+
+
+def _reidentified(event: ev.Reidentified) -> dict[str, Any]:
+    ids = (event.old_id, event.new_id)
+    lots = any(i.kind == "lot" for i in ids)
+    return {"mentions": tuple(Mention(i, Role.SUBJECT, by_class=lots) for i in ids), "renaming": ids}
 
 
 def _material_received(event: ev.MaterialReceived) -> dict[str, Any]:

@@ -5,6 +5,7 @@ implementation, and over SQL.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from domain.answers import FROM_SHOWN, LINKS_SHOWN, Conflict, Gap, Limits, Node, Trace, Way
@@ -17,7 +18,9 @@ from domain.kinds import kind_of, may_contain
 from domain.linking import Linker
 from domain.links import NEVER_US, Link, Relation
 from domain.record import Found, Known, Need, Question
+from domain.renaming import doubted, other_ids
 from domain.walk import (
+    CERTAIN,
     ONLY_CERTAIN,
     START_BACKWARD,
     START_FORWARD,
@@ -69,11 +72,11 @@ class _Walk:
         self.answer = Trace(())
 
     def run(self, items: tuple[ItemId, ...], *, contents_at_us: int | None, now_us: int) -> Question[Trace]:
-        self.starts = frozenset(items)
         self.answer = Trace(items)
-        yield from self.known.require(Need(linked=self.starts))
+        starts = yield from self.known.start(items)
+        self.starts = frozenset(starts)
         first = START_FORWARD if self.way is Way.FORWARD else START_BACKWARD
-        for item in items:
+        for item in starts:
             self.reached[item] = Reached(0, {first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
         yield from self._open_classes(first)
         if not self.follow_all:
@@ -109,7 +112,7 @@ class _Walk:
     def _open(self, filling: Filling, first: Path) -> None:
         for link in filling.links:
             if link.source not in self.starts:
-                labels = link.reasons or ONLY_CERTAIN
+                labels = doubted(self.known.things, link).reasons or ONLY_CERTAIN
                 merge(self.reached.setdefault(link.source, Reached(1)), first, labels, forward=self.way is Way.FORWARD)
                 self._arrive(link.source, link, filling.container)
         if filling.last_fill:
@@ -250,11 +253,21 @@ class _Walk:
             certainty, reasons = outcome(states)
             if "replacement_pending" in reasons:
                 pending.add(item)
-            self.answer.nodes.append(self._node(item, reached.level, certainty, reasons))
+            node = self._node(item, reached.level, certainty, reasons)
+            self.answer.nodes += [node, *other_ids(self.known.things, node, {item})]
+        for item in self.starts:
+            self.answer.nodes += self._other_ids_of_start(item)
         self.answer.nodes.sort(key=lambda n: (n.level, n.item))
         if pending:
             detail = "an event about these was voided, and what replaces it is not in the log yet"
             self.answer.gaps.append(Gap("replacement_pending", tuple(sorted(pending)), detail))
+
+    def _other_ids_of_start(self, item: ItemId) -> list[Node]:
+        asked = [i for i in self.answer.items if self.known.things.of(i) == item]
+        doubts = tuple(sorted(self.known.things.doubts(item)))
+        certainty = "possible" if doubts else CERTAIN
+        node = self._node(item, 0, certainty, doubts)
+        return other_ids(self.known.things, replace(node, item=asked[0], reached_us=None), set(asked))
 
     def _shown_states(self, reached: Reached) -> list[tuple[Path, frozenset[str]]]:
         if self.way is Way.BACKWARD:

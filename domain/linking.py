@@ -11,6 +11,7 @@ from domain.ids import ItemId
 from domain.links import Link
 from domain.namesakes import identities, memberships
 from domain.record import Found, Known, Need
+from domain.renaming import doubted
 from domain.stays import Containment
 from domain.surroundings import surroundings
 from domain.uses import Uses
@@ -59,7 +60,7 @@ class Linker:
             links += yield from self.derivations.class_uses(item, result.classes_without_site)
             if self.follow_all:
                 links += [link for s in around.stays.get(item, []) for link in stay_links(s)]
-        return result
+        return self._doubted(result)
 
     def fitted(self, items: frozenset[ItemId]) -> Generator[Need, Found, tuple[dict[ItemId, list[Part]], Containment]]:
         """Where each item was fitted, and the containment of all of them."""
@@ -107,4 +108,9 @@ class Linker:
             if self.follow_all:
                 held = [s for stays in around.stays.values() for s in stays if s.parent == item]
                 links += [link for s in held for link in stay_links(s)]
-        return result
+        return self._doubted(result)
+
+    def _doubted(self, linked: Linked) -> Linked:
+        """A thing whose ids may be of two things makes its links possible."""
+        linked.links = {item: [doubted(self.known.things, link) for link in ls] for item, ls in linked.links.items()}
+        return linked

@@ -8,7 +8,7 @@ from domain.envelope import Envelope
 from domain.facts import FLOW_ROLES, EventFacts, Mention, Role
 from domain.flatten import facts_of
 from domain.ids import ItemId
-from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, SameAt
+from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, RenamedAt, SameAt
 
 
 class MemoryRecord:
@@ -71,6 +71,7 @@ class MemoryView:
         self._namings: dict[ItemId, list[Naming]] = {}
         self._members: dict[ItemId, list[MemberAt]] = {}
         self._same: dict[ItemId, list[SameAt]] = {}
+        self._renamed: list[RenamedAt] = []
         self._materials: dict[ItemId, set[ItemId]] = {}
         self._transformations: dict[str, list[Naming]] = {}
         self._closings: dict[str, list[Happened]] = {}
@@ -105,12 +106,14 @@ class MemoryView:
             for one, other in event.facts.identities:
                 for item in (one, other):
                     self._same.setdefault(item, []).append(SameAt(header, one, other))
+            if event.facts.renaming is not None:
+                self._renamed.append(RenamedAt(header, *event.facts.renaming))
             for item, material in event.facts.materials:
                 self._materials.setdefault(item, set()).add(material)
 
     def look_up(self, need: Need) -> Found:
         """What the record holds for a need."""
-        found = Found()
+        found = Found(renamed=list(self._renamed))
         for item in need.named | need.linked:
             roles = self._namings.get(item, [])
             every = item in need.named

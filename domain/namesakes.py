@@ -8,6 +8,12 @@ from domain.links import Link, Relation
 from domain.record import Found, Known, MemberAt, Naming, Need
 
 
+def materials(known: Known, item: ItemId) -> frozenset[ItemId]:
+    """The classes an item is known to be of: by one of its ids, or declared at its receipt."""
+    by_id = {ItemId(m) for i in known.things.ids(item) if (m := i.material) is not None}
+    return frozenset(known.found.materials.get(item, set()) | by_id)
+
+
 def memberships(known: Known, item: ItemId, *, forward: bool) -> Generator[Need, Found, list[Link]]:
     """The units of a lot (forward), or the lots of a unit."""
     members = [

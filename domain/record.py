@@ -4,60 +4,30 @@ Questions (genealogy, state) are generators: they yield a `Need`, are sent a `Fo
 is written once and runs over memory (the reference) and over SQL (production) alike, without doing I/O itself.
 """
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
-from domain.events import UomFactor
-from domain.facts import EventFacts, Membership, Mention
+from domain.facts import Mention
+from domain.happened import FactorAt, Happened, MemberAt, Naming, RenamedAt, SameAt
 from domain.ids import ItemId
+from domain.renaming import Things
+
+__all__ = [
+    "FactorAt",
+    "Found",
+    "Happened",
+    "Known",
+    "MemberAt",
+    "Naming",
+    "Need",
+    "Question",
+    "RenamedAt",
+    "SameAt",
+    "Vector",
+]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """An event that counts, as known at the point asked about. `no` is unique; `facts.mentions` may be left out.
-
-    `pending`: a void of it waits for its replacement (SEMANTICS §5).
-    """
-
-    no: int
-    facts: EventFacts
-    pending: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """One event naming one item."""
-
-    event: Happened
-    mention: Mention
-
-
-@dataclass(frozen=True, slots=True)
-class MemberAt:
-    """A membership and the event that says so."""
-
-    event: Happened
-    membership: Membership
-
-
-@dataclass(frozen=True, slots=True)
-class SameAt:
-    """Two ids of one thing, and the event that says so."""
-
-    event: Happened
-    one: ItemId
-    other: ItemId
-
-
-@dataclass(frozen=True, slots=True)
-class FactorAt:
-    """An equation of units of measure, and the event that states it."""
-
-    event: Happened
-    factor: UomFactor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +74,8 @@ class Found:
     holds: dict[str, list[Happened]] = field(default_factory=dict)
     recalls: dict[str, list[Happened]] = field(default_factory=dict)
     recalls_of: dict[ItemId, list[Happened]] = field(default_factory=dict)
+    renamed: list[RenamedAt] = field(default_factory=list)
+    """of every id that occurs here: each relabelling of its thing, along the whole chain"""
 
 
 Question = Generator[Need, Found, T]
@@ -131,22 +103,41 @@ async def answer_async(question: "Question[T]", look_up: Callable[[Need], Awaita
 
 
 class Known:
-    """What a question has found so far: asks only for what is new."""
+    """What a question has found so far: asks only for what is new.
+
+    Everything here stands under the id its thing goes by (`things`): relabelled things are one thing to every rule.
+    """
 
     def __init__(self) -> None:
         self.found = Found()
+        self.things = Things()
         self._asked: dict[str, set[object]] = {f.name: set() for f in fields(Need)}
+
+    def start(self, items: Iterable[ItemId]) -> Generator[Need, Found, tuple[ItemId, ...]]:
+        """What a question is about, each once, under the id its thing goes by."""
+        asked = tuple(dict.fromkeys(items))
+        yield from self.require(Need(linked=frozenset(asked)))
+        return tuple(dict.fromkeys(self.things.of(item) for item in asked))
 
     def require(self, need: Need) -> Generator[Need, Found, None]:
         """Have everything in `need` found; asks nothing if it already is."""
-        new = {name: set(getattr(need, name)) - asked for name, asked in self._asked.items()}
+        new = {name: {self.things.of(k) for k in getattr(need, name)} - asked for name, asked in self._asked.items()}
         new["linked"] -= self._asked["named"] | new["named"]
         if not any(new.values()):
             return
         for name, keys in new.items():
             self._asked[name] |= keys
-        fresh = Need(**{name: frozenset(keys) for name, keys in new.items()})
-        self._take(fresh, (yield fresh))
+        fresh = Need(**{name: frozenset(self.things.spelled(keys)) for name, keys in new.items()})
+        found = yield fresh
+        self.things.learn(found.renamed)
+        others = {name: frozenset(self.things.spelled(keys)) - getattr(fresh, name) for name, keys in new.items()}
+        if any(others.values()):  # asked for the first time, and known by other ids too
+            more = yield Need(**others)
+            self.things.learn(more.renamed)
+            _add(found, more)
+        for name, keys in new.items():
+            self._asked[name] |= {self.things.of(k) for k in keys}
+        self._take(self.things.respell(fresh), self.things.respell(found))
 
     def forget_if_over(self, items: int) -> None:
         """Drop everything once more than so many items were looked up; what is needed again is asked for again.
@@ -168,6 +159,18 @@ class Known:
         for name in self._asked.keys() - {"named", "linked"}:
             answers = getattr(found, name)
             getattr(mine, name).update({key: answers.get(key, []) for key in getattr(fresh, name)})
+
+
+def _add(found: Found, more: Found) -> None:
+    """Take what was found for further ids of the same things."""
+    for name in (f.name for f in fields(Found) if f.name != "renamed"):
+        mine, theirs = getattr(found, name), getattr(more, name)
+        for key, held in theirs.items():
+            known = mine.get(key)
+            if known is None:
+                mine[key] = held
+            else:
+                mine[key] = known | held if isinstance(held, set) else list(dict.fromkeys((*known, *held)))
 
 
 Vector = Mapping[int, int]

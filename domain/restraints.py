@@ -10,6 +10,7 @@ from domain.events import ProductScope
 from domain.facts import EventFacts, Role
 from domain.ids import ItemId, serial_of
 from domain.kinds import is_lot
+from domain.namesakes import materials
 from domain.record import Found, Known, Naming, Need
 from domain.stays import Containment
 
@@ -30,7 +31,7 @@ def restraints(
     sources = frozenset(s for found in reach.values() for s in found)
     namings = [n for s in sources for n in known.found.namings.get(s, [])]
     hold_ids = frozenset(n.event.facts.hold.hold_id for n in namings if n.event.facts.hold is not None)
-    classes = frozenset(m for s in sources for m in _materials(known, s))
+    classes = frozenset(m for s in sources for m in materials(known, s))
     yield from known.require(Need(holds=hold_ids, recalls_of=classes))
     recall_ids = {n.event.facts.recall.recall_id for n in namings if n.event.facts.recall is not None}
     recall_ids |= {
@@ -90,18 +91,13 @@ def _towards(known: Known, around: Containment, item: ItemId, *, at_us: int) -> 
 
 def _split_from(known: Known, lot: ItemId, namings: list[Naming], *, at_us: int) -> Iterable[ItemId]:
     """Lots of the same material that a transformation turned into this lot: it was split off, or merged."""
-    mine = _materials(known, lot)
+    mine = materials(known, lot)
     for naming in namings:
         if naming.mention.role is Role.OUTPUT and naming.event.facts.latest_us <= at_us:
             for other in known.found.transformations.get(naming.event.facts.transformation or "", []):
                 source = other.mention.item
-                if other.mention.role is Role.INPUT and source != lot and _materials(known, source) & mine:
+                if other.mention.role is Role.INPUT and source != lot and materials(known, source) & mine:
                     yield source
-
-
-def _materials(known: Known, item: ItemId) -> set[ItemId]:
-    declared = known.found.materials.get(item, set())
-    return declared | ({ItemId(item.material)} if item.material is not None else set())
 
 
 def _holds_on(known: Known, item: ItemId, at_us: int) -> Iterable[str]:
@@ -127,7 +123,7 @@ def _recalls_on(known: Known, item: ItemId, at_us: int) -> Iterable[str]:
             scoped_product = {p.product for p in facts.recall.products}
             if item not in scoped_product or naming.mention.by_class is False:
                 found.add(facts.recall.recall_id)
-    for material in _materials(known, item):
+    for material in materials(known, item):
         for event in known.found.recalls_of.get(material, []):
             recall = event.facts.recall
             if recall is not None and event.facts.latest_us <= at_us:
@@ -156,10 +152,10 @@ def _remedied(known: Known, item: ItemId, recall_id: str, *, at_us: int) -> bool
 
 def _falls_into(known: Known, item: ItemId, scope: ProductScope) -> bool:
     """Whether the item is in the stretch. What the record does not tell (its serial, its birth) counts as inside."""
-    serial = serial_of(item)
-    if scope.first_serial is not None and scope.last_serial is not None and serial is not None:
+    serials = [s for i in known.things.ids(item) if i.material == scope.product and (s := serial_of(i)) is not None]
+    if scope.first_serial is not None and scope.last_serial is not None and serials:
         low, high = scope.first_serial, scope.last_serial
-        if not (_serial_key(low) <= _serial_key(serial) <= _serial_key(high)):
+        if not any(_serial_key(low) <= _serial_key(serial) <= _serial_key(high) for serial in serials):
             return False
     born = _born(n.event.facts for n in known.found.namings.get(item, []))
     if born is None:

@@ -1,7 +1,7 @@
 """Where things stand: status, place, holder, holds and recalls of items at an instant (SEMANTICS §4)."""
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain.answers import Conflict, Gap
@@ -12,6 +12,7 @@ from domain.kinds import kind_of
 from domain.linking import Linker
 from domain.places import Places
 from domain.record import Found, Known, Need, Question
+from domain.renaming import birth_conflicts, identity_conflicts
 from domain.restraints import Restraints, restraints
 from domain.stays import Containment
 from domain.stock import Stock, stock_of
@@ -34,10 +35,13 @@ class State:
     """One item at (t, as known at). Scalars of a lot that stands in several places are None: `where` has them.
 
     `inherited_dispositions` are (disposition, item it comes from). `wholes` are the units it is fitted in, innermost
-    first. `order_uncertain`: the order of events decided its status, and the record does not fix that order.
+    first. `order_uncertain`: the order of events decided its status, and the record does not fix that order. `ids` are
+    all ids of a relabelled thing, `goes_by` the one it goes by at t.
     """
 
     item: ItemId
+    goes_by: ItemId
+    ids: tuple[ItemId, ...]
     kind: str
     status: Status | None
     disposition: str | None
@@ -68,9 +72,18 @@ class State:
 def states(items: Sequence[ItemId], *, at_us: int) -> Question[dict[ItemId, State]]:
     """The state of each item at an instant. An item that no event names has status None and event_count 0."""
     known = Known()
-    scene = yield from _scene(known, items)
-    held = yield from restraints(known, items, scene.around, at_us=at_us)
-    return {item: _state(scene, item, held, at_us) for item in items}
+    things = yield from known.start(items)
+    scene = yield from _scene(known, things)
+    held = yield from restraints(known, things, scene.around, at_us=at_us)
+    found = {item: _state(scene, item, held, at_us) for item in things}
+    return {item: replace(found[known.things.of(item)], item=item) for item in items}
+
+
+def ids_of(item: ItemId) -> Question[tuple[ItemId, ...]]:
+    """Every id of the thing that an id names."""
+    known = Known()
+    yield from known.start([item])
+    return known.things.ids(item)
 
 
 @dataclass(slots=True)
@@ -102,6 +115,7 @@ def _state(scene: _Scene, item: ItemId, held: Restraints, at_us: int) -> State: 
     namings = scene.known.found.namings.get(item, [])
     past = [n for n in namings if n.event.facts.latest_us <= at_us]
     kind = kind_of(item, namings)
+    thing = scene.known.things.thing(item)
     places = scene.places
     last = max(past, key=lambda n: n.event.facts.order, default=None)
     spoken = [n for n in past if n.mention.role is not Role.INPUT and n.event.facts.disposition is not None]
@@ -116,6 +130,8 @@ def _state(scene: _Scene, item: ItemId, held: Restraints, at_us: int) -> State: 
     is_unit = stock is None
     return State(
         item=item,
+        goes_by=thing.goes_by(at_us) if thing is not None else item,
+        ids=scene.known.things.ids(item),
         kind=kind,
         status=status,
         disposition=disposition.event.facts.disposition if disposition else None,
@@ -135,7 +151,11 @@ def _state(scene: _Scene, item: ItemId, held: Restraints, at_us: int) -> State: 
         occurred_at=last.event.facts.occurred_at if last else None,
         order_uncertain=uncertain,
         gaps=_gaps(item, where, status, uncertain=uncertain),
-        conflicts=tuple(_stock_conflicts(item, stock)) if stock is not None else (),
+        conflicts=(
+            *(_stock_conflicts(item, stock) if stock is not None else ()),
+            *(identity_conflicts(thing) if thing is not None else ()),
+            *birth_conflicts(past),
+        ),
     )
 
 

@@ -39,7 +39,8 @@ def surroundings(
         down |= {c for c in up & seen_up if c not in seen_down and _inside_of(known, c, seen_down)}
     namings = {item: known.found.namings.get(item, []) for item in seen_up}
     lots = frozenset(item for item, ns in namings.items() if is_lot(item, ns))
-    return Simulation(namings, lots).run()
+    doubts = {item: known.things.doubts(item) for item in seen_up}
+    return Simulation(namings, lots, doubts).run()
 
 
 def _containers(known: Known, item: ItemId) -> set[ItemId]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from domain.facts import Mention, Role
 from domain.ids import ItemId
 from domain.kinds import kind_of, may_contain
+from domain.namesakes import materials
 from domain.record import Found, Known, Naming, Need
 from domain.stays import Containment, StandIn, takings_of
 from domain.surroundings import surroundings
@@ -46,9 +47,7 @@ class Uses:
 
     def materials(self, item: ItemId) -> frozenset[ItemId]:
         """The classes an item is known to be of: by its id, or declared at its receipt."""
-        declared = self.known.found.materials.get(item, set())
-        by_id = {ItemId(item.material)} if item.material is not None else set()
-        return frozenset(declared | by_id)
+        return materials(self.known, item)
 
     # -- containers standing for their contents
 

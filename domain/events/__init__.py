@@ -42,7 +42,15 @@ from domain.events.posting import (
     PostingReversed,
     ReturnedFromOrder,
 )
-from domain.events.production import Assembled, Commissioned, Disassembled, Identified, Reworked, Transformed
+from domain.events.production import (
+    Assembled,
+    Commissioned,
+    Disassembled,
+    Identified,
+    Reidentified,
+    Reworked,
+    Transformed,
+)
 from domain.events.quality import Held, HoldReleased, Inspected, Measurement, Released
 from domain.events.recalling import ProductScope, RecallClosed, RecallDeclared, Remedied
 from domain.events.selling import Sold
@@ -63,6 +71,7 @@ LifecycleEvent = (
     | PostingReversed
     | OrderClosed
     | Identified
+    | Reidentified
     | Packed
     | Unpacked
     | Shipped
@@ -130,6 +139,7 @@ __all__ = [
     "RecallClosed",
     "RecallDeclared",
     "Received",
+    "Reidentified",
     "Released",
     "Remedied",
     "Returned",

@@ -100,6 +100,29 @@ class Identified(Event):
             raise ValueError("same_as: is the item itself")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reidentified(Event):
+    """From now on one thing goes by another id: relabelled, a serial replaced, a supplier's lot under our number.
+
+    It stays one thing under all its ids (EPCIS has no event of its own for it; CBV: commissioning the new id).
+    """
+
+    kind: Literal["reidentified"] = "reidentified"
+    old_id: ItemId
+    new_id: ItemId
+    reason: str | None = None
+
+    def check(self) -> None:
+        Event.check(self)
+        if self.old_id == self.new_id:
+            raise ValueError("new_id: is the old id itself")
+        kinds = {self.old_id.kind, self.new_id.kind}
+        if "class" in kinds:
+            raise ValueError("new_id: a product cannot be relabelled: name a unit, a lot or a container")
+        if len(kinds - {None}) == 2:
+            raise ValueError(f"new_id: is a {self.new_id.kind}, the old id is a {self.old_id.kind}")
+
+
 def _not_itself(parent: ItemId, children: tuple[ItemQuantity, ...]) -> None:
     if any(child.item == parent for child in children):
         raise ValueError(f"components: {parent} cannot be its own component")

@@ -10,7 +10,7 @@ from domain.corrections import Standing
 from domain.events import Basis, UomFactor
 from domain.facts import Action, Flow, Membership, Mention, Role, Status
 from domain.ids import ItemId
-from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, SameAt
+from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, RenamedAt, SameAt
 from services.query.facts_of_rows import facts_of_row
 from services.query.standing import judged
 
@@ -38,6 +38,11 @@ SELECT event_no, transformation FROM views.events
 WHERE tenant_id = $1 AND transformation = ANY($2) AND kind = 'order_closed'
 """
 _FACTORS = "SELECT event_no, item_no, quantity, uom, equals, in_uom FROM views.uom_factors WHERE item_no = ANY($1)"
+_ANY_RENAMED = "SELECT EXISTS (SELECT FROM views.renamings WHERE tenant_id = $1)"
+_RENAMED = """
+SELECT event_no, old_no, new_no FROM views.renamings WHERE old_no = ANY($1)
+UNION SELECT event_no, old_no, new_no FROM views.renamings WHERE new_no = ANY($1)
+"""
 _OF_MATERIAL = """
 -- items whose id shows the class, or that an event declares to be of it; with the events that name them
 SELECT w.material, i.item_no, i.uri, x.event_no, x.event_no AS said_by
@@ -93,6 +98,8 @@ class SqlRecord:
         self._no: dict[str, int] = {}
         self._uri: dict[int, ItemId] = {}
         self._events: dict[int, Happened | None] = {}
+        self._any_renamed: bool | None = None
+        self._whole_chain: set[int] = set()
         self.troubled: set[int] = set()
 
     async def look_up(self, need: Need) -> Found:
@@ -114,6 +121,7 @@ class SqlRecord:
         await self._orders(found, need)
         await self._classes(found, need.of_material)
         await self._notices(found, need)
+        found.renamed = await self._renamings()
         return found
 
     # -- one part of a need each
@@ -190,6 +198,7 @@ class SqlRecord:
             await self._load_events({no for r in rows for no in (r["event_no"], r["said_by"])})
             for row in rows:
                 if self._events[row["event_no"]] is not None and self._events[row["said_by"]] is not None:
+                    self._keep(row["item_no"], row["uri"])
                     listed.setdefault(ItemId(row["material"]), set()).add(ItemId(row["uri"]))
         found.of_material = {material: sorted(items) for material, items in listed.items()}
 
@@ -203,6 +212,20 @@ class SqlRecord:
                 event = self._events[row["event_no"]]
                 if event is not None:
                     _note(found, topic, subject=row["subject"], event=event)
+
+    async def _renamings(self) -> list[RenamedAt]:
+        """Every relabelling that counts of the items met since last asked, along each chain to its ends."""
+        if self._any_renamed is None:
+            self._any_renamed = await self._connection.fetchval(_ANY_RENAMED, self._tenant_id)
+        told: dict[tuple[int, int, int], None] = {}
+        while self._any_renamed and (fresh := self._uri.keys() - self._whole_chain):
+            self._whole_chain |= fresh
+            async for rows in self._fetch(_RENAMED, fresh):
+                await self._load_events({r["event_no"] for r in rows})
+                await self._load_uris({n for r in rows for n in (r["old_no"], r["new_no"])})
+                told |= {(r["event_no"], r["old_no"], r["new_no"]): None for r in rows}
+        known = ((self._events[no], self._uri[old], self._uri[new]) for no, old, new in told)
+        return [RenamedAt(event, old, new) for event, old, new in known if event is not None]
 
     # -- looking up
 
@@ -241,6 +264,7 @@ class SqlRecord:
         if len(self._uri) > ITEMS_KEPT:
             self._no.clear()
             self._uri.clear()
+            self._whole_chain.clear()
 
     async def _load_events(self, numbers: set[int]) -> None:
         async for rows in self._fetch(_HEADERS, [n for n in numbers if n not in self._events]):

@@ -84,6 +84,8 @@ def node_json(node: Node, state: State) -> dict[str, Any]:
 def state_json(state: State) -> dict[str, Any]:
     return {
         "item": state.item,
+        "goes_by": state.goes_by,
+        "ids": list(state.ids),
         "kind": state.kind,
         **standing_json(state),
         "persistent_dispositions": list(state.persistent_dispositions),
@@ -145,13 +147,23 @@ def totals_json(trace: Trace, states: Mapping[ItemId, State]) -> dict[str, Any]:
 
 
 def _counted_once(trace: Trace) -> list[Node]:
+    """One node a thing: ids that are surely of one thing are counted by the first of them."""
     same: dict[ItemId, ItemId] = {}
+
+    def first_of(item: ItemId) -> ItemId:
+        while item in same:
+            item = same[item]
+        return item
+
     for node in trace.nodes:
         for link in node.links:
-            if link.relation == "identified_as" and link.source != link.target:
-                same[max(link.source, link.target)] = min(link.source, link.target)
-    shown = {n.item for n in trace.nodes}
-    return [n for n in trace.nodes if same.get(n.item) not in shown]
+            ends = sorted({first_of(link.source), first_of(link.target)})
+            if link.relation == "identified_as" and not link.reasons and len(ends) > 1:
+                same[ends[1]] = ends[0]
+    kept: dict[ItemId, Node] = {}
+    for node in trace.nodes:
+        kept.setdefault(first_of(node.item), node)
+    return list(kept.values())
 
 
 def _is_top(state: State, affected: Mapping[ItemId, State]) -> bool:

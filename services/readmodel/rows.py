@@ -45,7 +45,7 @@ class Applied:
         for member in facts.memberships:
             yield member.lot
             yield member.unit
-        for pair in (*facts.identities, *facts.materials):
+        for pair in (*facts.identities, *facts.materials, facts.renaming or ()):
             yield from pair
         for item, _ in facts.uom_factors:
             yield item
@@ -83,6 +83,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "event_items": "item_no role action flow by_class quantity uom basis status",
         "memberships": "lot_no unit_no at_making",
         "identities": "one_no other_no",
+        "renamings": "old_no new_no",
         "item_materials": "item_no material_no",
         "uom_factors": "item_no quantity uom equals in_uom",
         "voids": "target_key_no replacement_key_nos",
@@ -119,6 +120,9 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
         rows.add("memberships", (tenant, event_no, item_no(member.lot), item_no(member.unit), member.at_making))
     for a, b in facts.identities:
         rows.add("identities", (tenant, event_no, item_no(a), item_no(b)))
+    if facts.renaming is not None:
+        old, new = facts.renaming
+        rows.add("renamings", (tenant, event_no, item_no(old), item_no(new)))
     for a, b in facts.materials:
         rows.add("item_materials", (tenant, event_no, item_no(a), item_no(b)))
     for item, f in facts.uom_factors:

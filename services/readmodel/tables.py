@@ -141,6 +141,18 @@ identities = Table(
     Index("identities_other_idx", "other_no"),
 )
 
+renamings = Table(
+    "renamings",
+    metadata,
+    _tenant(),
+    _event(),
+    Column("old_no", BigInteger, nullable=False),
+    Column("new_no", BigInteger, nullable=False),
+    Index("renamings_old_idx", "old_no"),
+    Index("renamings_new_idx", "new_no"),
+    Index("renamings_tenant_idx", "tenant_id"),
+)
+
 item_materials = Table(
     "item_materials",
     metadata,

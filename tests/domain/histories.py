@@ -17,7 +17,21 @@ ANY = st.sampled_from(UNITS + LOTS + BOXES)
 def steps(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
     kind = draw(
         st.sampled_from(
-            ["made", "made", "fit", "fit", "remove", "pack", "pack", "unpack", "member", "same", "ship", "void"]
+            [
+                "made",
+                "made",
+                "fit",
+                "fit",
+                "remove",
+                "pack",
+                "pack",
+                "unpack",
+                "member",
+                "same",
+                "ship",
+                "rename",
+                "void",
+            ]
         )
     )
     hour = draw(HOURS)
@@ -45,6 +59,9 @@ def steps(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
             return kind, (hour, "lot:A/1", "lot:A/2")
         case "ship":
             return kind, (hour, draw(ANY))
+        case "rename":
+            alike = draw(st.sampled_from([UNITS, LOTS, BOXES]))
+            return kind, (hour, *draw(st.lists(st.sampled_from(alike), min_size=2, max_size=2, unique=True)))
         case _:
             return "void", (draw(st.integers(0, 9)), draw(st.booleans()))
 
@@ -77,6 +94,8 @@ def build(told: list[tuple[str, tuple[object, ...]]]) -> History:
                 h.tell(ev.Identified(occurred_at=at(hour), item=item(one), same_as=item(other)))
             case "ship", (hour, thing):
                 h.tell(ev.Shipped(occurred_at=at(hour), items=(q(thing),)))
+            case "rename", (hour, old, new):
+                h.tell(ev.Reidentified(occurred_at=at(hour), old_id=item(old), new_id=item(new)))
             case "void", (target, replaced):
                 h.tell(ev.Voided(occurred_at=at(9), target=f"e{target}", replaced_by=("never",) if replaced else ()))
     return h

@@ -29,7 +29,7 @@ def create_router(questions: Questions) -> APIRouter:
             found = await item_asked(asked.connection, asked.tenant_id, item)
             question = states([found], at_us=asked.at_us(request))
             state = (await answer_async(question, asked.record().look_up))[found]
-            told = await conflicts_about(asked.connection, asked.tenant_id, [found], vector=asked.vector)
+            told = await conflicts_about(asked.connection, asked.tenant_id, state.ids, vector=asked.vector)
             rows = await asked.connection.fetch(_PREFIXES)
             body = rendering.state_json(state) | {"equivalent": equivalents(found, [r[0] for r in rows])}
             return JSONResponse(

@@ -7,19 +7,23 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from domain.moments import iso
+from domain.record import answer_async
+from domain.state import ids_of
 from services.access import Caller
 from services.query.asking import item_asked, known_parameters
 from services.query.snapshot import Questions
 
 _TIMELINE = """
-SELECT DISTINCT e.event_no, k.event_id, e.kind, e.occurred_at, e.latest_us, e.rank, e.appended_us, e.disposition,
-       e.source, e.log_partition, e.log_offset,
+SELECT e.event_no, k.event_id, e.kind, e.occurred_at, e.latest_us, e.rank, e.appended_us, e.disposition,
+       e.source, e.log_partition, e.log_offset, n.named,
        (SELECT min(vk.event_id) FROM views.voids v JOIN views.events ve ON ve.event_no = v.event_no
         JOIN views.event_keys vk ON vk.key_no = ve.key_no
         WHERE v.target_key_no = e.key_no AND (ve.may_correct OR ve.source = e.source)) AS voided_by
-FROM views.items i JOIN views.event_items x USING (item_no) JOIN views.events e ON e.event_no = x.event_no
-JOIN views.event_keys k ON k.key_no = e.key_no
-WHERE i.tenant_id = $1 AND i.uri = $2 ORDER BY e.latest_us, e.rank, e.event_no
+FROM (SELECT x.event_no, array_agg(DISTINCT i.uri ORDER BY i.uri) AS named
+      FROM views.items i JOIN views.event_items x USING (item_no)
+      WHERE i.tenant_id = $1 AND i.uri = ANY($2) GROUP BY x.event_no) n
+JOIN views.events e USING (event_no) JOIN views.event_keys k ON k.key_no = e.key_no
+ORDER BY e.latest_us, e.rank, e.event_no
 """
 
 
@@ -29,11 +33,12 @@ def create_router(questions: Questions) -> APIRouter:
 
     @router.get("/v1/items/timeline")
     async def get_timeline(item: str, request: Request, caller: reader) -> JSONResponse:
-        """Every event that ever named the item, voided ones too."""
+        """Every event that ever named the item by any of its ids, voided ones too."""
         known_parameters(request, "item", "as_of", "wait_for")
         async with questions.ask(caller, request) as asked:
             found = await item_asked(asked.connection, asked.tenant_id, item)
-            rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, str(found))
+            ids = await answer_async(ids_of(found), asked.record().look_up)
+            rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, [str(i) for i in ids])
             known = [_entry(r) for r in rows if asked.knows(r["log_partition"], r["log_offset"])]
             return JSONResponse({"item": found, "events": known} | asked.frame([]))
 
@@ -50,4 +55,5 @@ def _entry(row: asyncpg.Record) -> dict[str, Any]:
         "disposition": row["disposition"],
         "source": row["source"],
         "voided_by": row["voided_by"],
+        "named": row["named"],
     }

@@ -91,6 +91,7 @@ def _answer(
     found.nodes = [n for n in found.nodes if shown(n.reached_us)]
     gaps: list[Gap] = [*found.gaps, *(g for n in found.nodes for g in standing[n.item].gaps)]
     conflicts: list[Conflict] = [*found.conflicts, *(c for n in found.nodes for c in standing[n.item].conflicts)]
+    conflicts = list(dict.fromkeys(conflicts))
     return {
         "question": way,
         "items": list(found.items),

@@ -1,0 +1,63 @@
+"""One event that counts, and what it says of one or two items: the values that questions read."""
+
+from dataclasses import dataclass
+
+from domain.events import UomFactor
+from domain.facts import EventFacts, Membership, Mention
+from domain.ids import ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event that counts, as known at the point asked about. `no` is unique; `facts.mentions` may be left out.
+
+    `pending`: a void of it waits for its replacement (SEMANTICS §5).
+    """
+
+    no: int
+    facts: EventFacts
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """One event naming one item."""
+
+    event: Happened
+    mention: Mention
+    named: ItemId | None = None
+    """the id it wrote, where the thing goes by another one"""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAt:
+    """A membership and the event that says so."""
+
+    event: Happened
+    membership: Membership
+
+
+@dataclass(frozen=True, slots=True)
+class SameAt:
+    """Two ids of one thing, and the event that says so."""
+
+    event: Happened
+    one: ItemId
+    other: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class FactorAt:
+    """An equation of units of measure, and the event that states it."""
+
+    event: Happened
+    factor: UomFactor
+
+
+@dataclass(frozen=True, slots=True)
+class RenamedAt:
+    """A relabelling, and the event that says so: what went by `old` goes by `new` from then on."""
+
+    event: Happened
+    old: ItemId
+    new: ItemId
