@@ -202,7 +202,7 @@ class Event:
             raise ValueError("event_id: 1 to 256 characters")
         for name in self.NEEDS:
             if not getattr(self, name):
-                raise ValueError(f"{name}: name at least one")
+                raise ValueError(f"{name}: is empty, name at least one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,8 @@ async def pieces(raw: AsyncIterator[bytes], headers: Headers) -> AsyncGenerator[
             try:
                 found = unpacker.decompress(rest, _UNPACK_BYTES)
             except zlib.error as error:
-                raise Problem(400, "not-gzip", f"Content-Encoding says gzip, the body is not: {error}") from error
+                detail = f"Content-Encoding says gzip, the body is not ({error}): send it without that header"
+                raise Problem(400, "not-gzip", detail) from error
             unpacked += len(found)
             if unpacked > max(_UNPACKED_ANYWAY_BYTES, _TIMES_PACKED_MAX * packed):
                 detail = (

@@ -16,7 +16,7 @@ SENDABLE = frozenset(KINDS) - {"capture_finished"}
 
 ALSO_MAX = 10
 _FIELD = re.compile(r"^([a-z_]+(?:\.[a-z_0-9]+)*): (.+)$", re.DOTALL)
-_FIX = re.compile(r"[:;,] ((?:or )?(?:send|name|give|put|use|list|check|move|add|remove|shorten)\b.*)$", re.DOTALL)
+_FIX = re.compile(r"(?:^|[:;,] )((?:or )?(?:send|name|give|put|use|list|check|move|add|remove|shorten)\b.*)$", re.DOTALL)
 _WORDS = {
     "missing": "is missing",
     "tuple_type": "must be a list",
@@ -92,7 +92,7 @@ def _one(error: dict[str, Any], kind: Any) -> tuple[str, str, str]:
         return field, message, fix[1] if fix is not None else _see_example(kind)
     if rule == "unexpected_keyword_argument":
         return field, *_unknown_field(path, kind)
-    if rule == "literal_error":
+    if rule in ("literal_error", "enum"):
         expected = error.get("ctx", {}).get("expected", "")
         return field, f"is none of {expected}", f"send one of {expected}"
     return field, _WORDS.get(rule, message), _FIXES.get(rule, _see_example(kind))

@@ -54,6 +54,8 @@ def judge(
         return EventError("not-json", "", document.detail, document.fix)
     if not isinstance(document, dict):
         return EventError("not-an-event", "", "an event is a JSON object with a kind", "send an object { } an event")
+    if document.get("kind") == "capture_finished":
+        return EventError("invalid-event", "kind", "capture_finished is this service's own record", "do not send it")
     raw = plain_bytes(document, limits.bounds)
     if raw is None and (flaw := first_flaw(document, limits.bounds)) is not None:
         return EventError("invalid-event", flaw[0], flaw[1].detail, flaw[1].fix)
@@ -96,8 +98,6 @@ def _written(document: dict[str, Any], raw: bytes | None) -> bytes:
 
 
 def _refused(event: LifecycleEvent, posted: Posted, limits: Limits) -> EventError | None:
-    if event.kind == "capture_finished":
-        return EventError("invalid-event", "kind", "capture_finished is this service's own record", "do not send it")
     if event.occurred_at.earliest_us > posted.accepted_at_us + limits.future_tolerance_us:
         detail = f"{event.occurred_at.text} is in the future"
         return EventError("in-the-future", "occurred_at", detail, "check the clock and the offset of this source")

@@ -59,7 +59,7 @@ def read(body: bytes) -> Any:
 def plain_bytes(document: Any, bounds: Bounds) -> bytes | None:
     """The document as JSON if a glance shows that it has no flaw, as nearly all; None: `first_flaw` must look."""
     try:
-        raw = orjson.dumps(document)
+        raw = orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:  # a Flaw stands in it, or half a surrogate pair
         return None
     shallow = raw.count(b"{") + raw.count(b"[") <= bounds.depth
