@@ -16,7 +16,9 @@ SENDABLE = frozenset(KINDS) - {"capture_finished"}
 
 ALSO_MAX = 10
 _FIELD = re.compile(r"^([a-z_]+(?:\.[a-z_0-9]+)*): (.+)$", re.DOTALL)
-_FIX = re.compile(r"(?:^|[:;,] )((?:or )?(?:send|name|give|put|use|list|check|move|add|remove|shorten)\b.*)$", re.DOTALL)
+_FIX = re.compile(
+    r"(?:^|[:;,] )((?:or )?(?:send|name|give|put|use|list|check|move|add|remove|shorten)\b.*)$", re.DOTALL
+)
 _WORDS = {
     "missing": "is missing",
     "tuple_type": "must be a list",
