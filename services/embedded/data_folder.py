@@ -103,3 +103,14 @@ def stop_leftovers(cluster: Path) -> None:
     if psutil.pid_exists(recorded) and not any(_processes_in(cluster)):
         # The number now belongs to a stranger; PostgreSQL would take that for a running server.
         (cluster / "postmaster.pid").unlink(missing_ok=True)
+
+
+def forget_socket(socket_dir: Path, cluster: Path) -> None:
+    """Remove what a killed server left of its socket, once nothing of it runs. The caller holds the lock.
+
+    PostgreSQL looks there too whether the process is alive, and takes a stranger with its number, or a zombie that
+    nobody has reaped yet, for a running server.
+    """
+    if not any(_processes_in(cluster)):
+        for left in socket_dir.glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)

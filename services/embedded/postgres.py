@@ -19,7 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from services.embedded.data_folder import EmbeddedPostgresError, own_folder, recorded_pid, stop_leftovers, take_lock
+from services.embedded.data_folder import (
+    EmbeddedPostgresError,
+    forget_socket,
+    own_folder,
+    recorded_pid,
+    stop_leftovers,
+    take_lock,
+)
 from services.embedded.privileges import User
 from services.embedded.supervisor import Plan
 
@@ -123,6 +130,7 @@ def start(data_dir: Path, *, durable: bool = True, ready_within_seconds: float =
         stop_leftovers(cluster)
         socket_dir = _socket_dir(home)
         own_folder(socket_dir, user)
+        forget_socket(socket_dir, cluster)
         plan = _plan(
             cluster,
             binaries,

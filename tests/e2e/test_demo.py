@@ -99,8 +99,6 @@ async def test_it_goes_on_serving_until_ctrl_c_and_speaks_the_readers_language(t
         await output_of(process, within_seconds=30)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def command_of(process: psutil.Process) -> str:
     """Its command line; none once it has ended, also when that happens while it is asked."""
     try:
@@ -109,6 +107,8 @@ def command_of(process: psutil.Process) -> str:
         return ""
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_on_kafka_it_is_five_processes_with_the_same_answers(tmp_path: Path) -> None:
     kafka_jars_or_skip()
     async with demo("--once", "--json", "--log", "kafka", folder=tmp_path) as process:

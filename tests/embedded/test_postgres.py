@@ -146,14 +146,16 @@ def test_a_folder_in_use_is_refused_with_its_user_named(
 
 def test_a_stale_pid_that_belongs_to_a_stranger_is_no_server(tmp_path: Path, start: Start) -> None:
     first = start(tmp_path)
-    pid_file = first.cluster / "postmaster.pid"
-    written = pid_file.read_text()
+    pid_file, socket_file = first.cluster / "postmaster.pid", first.socket_dir / ".s.PGSQL.5432.lock"
+    written = {path: path.read_text() for path in (pid_file, socket_file)}
     first.stop()
+    first.socket_dir.mkdir(exist_ok=True)
     owner = first.cluster.stat()
     # The stranger runs as the server's user: only such a one would PostgreSQL take for a running server.
     with subprocess.Popen(["sleep", "60"], user=owner.st_uid) as stranger:
-        pid_file.write_text(written.replace(written.splitlines()[0], str(stranger.pid), 1))
-        os.chown(pid_file, owner.st_uid, owner.st_gid)
+        for path, text in written.items():
+            path.write_text(text.replace(text.splitlines()[0], str(stranger.pid), 1))
+            os.chown(path, owner.st_uid, owner.st_gid)
         assert start(tmp_path).pid != stranger.pid
         assert stranger.poll() is None
         stranger.kill()
