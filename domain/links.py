@@ -71,7 +71,8 @@ class Link:
         return since, max(until, since + 1)
 
     @property
-    def sort_key(self) -> tuple[str, str, str, str, int, int, str]:
+    def sort_key(self) -> tuple[str, str, str, str, int, int, str, int, int, str]:
+        """Tells any two links apart, so that answers list them alike in whatever order they were found."""
         return (
             self.relation,
             self.source,
@@ -80,4 +81,7 @@ class Link:
             self.since_us or 0,
             self.until_us or 0,
             ",".join(sorted(self.reasons)),
+            self.leave_us,
+            self.reach_us,
+            f"{self.quantity} {self.uom} {self.basis}",
         )
