@@ -54,10 +54,18 @@ def event_document(event: LifecycleEvent) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value not in ([], {})}
 
 
-def content_hash(event: LifecycleEvent, *, document: Mapping[str, Any] | None = None) -> str:
-    """Hex SHA-256 of the event's content in canonical JSON; its id is no part of it. `document` as in `encode`."""
+def content_hash(
+    event: LifecycleEvent, *, document: Mapping[str, Any] | None = None, beyond: Mapping[str, Any] | None = None
+) -> str:
+    """Hex SHA-256 of the event's content in canonical JSON; its id is no part of it.
+
+    `document` as in `encode`. `beyond` is content that the event itself does not show, such as EPCIS sensor data: two
+    that differ in it are two events.
+    """
     content = dict(document if document is not None else event_document(event))
     content.pop("event_id", None)
+    if beyond:
+        content["beyond"] = beyond
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from domain.moments import to_us
 from domain.ports import Clock, EventLog, LogUnavailable, Position
 from services.access import Caller
 from services.ingest.explaining import EventError
-from services.ingest.judging import Judged, Posted, judge
+from services.ingest.judging import Judged, Original, Posted, judge
 from services.ingest.limits import Limits, Rates
 from services.ingest.outcomes import Outcome, Tally
 from services.metrics import IngestMetrics
@@ -71,11 +71,11 @@ class Capture:
         posted: Posted,
         *,
         first_index: int = 0,
-        originals: Sequence[Mapping[str, Any]] = (),
+        originals: Sequence[Original] = (),
     ) -> list[Outcome]:
         """Each event judged by itself: one bad event costs no other anything.
 
-        `originals` are kept beside the events as they were sent, in the same order.
+        `originals` are those of the events, in the same order.
         """
         self.rates.charge(posted.caller.key_id, len(documents))
         outcomes = []

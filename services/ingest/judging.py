@@ -37,6 +37,14 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """The EPCIS event that a native one was made from, as sent; `beyond` is its content that the native one lacks."""
+
+    event: Mapping[str, Any]
+    beyond: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """An event that may be appended: its record, the hash of its content, and what it leaves open."""
 
@@ -47,9 +55,9 @@ class Judged:
 
 
 def judge(
-    document: Any, posted: Posted, *, index: int, limits: Limits, original: Mapping[str, Any] | None = None
+    document: Any, posted: Posted, *, index: int, limits: Limits, original: Original | None = None
 ) -> Judged | EventError:
-    """The record of what was posted, or its error. `original` is the EPCIS event it was made from, kept as sent."""
+    """The record of what was posted, or its error. `original` is kept beside it."""
     if isinstance(document, Flaw):
         return EventError("not-json", "", document.detail, document.fix)
     if not isinstance(document, dict):
@@ -68,7 +76,7 @@ def judge(
     if refused is not None:
         return refused
     kept = event_document(event)
-    digest = content_hash(event, document=kept)
+    digest = content_hash(event, document=kept, beyond=original.beyond if original is not None else None)
     written = _written(document, raw)
     envelope = Envelope(
         tenant_id=caller.tenant_id,
@@ -81,7 +89,7 @@ def judge(
         event=event,
         company_prefixes=tuple(sorted({m.decode() for m in _PREFIX.findall(written)})),
         printed_lots=_printed_lots(written),
-        original=original,
+        original=original.event if original is not None else None,
     )
     key, value = partition_key(caller.tenant_id, event, envelope.event_id), encode(envelope, document=kept)
     if len(value) > limits.event_bytes:

@@ -37,6 +37,11 @@ def vector_of(text: str | None, name: str) -> dict[int, int] | None:
         raise Problem(422, "invalid-parameter", f"{name}: {error}") from error
 
 
+NAMED = """(EXISTS (SELECT FROM views.event_items e WHERE e.item_no = i.item_no)
+OR EXISTS (SELECT FROM views.memberships m WHERE m.lot_no = i.item_no))"""
+"""SQL: an event names item i. A lot may be known by its serials alone (ilmd, links): its recall must find them."""
+
+
 async def item_asked(connection: asyncpg.Connection, tenant_id: int, text: str) -> ItemId:
     """The canonical id of a known item. Raises Problem 404 with what lies near it."""
     try:
@@ -45,8 +50,7 @@ async def item_asked(connection: asyncpg.Connection, tenant_id: int, text: str) 
         near = await nearest(connection, tenant_id, text)
         raise Problem(404, "not-an-item-id", str(error), item=text, nearest=near, candidates=near) from error
     found = await connection.fetchval(
-        "SELECT 1 FROM views.items i WHERE tenant_id = $1 AND uri = $2"
-        " AND EXISTS (SELECT FROM views.event_items e WHERE e.item_no = i.item_no)",
+        f"SELECT 1 FROM views.items i WHERE tenant_id = $1 AND uri = $2 AND {NAMED}",
         tenant_id,
         str(item),
     )

@@ -18,8 +18,10 @@ from services.codec import content_hash, encode
 from services.ingest.bodies import whole_body
 from services.ingest.capture import RETRY_AFTER_SECONDS, Capture
 from services.ingest.epcis.document import Mapped, open_document
+from services.ingest.epcis.members import beyond
 from services.ingest.epcis.paths import in_epcis_words
 from services.ingest.explaining import EventError
+from services.ingest.judging import Original
 from services.ingest.openapi import capture_document as document_described
 from services.ingest.outcomes import Outcome, Tally
 from services.problems import Problem
@@ -51,7 +53,8 @@ def create_router(*, capture: Capture, log: EventLog, keys: Keys, clock: Clock) 
         # In a thread: a large document must not keep other requests waiting.
         mapped = await asyncio.to_thread(open_document, body, bounds=limits.bounds, most_events=limits.batch_events)
         good = [m for m in mapped if m.error is None]
-        judged = await capture.judge([m.document for m in good], posted, originals=[m.original for m in good])
+        originals = [Original(m.original, beyond(m.original)) for m in good]
+        judged = await capture.judge([m.document for m in good], posted, originals=originals)
         errors = _errors(mapped, dict(zip((m.index for m in good), judged, strict=True)))
         if errors and behaviour != "proceed":
             first = f"event {errors[0][0]}: {errors[0][1].told}; nothing was captured"

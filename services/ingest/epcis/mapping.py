@@ -13,6 +13,7 @@ from services.ingest.epcis.members import (
     Event,
     action_of,
     amounts,
+    beyond,
     inner,
     listed,
     moment,
@@ -113,13 +114,13 @@ def _object(event: Event, head: Mapping[str, Any]) -> dict[str, Any]:
     items = [*units(event, "epcList"), *amounts(event, "quantityList")]
     if not items:
         raise BadEvent("epcList", "there is no object", "name at least one in epcList or quantityList")
+    kind = _OBJECT_KINDS.get(step or "", "observed")
     if action == "ADD":
         # ADD begins an identity. One that tells its lot is commissioned whatever the step: a serial whose lot were
         # lost would be missed by that lot's recall.
         outputs = _outputs(items, event)
-        if step in (None, "commissioning", "creating_class_instance") or outputs != items:
+        if kind == "observed" or outputs != items:
             return {"kind": "commissioned", "items": outputs}
-    kind = _OBJECT_KINDS.get(step or "", "observed")
     if kind == "received" and disposition == "returned":
         kind = "returned"
     found: dict[str, Any] = {"kind": kind, "items": items}
@@ -205,7 +206,7 @@ def _content_id(event: Event) -> str:
     """The id that the event itself got when it came without one."""
     plain = {key: value for key, value in event.items() if key not in ("errorDeclaration", "recordTime")}
     try:
-        return EVENT_ID_PREFIX + content_hash(EVENT.validate_python(native(plain)))
+        return EVENT_ID_PREFIX + content_hash(EVENT.validate_python(native(plain)), beyond=beyond(plain))
     except ValidationError as error:
         detail = "is missing, and the event as it stands could not have been captured"
         raise BadEvent("eventID", detail, "name the event that is declared wrong") from error

@@ -15,12 +15,31 @@ _OFFSET = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
 _NUMBERS = ("value", "minValue", "maxValue", "meanValue", "sDev", "percValue", "percRank")
 
 
+_MAPPED = """
+@context type eventID eventTime eventTimeZoneOffset recordTime errorDeclaration action bizStep disposition
+persistentDisposition readPoint bizLocation bizTransactionList epcList quantityList parentID childEPCs
+childQuantityList inputEPCList inputQuantityList outputEPCList outputQuantityList transformationID
+"""
+_SHOWN = frozenset(_MAPPED.split())
+"""Members that the native event shows, or that are no content."""
+
+
 class BadEvent(ValueError):
     """An EPCIS event that cannot be taken: `field` is the path of the member, `fix` what to send instead."""
 
     def __init__(self, field: str, detail: str, fix: str) -> None:
         super().__init__(f"{field}: {detail}")
         self.field, self.detail, self.fix = field, detail, fix
+
+
+def beyond(event: Event) -> dict[str, Any]:
+    """What the native event does not show, and yet makes another event of two: ilmd, sensors, sources, extensions.
+
+    Nothing for an error declaration: which void it is lies in the declaration alone (SEMANTICS §1).
+    """
+    if event.get("errorDeclaration") is not None:
+        return {}
+    return {name: value for name, value in event.items() if name not in _SHOWN and value not in ([], {}, None)}
 
 
 def listed(event: Event, member: str) -> list[Any]:

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from services.access import Caller
-from services.query.asking import known_parameters
+from services.query.asking import NAMED, known_parameters
 from services.query.snapshot import Questions
 
-_SEARCH = """
+_SEARCH = f"""
 SELECT uri, kind, material FROM views.items i WHERE tenant_id = $1 AND uri ILIKE $2
-AND EXISTS (SELECT FROM views.event_items e WHERE e.item_no = i.item_no)
+AND {NAMED}
 ORDER BY length(uri), uri LIMIT 100
 """
 
