@@ -50,9 +50,12 @@ async def rebuild(
     log: EventLog,
     views: asyncpg.Pool,
     pace: Pace | None = None,
+    patience_seconds: float = 60.0,
     told: Callable[[Rebuilt], None] = lambda progress: None,
 ) -> Rebuilt:
     """Build the views anew and swap them in. `database_url` is the owner's, `views` acts as the projector.
+
+    Gives up when the log or the database has been in the way for `patience_seconds`.
 
     Raises RebuildRunning, RebuildFailed, LogUnavailable, and what asyncpg raises.
     """
@@ -65,7 +68,7 @@ async def rebuild(
         running = asyncio.create_task(projector.run(stop))
         try:
             while True:
-                done = await _caught_up(owner, projector, running=running, told=told)
+                done = await _caught_up(owner, projector, running=running, patience_seconds=patience_seconds, told=told)
                 if await _swap(owner, projector, stop=stop, running=running):
                     break
         finally:
@@ -115,12 +118,19 @@ async def _caught_up(
     projector: Projector,
     *,
     running: asyncio.Task[None],
+    patience_seconds: float,
     told: Callable[[Rebuilt], None],
 ) -> Rebuilt:
     """Until the new views are as far as the live ones are now, or as their log where that is another."""
+    loop = asyncio.get_running_loop()
+    well_at = loop.time()
     while True:
         if running.done():
             raise RebuildFailed(f"the rebuild's projector ended: {running.exception() or 'no reason'}")
+        if projector.trouble is None:
+            well_at = loop.time()
+        elif loop.time() - well_at > patience_seconds:
+            raise RebuildFailed(f"the live views are as they were; the log cannot be read on: {projector.trouble}")
         rows = await owner.fetch(f"SELECT applied_offset, log_end FROM {BESIDE}.checkpoints")
         progress = Rebuilt(sum(r[0] + 1 for r in rows), sum(r[1] for r in rows))
         told(progress)
