@@ -1,6 +1,7 @@
 """What a trace answers with: nodes, gaps, conflicts (SEMANTICS §3 'A node', §6)."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 from domain.ids import ItemId
@@ -28,11 +29,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Where the record itself ends or is doubtful (SEMANTICS §6)."""
+    """Where the record itself ends or is doubtful (SEMANTICS §6). `quantity` None: not known, or not about one."""
 
     code: str
     items: tuple[ItemId, ...]
     detail: str
+    quantity: Decimal | None = None
+    uom: str | None = None
+
+    @property
+    def sort_key(self) -> tuple[str, tuple[ItemId, ...], str, str]:
+        return (self.code, self.items, self.uom or "", self.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,10 @@ class Conflict:
     items: tuple[ItemId, ...]
     event_ids: tuple[str, ...]
     detail: str
+
+    @property
+    def sort_key(self) -> tuple[str, tuple[ItemId, ...], tuple[str, ...]]:
+        return (self.code, self.items, self.event_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from domain.facts import Role
 from domain.filling import Filling, fillings
 from domain.ids import ItemId
 from domain.kinds import kind_of, may_contain
-from domain.linking import Linker
+from domain.linking import Linked, Linker
 from domain.links import NEVER_US, Link, Relation
 from domain.record import Found, Known, Need, Question
 from domain.renaming import doubted, other_ids
@@ -69,6 +69,7 @@ class _Walk:
         self.starts: frozenset[ItemId] = frozenset()
         self.shown_levels: dict[ItemId, int] = {}
         self.has_upstream: set[ItemId] = set()
+        self.told: set[Gap | Conflict] = set()
         self.answer = Trace(())
 
     def run(self, items: tuple[ItemId, ...], *, contents_at_us: int | None, now_us: int) -> Question[Trace]:
@@ -145,11 +146,7 @@ class _Walk:
     def _expand(self, frontier: frozenset[ItemId], level: int) -> Generator[Need, Found, set[ItemId]]:
         forward = self.way is Way.FORWARD
         linked = yield from (self.linker.out_of(frontier) if forward else self.linker.into(frontier))
-        for key, material in sorted(linked.classes_without_site.items()):
-            detail = f"{material} was used without lot at an unknown place ({key}): every lot not used up is possible"
-            gap = Gap("class_level", (material,), detail)
-            if gap not in self.answer.gaps:
-                self.answer.gaps.append(gap)
+        self._tell(linked)
         if forward:
             self._two_parents(linked.parts)
         built = yield from self._held_when_built(linked.links)
@@ -162,6 +159,14 @@ class _Walk:
                 if self._follow(item, fresh, link, level):
                     touched.add(link.target if forward else link.source)
         return touched
+
+    def _tell(self, linked: Linked) -> None:
+        """Gaps and conflicts that came to light with the links, each once."""
+        gaps = sorted(set(linked.gaps) - self.told, key=lambda g: g.sort_key)
+        conflicts = sorted(set(linked.conflicts) - self.told, key=lambda c: c.sort_key)
+        self.answer.gaps += gaps
+        self.answer.conflicts += conflicts
+        self.told |= {*gaps, *conflicts}
 
     def _follow(self, item: ItemId, fresh: dict[Path, frozenset[str]], link: Link, level: int) -> bool:  # noqa: PLR0917
         forward = self.way is Way.FORWARD

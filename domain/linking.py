@@ -3,18 +3,21 @@
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
+from domain.answers import Conflict, Gap
 from domain.assembly import Part
+from domain.class_level import ClassLevel
 from domain.derivation import Derivations
 from domain.facts import Role
 from domain.fitting import Fittings, part_links, stay_links
 from domain.ids import ItemId
 from domain.links import Link
 from domain.namesakes import identities, memberships
-from domain.record import Found, Known, Need
+from domain.open_orders import order_gaps
+from domain.record import Found, Known, Naming, Need
 from domain.renaming import doubted
 from domain.stays import Containment
 from domain.surroundings import surroundings
-from domain.uses import Uses
+from domain.uses import Used, Uses
 
 
 @dataclass(slots=True)
@@ -22,8 +25,8 @@ class Linked:
     """Links of a set of items in one direction, and what came to light beside them."""
 
     links: dict[ItemId, list[Link]] = field(default_factory=dict)
-    classes_without_site: dict[str, ItemId] = field(default_factory=dict)
-    """transformation -> a class used in it at no known place"""
+    gaps: list[Gap] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
     parts: dict[ItemId, list[Part]] = field(default_factory=dict)
     """component -> where it was fitted (forward only)"""
 
@@ -36,6 +39,7 @@ class Linker:
         self.follow_all = follow_all
         self.uses = Uses(known, follow_all=follow_all)
         self.derivations = Derivations(self.uses)
+        self.class_level = ClassLevel(self.derivations)
         self.fittings = Fittings(self.uses)
 
     def out_of(self, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
@@ -47,20 +51,38 @@ class Linker:
         boxes = yield from self.derivations.load_targets(taken)
         if boxes:
             around = yield from surroundings(self.known, items, inside=boxes | self.uses.opened(items))
+        self.derivations.start()
+        yield from self._order_gaps(taken, result)
         for item in sorted(items):
             links = result.links.setdefault(item, [])
             for used in taken[item]:
                 if used.naming.mention.role is Role.INPUT:
-                    links += self.derivations.derivations_of(used, around)
+                    links += self.derivations.links_of(used, around)
             parts = self.fittings.parts_of_component(item, taken[item], around)
             result.parts[item] = parts
             links += [link for part in parts for link in part_links(part)]
             links += yield from memberships(self.known, item, forward=True)
             links += identities(self.known, item, forward=True)
-            links += yield from self.derivations.class_uses(item, result.classes_without_site)
+            links += yield from self.class_level.out_of(item)
             if self.follow_all:
                 links += [link for s in around.stays.get(item, []) for link in stay_links(s)]
+        result.gaps += self.class_level.told()
         return self._doubted(result)
+
+    def _order_gaps(self, taken: dict[ItemId, list[Used]], result: Linked) -> Generator[Need, Found, None]:
+        """Orders that items were issued to and that are open, or closed with nothing reported."""
+        issues: dict[tuple[ItemId, str], list[Naming]] = {}
+        for item, uses in sorted(taken.items()):
+            for used in uses:
+                key = used.naming.event.facts.transformation
+                if used.naming.mention.role is Role.INPUT and used.naming.event.facts.posting is not None and key:
+                    if self.derivations.transformation(key).standing(used) is not None:
+                        issues.setdefault((item, key), []).append(used.naming)
+                    result.conflicts += self.derivations.transformation(key).conflicts_of(used.naming.mention.item)
+        yield from self.known.require(Need(closings=frozenset(key for _, key in issues)))
+        for (item, key), namings in issues.items():
+            closings = self.known.found.closings.get(key, [])
+            result.gaps += order_gaps(item, namings, self.derivations.transformation(key), closings=closings)
 
     def fitted(self, items: frozenset[ItemId]) -> Generator[Need, Found, tuple[dict[ItemId, list[Part]], Containment]]:
         """Where each item was fitted, and the containment of all of them."""
@@ -90,17 +112,15 @@ class Linker:
         components = {m.item for no in whole_events for m in self.uses.contents(no, Role.COMPONENT)}
         yield from self.known.require(Need(linked=frozenset(inputs | components)))
         around = yield from self.uses.around_named(inputs | components, items if self.follow_all else frozenset())
-        classes = yield from self.derivations.lots_of_classes(inputs)
-        flows = {key: self.derivations.flow(key, around) for key in keys}
+        lots = yield from self.class_level.load_lots(inputs)
+        self.derivations.start()
+        flows = {key: self.derivations.links_into(key, around) for key in keys}
         for item in sorted(items):
             links = result.links.setdefault(item, [])
             for key in sorted({n.event.facts.transformation or "" for n in self.uses.namings(item, Role.OUTPUT)}):
-                used, made = flows[key] if key in flows else self.derivations.flow(key, around)
-                outs = made.get(item, [])
-                links += [self.derivations.derivation(u, out, clear=clear) for u, clear in used for out in outs]
-                links += yield from self.derivations.from_classes(
-                    key, outs, classes=classes, classes_without_site=result.classes_without_site
-                )
+                links += flows.get(key, {}).get(item, [])
+                links += self.class_level.into(key, item, lots)
+                result.conflicts += self.derivations.transformation(key).settled.conflicts
             for part in self.fittings.parts_of_whole(item, around):
                 links += part_links(part)
             links += yield from memberships(self.known, item, forward=False)
@@ -108,6 +128,7 @@ class Linker:
             if self.follow_all:
                 held = [s for stays in around.stays.values() for s in stays if s.parent == item]
                 links += [link for s in held for link in stay_links(s)]
+        result.gaps += self.class_level.told()
         return self._doubted(result)
 
     def _doubted(self, linked: Linked) -> Linked:

@@ -1,11 +1,12 @@
 """Marks of packing and unpacking, and what they are read into: stays in containers (SEMANTICS §4 'Containment')."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.facts import Action, Role
 from domain.ids import ItemId
+from domain.postings import line_of, struck_lines
 from domain.record import Happened, Naming
 
 Order = tuple[int, int, int, int, str]
@@ -99,11 +100,12 @@ def marks_of(namings: Iterable[Naming]) -> list[Mark]:
     return found
 
 
-def takings_of(namings: Iterable[Naming]) -> list[Naming]:
-    """Where an item was used up or fitted: inputs, and components put in."""
+def takings_of(namings: Sequence[Naming]) -> list[Naming]:
+    """Where an item was used up or fitted: inputs that were not reversed, and components put in."""
+    struck = struck_lines(namings)
     return [
         n
         for n in namings
-        if n.mention.role is Role.INPUT
+        if (n.mention.role is Role.INPUT and line_of(n) not in struck)
         or (n.mention.role is Role.COMPONENT and n.mention.action in (Action.PUT, Action.OBSERVE))
     ]

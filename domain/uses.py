@@ -20,6 +20,11 @@ class Used:
     naming: Naming
     reasons: frozenset[str]
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether it was used through the container that is named."""
+        return self.item != self.naming.mention.item
+
 
 class Uses:
     """Reads namings from what is known. `follow_all`: nothing stands for its contents."""

@@ -112,7 +112,8 @@ def content_json(held: Content) -> dict[str, Any]:
 
 
 def gap_json(gap: Gap) -> dict[str, Any]:
-    return {"code": gap.code, "items": list(gap.items), "quantity": None, "detail": gap.detail}
+    quantity = {"quantity": text(gap.quantity), "uom": gap.uom}
+    return {"code": gap.code, "items": list(gap.items), **quantity, "detail": gap.detail}
 
 
 def conflict_json(conflict: Conflict) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+"""Material booked without lot: which lots it may have come from (docs/semantics.md, 'Material booked without lot')."""
+
+from collections.abc import Generator, Iterable
+
+from domain.answers import Gap
+from domain.derivation import Derivations, derivation
+from domain.facts import Role
+from domain.ids import ItemId
+from domain.kinds import is_lot
+from domain.links import Link
+from domain.open_orders import order_gaps
+from domain.record import Found, Naming, Need
+from domain.stock import stood_at
+from domain.transformations import Output, Transformation
+from domain.uses import Used
+
+
+class ClassLevel:
+    """Builds the possible links of lots by way of their class, the same from either end."""
+
+    def __init__(self, derivations: Derivations) -> None:
+        self.derivations = derivations
+        self.uses = derivations.uses
+        self._gaps: list[Gap] = []
+
+    def told(self) -> list[Gap]:
+        """What came to light since it was last asked: uses at no known place, orders that brought nothing forth."""
+        found, self._gaps = self._gaps, []
+        return found
+
+    def out_of(self, lot: ItemId) -> Generator[Need, Found, list[Link]]:
+        """What may have come of a lot that a class-level input of its material may have used."""
+        if self.uses.follow_all or lot.kind in ("class", "unit", "container"):
+            return []
+        classes = frozenset(m for m in self.uses.materials(lot) if m != lot)
+        yield from self.uses.known.require(Need(linked=classes))
+        uses = [n for c in sorted(classes) for n in self.uses.namings(c, Role.INPUT)]
+        if not uses:
+            return []
+        keys = frozenset(n.event.facts.transformation for n in uses if n.event.facts.transformation is not None)
+        yield from self.uses.known.require(Need(transformations=keys, named=frozenset({lot})))
+        if not is_lot(lot, self.uses.known.found.namings.get(lot, [])):
+            return []
+        orders = frozenset(n.event.facts.transformation or "" for n in uses if n.event.facts.posting is not None)
+        yield from self.uses.known.require(Need(closings=orders))
+        found: list[Link] = []
+        for use in uses:
+            transformation = self.derivations.transformation(use.event.facts.transformation or "")
+            if self._may_have_been(lot, use, transformation):
+                for outs in transformation.met_by(use).values():
+                    found += self._links(lot, use, transformation, outs=outs)
+                self._note_order(use, transformation)
+                self._note_site(use)
+        return found
+
+    def load_lots(self, inputs: set[ItemId]) -> Generator[Need, Found, dict[ItemId, list[ItemId]]]:
+        """The lots of the classes among the inputs."""
+        classes = frozenset(i for i in inputs if self.uses.kind(i) == "class")
+        if self.uses.follow_all or not classes:
+            return {}
+        yield from self.uses.known.require(Need(of_material=classes))
+        lots = {c: [i for i in self.uses.known.found.of_material.get(c, []) if i != c] for c in classes}
+        yield from self.uses.known.require(Need(named=frozenset(i for found in lots.values() for i in found)))
+        return {c: [i for i in found if self.uses.kind(i) == "lot"] for c, found in lots.items()}
+
+    def into(self, key: str, item: ItemId, lots: dict[ItemId, list[ItemId]]) -> list[Link]:
+        """From which lots an output may have come by way of the classes used in its transformation."""
+        found: list[Link] = []
+        transformation = self.derivations.transformation(key)
+        for use in transformation.inputs:
+            if use.mention.item not in lots:
+                continue
+            for lot in lots[use.mention.item]:
+                if self._may_have_been(lot, use, transformation):
+                    outs = transformation.met_by(use).get(item, [])
+                    found += self._links(lot, use, transformation, outs=outs)
+            self._note_site(use)
+        return found
+
+    def _may_have_been(self, lot: ItemId, use: Naming, transformation: Transformation) -> bool:
+        namings = self.uses.known.found.namings.get(lot, [])
+        return stood_at(namings, use.event.facts.site, at_us=use.event.facts.latest_us)
+
+    @staticmethod
+    def _links(lot: ItemId, use: Naming, transformation: Transformation, *, outs: Iterable[Output]) -> list[Link]:
+        reasons = transformation.settled.reasons(use)
+        if reasons is None:
+            return []
+        used = Used(lot, use, reasons | {"class_level"})
+        return [derivation(used, out, clear=True) for out in outs]
+
+    def _note_order(self, use: Naming, transformation: Transformation) -> None:
+        if use.event.facts.posting is not None and transformation.settled.reasons(use) is not None:
+            closings = self.uses.known.found.closings.get(use.event.facts.transformation or "", [])
+            self._note(*order_gaps(use.mention.item, [use], transformation, closings=closings))
+
+    def _note(self, *gaps: Gap) -> None:
+        self._gaps += [gap for gap in gaps if gap not in self._gaps]
+
+    def _note_site(self, use: Naming) -> None:
+        if use.event.facts.site is None:
+            item = use.mention.item
+            detail = (
+                f"{item} was used without lot at an unknown place ({use.event.facts.transformation}): every lot not"
+                " used up is possible"
+            )
+            self._note(Gap("class_level", (item,), detail))
