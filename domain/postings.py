@@ -20,7 +20,7 @@ _NOTHING: frozenset[str] = frozenset()
 Net = dict[str | None, Decimal | None]
 """Quantity by unit of measure; None where it is unknown."""
 Line = tuple[int, ItemId, Role, str | None]
-"""A line of a document: the event's number, the item, as what, and its unit of measure."""
+"""A line of a document: the event's number, the item by the id it gives, as what, and its unit of measure."""
 
 
 class Verdict(Enum):
@@ -77,7 +77,7 @@ class Settlement:
 
 
 def line_of(naming: Naming) -> Line:
-    return naming.event.no, naming.mention.item, naming.mention.role, naming.mention.uom
+    return naming.event.no, naming.named or naming.mention.item, naming.mention.role, naming.mention.uom
 
 
 def posted_quantity(mention: Mention) -> Decimal | None:
@@ -163,7 +163,7 @@ class _Weighed:
             return (Verdict.STANDS if posted else Verdict.GONE), None
         if len({n.mention.uom for n in (*posted, *back)}) > 1:
             return Verdict.DOUBTFUL, "mixed_units"
-        net = self.net(side).get(back[0].mention.uom)
+        net = self.net(side)[back[0].mention.uom]
         if net is None:
             return Verdict.DOUBTFUL, None
         if net < 0:
@@ -177,7 +177,7 @@ class _Weighed:
                 quantity, held = self.left[line_of(n)], found.get(n.mention.uom, Decimal(0))
                 sign = -1 if n.mention.role is Role.RETURNED else 1
                 found[n.mention.uom] = None if held is None or quantity is None else held + sign * quantity
-        return {uom: q for uom, q in found.items() if q != 0}
+        return found
 
 
 def _means(reversal: EventFacts, line: Naming) -> bool:
@@ -194,7 +194,7 @@ def _means(reversal: EventFacts, line: Naming) -> bool:
 def _settle_side(found: Settlement, item: ItemId, side: Role, *, namings: list[Naming]) -> None:
     everything = _Weighed(namings)
     verdict, code = everything.verdict(side)
-    found.nets[item, side] = everything.net(side)
+    found.nets[item, side] = {uom: q for uom, q in everything.net(side).items() if q != 0}
     found.struck |= everything.struck
     if any(n.event.pending for n in namings):
         gone = [verdict is Verdict.GONE]
