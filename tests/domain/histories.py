@@ -3,11 +3,13 @@
 from hypothesis import strategies as st
 
 from domain import events as ev
+from tests.domain.posting_steps import post, postings
 from tests.domain.telling import History, at, item, q
 
 UNITS = ["U/1", "U/2", "V/1", "V/2"]
 LOTS = ["lot:A/1", "lot:A/2", "lot:B/1"]
 BOXES = ["box:1", "box:2"]
+CLASSES = ["class:A"]
 HOURS = st.integers(min_value=1, max_value=8)
 THINGS = st.sampled_from(UNITS + LOTS)
 ANY = st.sampled_from(UNITS + LOTS + BOXES)
@@ -30,6 +32,9 @@ def steps(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
                 "same",
                 "ship",
                 "rename",
+                "posting",
+                "posting",
+                "posting",
                 "void",
             ]
         )
@@ -57,6 +62,8 @@ def steps(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
             return kind, (hour, draw(st.sampled_from(UNITS)), draw(st.sampled_from(LOTS)))
         case "same":
             return kind, (hour, "lot:A/1", "lot:A/2")
+        case "posting":
+            return kind, draw(postings(UNITS + LOTS + BOXES, CLASSES))
         case "ship":
             return kind, (hour, draw(ANY))
         case "rename":
@@ -96,6 +103,8 @@ def build(told: list[tuple[str, tuple[object, ...]]]) -> History:
                 h.tell(ev.Shipped(occurred_at=at(hour), items=(q(thing),)))
             case "rename", (hour, old, new):
                 h.tell(ev.Reidentified(occurred_at=at(hour), old_id=item(old), new_id=item(new)))
+            case "posting", (what, says):
+                post(h, what, says)
             case "void", (target, replaced):
                 h.tell(ev.Voided(occurred_at=at(9), target=f"e{target}", replaced_by=("never",) if replaced else ()))
     return h

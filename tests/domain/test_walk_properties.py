@@ -10,7 +10,7 @@ from domain.genealogy import Way, trace
 from domain.memory import MemoryRecord
 from domain.record import answer
 from domain.walk import Mode
-from tests.domain.histories import BOXES, LOTS, UNITS, histories
+from tests.domain.histories import BOXES, CLASSES, LOTS, UNITS, histories
 from tests.domain.telling import History, item, us
 
 MODES = [(Mode.EVER, None), (Mode.AS_BUILT, None), (Mode.AS_MAINTAINED, None), (Mode.AS_MAINTAINED, 4)]
@@ -22,7 +22,7 @@ MODES = [(Mode.EVER, None), (Mode.AS_BUILT, None), (Mode.AS_MAINTAINED, None), (
 def test_forward_and_backward_are_one_relation(mode: Mode, hour: float | None, h: History) -> None:
     """forward(x) ∋ y exactly when backward(y) ∋ x, as certain, for all items but containers and classes."""
     view = h.view()
-    boxes = {item(b) for b in BOXES}
+    boxes = {item(b) for b in [*BOXES, *CLASSES]}
     names = UNITS + LOTS
     at_us = us(hour) if hour is not None else None
 
