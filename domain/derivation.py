@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from domain.facts import Action, Role
 from domain.ids import ItemId
@@ -12,6 +13,12 @@ from domain.transformations import Output, Transformation
 from domain.uses import Used, Uses
 
 SURE_BASES = (None, "scanned", "declared")
+
+
+@lru_cache(maxsize=512)
+def _shared(reasons: frozenset[str]) -> frozenset[str]:
+    """One set for all links that have these reasons: there are few, and very many links."""
+    return reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +149,5 @@ def derivation(used: Used, out: Output, *, clear: bool) -> Link:
         quantity=used.naming.mention.quantity,
         uom=used.naming.mention.uom,
         basis=str(basis) if basis is not None else None,
-        reasons=frozenset(reasons),
+        reasons=_shared(frozenset(reasons)),
     )

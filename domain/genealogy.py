@@ -39,8 +39,8 @@ __all__ = ["Conflict", "Gap", "Limits", "Mode", "Node", "Trace", "Way", "trace"]
 
 SLICE_ITEMS = 2_000
 """Items of one level that are looked at together."""
-ITEMS_KEPT = 20_000
-"""Items whose record a walk keeps before it forgets them: what one slice needs, with room for small walks whole."""
+ENTRIES_KEPT = 20_000
+"""Entries of the record that a walk keeps before it forgets them: small walks ask for nothing twice."""
 
 
 def trace(
@@ -70,6 +70,7 @@ class _Walk:
         self.shown_levels: dict[ItemId, int] = {}
         self.has_upstream: set[ItemId] = set()
         self.told: set[Gap | Conflict] = set()
+        self.paths: dict[Path, Path] = {}
         self.answer = Trace(())
 
     def run(self, items: tuple[ItemId, ...], *, contents_at_us: int | None, now_us: int) -> Question[Trace]:
@@ -136,7 +137,7 @@ class _Walk:
             level += 1
             touched: set[ItemId] = set()
             for some in _slices(frontier):
-                self.known.forget_if_over(ITEMS_KEPT)
+                self.known.forget_if_over(ENTRIES_KEPT)
                 touched |= yield from self._expand(some, level)
                 if len(self.reached) > self.limits.items:
                     self.answer.incomplete.append("row_limit")
@@ -180,8 +181,12 @@ class _Walk:
             return False
         reached = self.reached.setdefault(other, Reached(level))
         self._arrive(other, link, item)
-        news = [merge(reached, path, labels, forward=forward) for path, labels in walked]
+        news = [merge(reached, self._same_path(path), labels, forward=forward) for path, labels in walked]
         return any(news)
+
+    def _same_path(self, path: Path) -> Path:
+        """One object for all paths alike: what one event made has them in common."""
+        return self.paths.setdefault(path, path)
 
     def _arrive(self, item: ItemId, link: Link, came_from: ItemId) -> None:
         self.arrivals.setdefault(item, {})[link] = came_from
@@ -219,7 +224,7 @@ class _Walk:
 
     def _two_parents_above(self) -> Generator[Need, Found, None]:
         for some in _slices(self.reached):
-            self.known.forget_if_over(ITEMS_KEPT)
+            self.known.forget_if_over(ENTRIES_KEPT)
             yield from self.known.require(Need(linked=some))
             namings = self.known.found.namings
             parts = frozenset(i for i in some if any(n.mention.role is Role.COMPONENT for n in namings.get(i, [])))
@@ -233,7 +238,7 @@ class _Walk:
             return
         bare: list[ItemId] = []
         for some in _slices((self.starts | self.shown_levels.keys()) - self.has_upstream):
-            self.known.forget_if_over(ITEMS_KEPT)
+            self.known.forget_if_over(ENTRIES_KEPT)
             yield from self.known.require(Need(named=some))
             for item in sorted(some):
                 namings = self.known.found.namings.get(item, [])

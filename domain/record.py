@@ -112,6 +112,7 @@ class Known:
         self.found = Found()
         self.things = Things()
         self._asked: dict[str, set[object]] = {f.name: set() for f in fields(Need)}
+        self._entries = 0
 
     def start(self, items: Iterable[ItemId]) -> Generator[Need, Found, tuple[ItemId, ...]]:
         """What a question is about, each once, under the id its thing goes by."""
@@ -139,18 +140,19 @@ class Known:
             self._asked[name] |= {self.things.of(k) for k in keys}
         self._take(self.things.respell(fresh), self.things.respell(found))
 
-    def forget_if_over(self, items: int) -> None:
-        """Drop everything once more than so many items were looked up; what is needed again is asked for again.
+    def forget_if_over(self, entries: int) -> None:
+        """Drop everything once it is more than so many entries; what is needed again is asked for again.
 
         A question that names millions of items must not keep them all. Call it only where nothing found is in use.
         """
-        if len(self.found.namings) > items:
-            self.found = Found()
+        if self._entries > entries:
+            self.found, self._entries = Found(), 0
             for asked in self._asked.values():
                 asked.clear()
 
     def _take(self, fresh: Need, found: Found) -> None:
         mine = self.found
+        self._entries += sum(len(held) for name in _BY_KEY for held in getattr(found, name).values())
         for item in fresh.named | fresh.linked:
             mine.namings[item] = found.namings.get(item, [])
             mine.members[item] = found.members.get(item, [])
@@ -161,9 +163,12 @@ class Known:
             getattr(mine, name).update({key: answers.get(key, []) for key in getattr(fresh, name)})
 
 
+_BY_KEY = tuple(f.name for f in fields(Found) if f.name != "renamed")
+
+
 def _add(found: Found, more: Found) -> None:
     """Take what was found for further ids of the same things."""
-    for name in (f.name for f in fields(Found) if f.name != "renamed"):
+    for name in _BY_KEY:
         mine, theirs = getattr(found, name), getattr(more, name)
         for key, held in theirs.items():
             known = mine.get(key)

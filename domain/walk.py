@@ -183,17 +183,19 @@ Extend = Callable[..., tuple[Path, Labels] | None]
 
 
 def merge(reached: Reached, path: Path, labels: Labels, *, forward: bool) -> bool:
-    """Take paths into an item's states; False if they say nothing new."""
-    new = labels - reached.states.get(path, frozenset())
+    """Take paths into an item's states; False if they say nothing new. Sets of labels are shared, not copied."""
+    held = reached.states.get(path)
+    new = labels if held is None else labels - held
     if not new:
         return False
     if forward and path.consistent and not path.in_chain:
         # outside a chain: being there earlier can do all that being there later can
-        for other, held in reached.states.items():
+        for other, theirs in reached.states.items():
             if other.consistent and not other.in_chain and other.bound_us <= path.bound_us:
-                new -= held
+                new -= theirs
         if not new:
             return False
-    reached.states[path] = reached.states.get(path, frozenset()) | new
-    reached.fresh[path] = reached.fresh.get(path, frozenset()) | new
+    waiting = reached.fresh.get(path)
+    reached.states[path] = new if held is None else held | new
+    reached.fresh[path] = new if waiting is None else waiting | new
     return True

@@ -1,6 +1,6 @@
 """Where copies of an event contradict each other, and voids that nobody had the right to post (SEMANTICS §1, §5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 import asyncpg
 
@@ -12,7 +12,7 @@ _RIVALS = """
 WITH keys AS (
     SELECT DISTINCT e.key_no
     FROM views.items i JOIN views.event_items x USING (item_no) JOIN views.events e ON e.event_no = x.event_no
-    WHERE i.tenant_id = $1 AND i.uri = ANY($2)
+    WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND ($3::bigint[] IS NULL OR e.key_no = ANY($3))
 ), rivals AS (
     SELECT e.key_no FROM views.events e JOIN keys USING (key_no)
     GROUP BY e.key_no HAVING count(DISTINCT e.content_hash) > 1
@@ -28,42 +28,55 @@ FROM views.items i JOIN views.event_items x USING (item_no) JOIN views.events te
 JOIN views.voids v ON v.target_key_no = te.key_no JOIN views.events ve ON ve.event_no = v.event_no
 JOIN views.event_keys vk ON vk.key_no = ve.key_no JOIN views.event_keys tk ON tk.key_no = te.key_no
 WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND NOT ve.may_correct AND ve.source <> te.source AND te.void IS NULL
+AND ($3::bigint[] IS NULL OR te.key_no = ANY($3))
 """
 
 
-async def conflicts_about(
-    connection: asyncpg.Connection, tenant_id: int, items: Sequence[ItemId], *, vector: Mapping[int, int] | None
-) -> list[Conflict]:
-    """The conflicts known at the vector that touch any of the items."""
-    names = [str(i) for i in items]
-    versions: dict[str, set[str]] = {}
-    touched: dict[str, set[ItemId]] = {}
-    for row in await connection.fetch(_RIVALS, tenant_id, names):
-        if vector is None or row["log_offset"] <= vector.get(row["log_partition"], -1):
-            versions.setdefault(row["event_id"], set()).add(row["content_hash"])
-            if row["uri"] is not None:
-                touched.setdefault(row["event_id"], set()).add(ItemId(row["uri"]))
-    found = [
-        Conflict(
-            "conflicting_copies",
-            tuple(sorted(touched.get(event_id, set()))),
-            (event_id,),
-            f"event {event_id} was sent with {len(hashes)} different contents: the first in the log counts",
-        )
-        for event_id, hashes in sorted(versions.items())
-        if len(hashes) > 1
-    ]
-    refused: dict[tuple[str, str], set[ItemId]] = {}
-    for row in await connection.fetch(_REFUSED, tenant_id, names):
-        if vector is None or row["log_offset"] <= vector.get(row["log_partition"], -1):
-            refused.setdefault((row["void_id"], row["target_id"]), set()).add(ItemId(row["uri"]))
-    found += [
-        Conflict(
-            "refused_void",
-            tuple(sorted(about)),
-            (void_id, target_id),
-            f"{void_id} voids {target_id} of another source without the right to correct: it does not count",
-        )
-        for (void_id, target_id), about in sorted(refused.items())
-    ]
-    return found
+class ConflictsAbout:
+    """The conflicts known at the vector that touch any of the items looked at, gathered some items at a time."""
+
+    def __init__(self, connection: asyncpg.Connection, tenant_id: int, *, vector: Mapping[int, int] | None) -> None:
+        self._connection, self._tenant_id, self._vector = connection, tenant_id, vector
+        self._versions: dict[str, set[str]] = {}
+        self._touched: dict[str, set[ItemId]] = {}
+        self._refused: dict[tuple[str, str], set[ItemId]] = {}
+
+    async def look(self, items: Iterable[ItemId], *, troubled: Collection[int] | None = None) -> None:
+        """`troubled`: the keys of all their events that have a void or a second version; None: not known."""
+        names = [str(i) for i in items]
+        if not names or (troubled is not None and not troubled):
+            return
+        keys = None if troubled is None else list(troubled)
+        for row in await self._connection.fetch(_RIVALS, self._tenant_id, names, keys):
+            if self._knows(row):
+                self._versions.setdefault(row["event_id"], set()).add(row["content_hash"])
+                if row["uri"] is not None:
+                    self._touched.setdefault(row["event_id"], set()).add(ItemId(row["uri"]))
+        for row in await self._connection.fetch(_REFUSED, self._tenant_id, names, keys):
+            if self._knows(row):
+                self._refused.setdefault((row["void_id"], row["target_id"]), set()).add(ItemId(row["uri"]))
+
+    def _knows(self, row: asyncpg.Record) -> bool:
+        return self._vector is None or row["log_offset"] <= self._vector.get(row["log_partition"], -1)
+
+    def found(self) -> list[Conflict]:
+        """Everything gathered, each conflict once."""
+        copies = [
+            Conflict(
+                "conflicting_copies",
+                tuple(sorted(self._touched.get(event_id, set()))),
+                (event_id,),
+                f"event {event_id} was sent with {len(hashes)} different contents: the first in the log counts",
+            )
+            for event_id, hashes in sorted(self._versions.items())
+            if len(hashes) > 1
+        ]
+        return copies + [
+            Conflict(
+                "refused_void",
+                tuple(sorted(about)),
+                (void_id, target_id),
+                f"{void_id} voids {target_id} of another source without the right to correct: it does not count",
+            )
+            for (void_id, target_id), about in sorted(self._refused.items())
+        ]

@@ -73,7 +73,7 @@ CHUNK = 5_000
 """Numbers one statement is asked about at most."""
 BREATH_ROWS = 2_000
 """Rows made into values before other requests of the process get their turn."""
-EVENTS_KEPT, ITEMS_KEPT = 20_000, 100_000
+EVENTS_KEPT, ITEMS_KEPT = 20_000, 20_000
 """What is kept between needs; over that it is read again."""
 
 _ROLE: dict[int, Role] = {r.value: r for r in Role}

@@ -1,8 +1,8 @@
 """The snapshot that one question sees: its connection, what is known in it, and as of when."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -60,8 +60,13 @@ class Questions:
         self.reader: Callable[[Request], Awaitable[Caller]] = caller_with(Role.READ, keys)
 
     @asynccontextmanager
-    async def ask(self, caller: Caller, request: Request) -> AsyncIterator[Asked]:
-        """A snapshot of the views for the caller, after what `wait_for` names. 503 while the database is away."""
+    async def ask(
+        self, caller: Caller, request: Request, *, pinned: tuple[Mapping[int, int], int] | None = None
+    ) -> AsyncIterator[Asked]:
+        """A snapshot of the views for the caller, after what `wait_for` names. 503 while the database is away.
+
+        `pinned`: the vector and the instant of an earlier page, in place of what is known now.
+        """
         if caller.sites is not None:  # answers do not hide other sites' items yet: better none than too much
             raise Problem(403, "site-scope", "this key sees some sites only: answers for such keys are not there yet")
         wanted = vector_of(request.query_params.get("wait_for"), "wait_for")
@@ -77,6 +82,8 @@ class Questions:
             async with tenant_transaction(self.pool, caller.tenant_id) as connection:
                 stale_after = 3 * self.settings.heartbeat_seconds + 2
                 fresh = await freshness(connection, stale_after_seconds=stale_after)
+                if pinned is not None:
+                    vector, fresh = dict(pinned[0]), replace(fresh, now_us=pinned[1])
                 yield Asked(connection, caller.tenant_id, fresh, vector)
         except UNREACHABLE as error:
             detail = "the database cannot be asked: try again"

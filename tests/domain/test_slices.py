@@ -32,6 +32,6 @@ def test_one_item_at_a_time_gives_the_same_answer(h: History, *, way: Way, mode:
     whole = answer(genealogy.trace(items, **asked), view.look_up)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(genealogy, "SLICE_ITEMS", 1)
-        patch.setattr(genealogy, "ITEMS_KEPT", 0)
+        patch.setattr(genealogy, "ENTRIES_KEPT", -1)
         sliced = answer(genealogy.trace(items, **asked), view.look_up)
     assert sorted_gaps(sliced) == sorted_gaps(whole)

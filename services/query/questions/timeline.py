@@ -3,15 +3,16 @@
 from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Request, Response
 
 from domain.moments import iso
-from domain.record import answer_async
 from domain.state import ids_of
 from services.access import Caller
+from services.query.answering import answered
 from services.query.asking import item_asked, known_parameters
+from services.query.caching import json_answer
 from services.query.snapshot import Questions
+from services.query.watching import watched
 
 _TIMELINE = """
 SELECT e.event_no, k.event_id, e.kind, e.occurred_at, e.latest_us, e.rank, e.appended_us, e.disposition,
@@ -31,16 +32,17 @@ def create_router(questions: Questions) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(questions.reader)]
 
-    @router.get("/v1/items/timeline")
-    async def get_timeline(item: str, request: Request, caller: reader) -> JSONResponse:
+    @router.get("/v1/items/timeline", response_class=Response)
+    @watched
+    async def get_timeline(item: str, request: Request, caller: reader) -> Response:
         """Every event that ever named the item by any of its ids, voided ones too."""
         known_parameters(request, "item", "as_of", "wait_for")
         async with questions.ask(caller, request) as asked:
             found = await item_asked(asked.connection, asked.tenant_id, item)
-            ids = await answer_async(ids_of(found), asked.record().look_up)
+            ids = await answered(ids_of(found), asked.record())
             rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, [str(i) for i in ids])
             known = [_entry(r) for r in rows if asked.knows(r["log_partition"], r["log_offset"])]
-            return JSONResponse({"item": found, "events": known} | asked.frame([]))
+            return json_answer(request, {"item": found, "events": known} | asked.frame([]))
 
     return router
 

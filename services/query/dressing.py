@@ -1,0 +1,63 @@
+"""From a walk's nodes to what is sent: each dressed with its state, some at a time, while the rest is gathered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from domain.answers import Conflict, Gap, Node
+from domain.ids import ItemId
+from domain.state import State, states
+from services.query import rendering
+from services.query.answering import answered
+from services.query.conflicts import ConflictsAbout
+from services.query.snapshot import Asked
+from services.query.totals import Totals
+
+STATE_CHUNK = 1_000
+"""Nodes whose state is read at once."""
+
+
+class Dressing:
+    """Reads the state of nodes, and gathers what an answer ends with: gaps, conflicts and totals."""
+
+    def __init__(self, asked: Asked, *, at_us: int, totals: Totals | None) -> None:
+        self.asked, self.at_us, self.totals = asked, at_us, totals
+        self._told = ConflictsAbout(asked.connection, asked.tenant_id, vector=asked.vector)
+        self._gaps: dict[Gap, list[ItemId]] = {}
+        self._conflicts: list[Conflict] = []
+
+    async def about(self, items: Sequence[ItemId]) -> None:
+        """Gather the conflicts of items that are asked about and are no nodes."""
+        for start in range(0, len(items), STATE_CHUNK):
+            await self._told.look(items[start : start + STATE_CHUNK])
+
+    async def dressed(self, nodes: list[Node], *, show: int | None = None) -> AsyncIterator[list[dict[str, Any]]]:
+        """The nodes as JSON data, in order, some at a time; past the first `show` they only count. Empties `nodes`."""
+        nodes.reverse()
+        left = len(nodes) if show is None else show
+        while nodes:
+            chunk = nodes[: -STATE_CHUNK - 1 : -1]
+            del nodes[-STATE_CHUNK:]
+            record = self.asked.record()
+            found = await answered(states([n.item for n in chunk], at_us=self.at_us), record)
+            await self._told.look([n.item for n in chunk], troubled=record.troubled)
+            shown, left = chunk[:left], max(0, left - len(chunk))
+            yield await asyncio.to_thread(self._take, chunk, found, shown=shown)
+
+    def _take(self, chunk: list[Node], found: dict[ItemId, State], *, shown: list[Node]) -> list[dict[str, Any]]:
+        for node in chunk:
+            state = found[node.item]
+            if self.totals is not None:
+                self.totals.add(node, state)
+            for gap in state.gaps:
+                self._gaps.setdefault(replace(gap, items=()), []).extend(gap.items)
+            self._conflicts += state.conflicts
+        return [rendering.node_json(n, found[n.item]) for n in shown]
+
+    def gaps(self) -> list[Gap]:
+        """Those of the nodes' states: one a kind, which names every item it is about."""
+        return [replace(gap, items=tuple(items)) for gap, items in self._gaps.items()]
+
+    def conflicts(self) -> list[Conflict]:
+        return [*self._told.found(), *self._conflicts]

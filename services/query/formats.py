@@ -1,0 +1,191 @@
+"""One answer as JSON, NDJSON or CSV: how it begins, goes on and ends. Each is made piece by piece."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import orjson
+from fastapi import Request
+
+from services.problems import Problem
+
+JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
+_NAMED = {"json": JSON, "ndjson": NDJSON, "csv": CSV}
+_ACCEPTED = {
+    JSON: JSON,
+    "application/*": JSON,
+    "*/*": JSON,
+    NDJSON: NDJSON,
+    "application/ndjson": NDJSON,
+    CSV: CSV,
+    "text/*": CSV,
+}
+
+Document = Mapping[str, Any]
+
+
+class Format(Protocol):
+    """`head` holds what is known before the nodes, `tail` what is known after them."""
+
+    media_type: str
+
+    def begin(self, head: Document) -> bytes: ...
+
+    def rows(self, nodes: Sequence[Document]) -> bytes: ...
+
+    def end(self, tail: Document) -> bytes: ...
+
+
+class AsJson:
+    """One document in the shape of DESIGN §7; `nodes` come before what is only known at the end."""
+
+    media_type = JSON
+
+    def __init__(self) -> None:
+        self._any = False
+
+    def begin(self, head: Document) -> bytes:
+        return orjson.dumps(head)[:-1] + b',"nodes":['
+
+    def rows(self, nodes: Sequence[Document]) -> bytes:
+        if not nodes:
+            return b""
+        comma, self._any = b"," if self._any else b"", True
+        return comma + orjson.dumps(nodes)[1:-1]
+
+    def end(self, tail: Document) -> bytes:
+        return b"]," + orjson.dumps(tail)[1:]
+
+
+class AsSummary:
+    """The document without its nodes."""
+
+    media_type = JSON
+
+    def begin(self, head: Document) -> bytes:
+        return orjson.dumps(head)[:-1]
+
+    def rows(self, nodes: Sequence[Document]) -> bytes:
+        return b""
+
+    def end(self, tail: Document) -> bytes:
+        return b"," + orjson.dumps(tail)[1:]
+
+
+class AsNdjson:
+    """A header record, a record a node, a trailer with the count and SHA-256 of the node lines (SEMANTICS §6)."""
+
+    media_type = NDJSON
+
+    def __init__(self) -> None:
+        self._rows, self._hash = 0, hashlib.sha256()
+
+    def begin(self, head: Document) -> bytes:
+        return orjson.dumps({"type": "header", **head}, option=orjson.OPT_APPEND_NEWLINE)
+
+    def rows(self, nodes: Sequence[Document]) -> bytes:
+        lines = b"".join(orjson.dumps({"type": "node", **n}, option=orjson.OPT_APPEND_NEWLINE) for n in nodes)
+        self._rows += len(nodes)
+        self._hash.update(lines)
+        return lines
+
+    def end(self, tail: Document) -> bytes:
+        trailer = {"type": "trailer", "rows": self._rows, "hash": f"sha256:{self._hash.hexdigest()}", **tail}
+        return orjson.dumps(trailer, option=orjson.OPT_APPEND_NEWLINE)
+
+
+COLUMNS = (
+    *("item", "kind", "level", "certainty", "reasons", "from", "from_count", "links", "link_count", "occurred_at"),
+    *("status", "disposition", "site", "container", "containers", "holder", "owner", "where", "on_hold", "recalls"),
+    "order_uncertain",
+)
+
+
+class AsCsv:
+    """RFC 4180, a row a node. `for_spreadsheet`: begins with a byte order mark, which Excel needs to see UTF-8."""
+
+    media_type = CSV
+
+    def __init__(self, *, for_spreadsheet: bool) -> None:
+        self._mark = b"\xef\xbb\xbf" if for_spreadsheet else b""
+
+    def begin(self, head: Document) -> bytes:
+        return self._mark + _lines([COLUMNS])
+
+    def rows(self, nodes: Sequence[Document]) -> bytes:
+        return _lines([[_cell(name, node[name]) for name in COLUMNS] for node in nodes])
+
+    def end(self, tail: Document) -> bytes:
+        return b""
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _cell(name: str, value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case list():
+            joined = "; ".join(_PARTS.get(name, str)(one) for one in value)
+            return neutral(joined)
+        case _:
+            return neutral(str(value))
+
+
+def neutral(text: str) -> str:
+    """Text that no spreadsheet takes for a formula (OWASP 'CSV Injection')."""
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
+def _link(link: Document) -> str:
+    return f"{link['relation']} {link['from']} > {link['to']} by {link['event_id']}"
+
+
+def _where(row: Document) -> str:
+    quantity = " ".join(str(row[name]) for name in ("quantity", "uom") if row[name] is not None)
+    places = [f"{name} {row[name]}" for name in ("site", "holder", "container") if row[name] is not None]
+    return ", ".join(str(part) for part in (quantity, row["status"], *places) if part)
+
+
+_PARTS: dict[str, Any] = {"links": _link, "where": _where}
+
+
+def format_of(request: Request) -> Format:
+    """What `format` or `Accept` asks for; JSON where neither says. Problem 406 for what there is not."""
+    named = request.query_params.get("format")
+    if named is not None and named not in _NAMED:
+        raise Problem(422, "invalid-parameter", f"format: {named[:40]} is none of {', '.join(_NAMED)}")
+    wanted = _NAMED[named] if named is not None else _accepted(request.headers.get("accept", "*/*"))
+    match wanted:
+        case "application/json":
+            return AsJson()
+        case "application/x-ndjson":
+            return AsNdjson()
+        case _:
+            return AsCsv(for_spreadsheet=named is not None)
+
+
+def _accepted(accept: str) -> str:
+    ranked: list[tuple[float, str]] = []
+    for part in accept.split(","):
+        kind, *parameters = (p.strip() for p in part.split(";"))
+        said = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        try:
+            ranked.append((float(said), kind.lower()))
+        except ValueError:
+            continue
+    for quality, kind in sorted(ranked, key=lambda r: -r[0]):
+        if quality > 0 and kind in _ACCEPTED:
+            return _ACCEPTED[kind]
+    detail = f"Accept: {accept[:100]}: answers come as {JSON}, {NDJSON} or {CSV}"
+    raise Problem(406, "not-acceptable", detail)

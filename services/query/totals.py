@@ -1,0 +1,94 @@
+"""Counting what is affected while it goes by (SEMANTICS §7): nothing is kept of a node but its name."""
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from domain.answers import Node
+from domain.facts import Status
+from domain.ids import ItemId
+from domain.links import Relation
+from domain.state import State
+
+
+class Totals:
+    """Two names of one thing count once; top units are not in, nor used up in, another affected one."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        """Of all nodes that are shown; each is to be added with its state."""
+        self._affected = _counted_once(nodes)
+        self._kinds: Counter[str] = Counter()
+        self._sure: Counter[str] = Counter()
+        self._by: dict[str, Counter[str]] = {"status": Counter(), "site": Counter(), "holder": Counter()}
+        self._quantities: dict[str, Decimal] = {}
+        self._no_units: set[ItemId] = set()
+        self._top_units = 0
+        self._top_unless_units: Counter[tuple[ItemId, ...]] = Counter()
+
+    def add(self, node: Node, state: State) -> None:
+        """Count one node."""
+        if node.item not in self._affected:
+            return
+        self._kinds[state.kind] += 1
+        self._sure[node.certainty] += 1
+        for name, value in (("status", state.status), ("site", state.site), ("holder", state.holder)):
+            if value is not None:
+                self._by[name][str(value)] += 1
+        if state.kind == "unit":
+            self._count_top(state)
+        else:
+            self._no_units.add(node.item)
+            self._weigh(state)
+
+    def _count_top(self, state: State) -> None:
+        if state.status is Status.CONSUMED or any(w in self._affected for w in state.wholes):
+            return
+        around = tuple(c for c in state.containers if c in self._affected)
+        if around:
+            self._top_unless_units[around] += 1  # a container it is in may be a unit: known at the end
+        else:
+            self._top_units += 1
+
+    def _weigh(self, state: State) -> None:
+        for row in state.where if state.kind in ("lot", "class") else ():
+            if row.quantity is not None:
+                uom = row.uom or "pieces"
+                self._quantities[uom] = self._quantities.get(uom, Decimal(0)) + row.quantity
+
+    def json(self) -> dict[str, Any]:
+        """The totals in the shape of DESIGN §7, once every node was added."""
+        tops = self._top_units + sum(
+            count for around, count in self._top_unless_units.items() if all(c in self._no_units for c in around)
+        )
+        return {
+            "items": sum(self._kinds.values()),
+            "units": self._kinds["unit"],
+            "lots": self._kinds["lot"],
+            "top_units": tops,
+            "certain": self._sure["certain"],
+            "possible": self._sure["possible"],
+            **{f"by_{name}": dict(sorted(counted.items())) for name, counted in self._by.items()},
+            "quantities": {uom: format(q, "f") for uom, q in sorted(self._quantities.items())},
+        }
+
+
+def _counted_once(nodes: Sequence[Node]) -> set[ItemId]:
+    """One item a thing: of ids that are surely of one thing, the first that is shown."""
+    same: dict[ItemId, ItemId] = {}
+
+    def first_of(item: ItemId) -> ItemId:
+        while item in same:
+            item = same[item]
+        return item
+
+    for node in nodes:
+        for link in node.links:
+            if link.relation is Relation.IDENTIFIED_AS and not link.reasons:
+                ends = sorted({first_of(link.source), first_of(link.target)})
+                if len(ends) > 1:
+                    same[ends[1]] = ends[0]
+    kept: dict[ItemId, ItemId] = {}
+    for node in nodes:
+        kept.setdefault(first_of(node.item), node.item)
+    return set(kept.values())

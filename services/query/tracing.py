@@ -1,0 +1,215 @@
+"""A trace as an answer: walked, dressed and sent while it is made. What traces and exposures share (SEMANTICS §3)."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+
+from domain.answers import Gap, Limits, Node, Trace, Way
+from domain.genealogy import trace
+from domain.ids import ItemId
+from domain.walk import Mode
+from services.access import Caller
+from services.problems import Problem
+from services.query import rendering
+from services.query.answering import answered
+from services.query.asking import instant
+from services.query.caching import CACHE_CONTROL, tag_of, tagged
+from services.query.dressing import Dressing
+from services.query.formats import CSV, JSON, Format
+from services.query.paging import Cursor, limit_of
+from services.query.snapshot import Asked, Questions
+from services.query.totals import Totals
+from services.query.watching import Streamed
+
+PARAMETERS = ("mode", "at", "as_of", "follow", "since", "until", "wait_for", "unknown", "limit", "cursor", "format")
+
+WHOLE_BYTES = 256 * 1024
+"""An answer up to this is made before it is sent, so that it has an ETag and a length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a walk begins: the items asked about, and gaps that are known already."""
+
+    items: Sequence[ItemId]
+    gaps: Sequence[Gap] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceAsked:
+    """How a trace is asked for. `question` is its digest, for cursors."""
+
+    name: str
+    way: Way
+    mode: Mode
+    follow_all: bool
+    at_us: int | None
+    since_us: int | None
+    until_us: int | None
+    limit: int | None
+    cursor: Cursor | None
+    question: str
+    form: Format
+
+    def shows(self, node: Node) -> bool:
+        """Whether the node lies in the window and on this page or a later one."""
+        after = self.cursor is None or (node.level, node.item) > (self.cursor.level, self.cursor.item)
+        if not after or node.reached_us is None:
+            return after
+        return (self.since_us is None or node.reached_us >= self.since_us) and (
+            self.until_us is None or node.reached_us < self.until_us
+        )
+
+
+def trace_asked(request: Request, way: Way, *, name: str, question: str, form: Format) -> TraceAsked:
+    """The parameters of a trace. Raises Problem 422."""
+    query = request.query_params
+    mode, follow, token = query.get("mode", "ever"), query.get("follow"), query.get("cursor")
+    if mode not in list(Mode):
+        raise Problem(422, "invalid-parameter", f"mode: {mode} is none of {', '.join(Mode)}")
+    if follow not in (None, "all"):
+        raise Problem(422, "invalid-parameter", f"follow: {follow} is not known: it takes all")
+    if query.get("unknown") not in (None, "skip"):
+        raise Problem(422, "invalid-parameter", f"unknown: {query['unknown']} is not known: it takes skip")
+    limit = limit_of(request)
+    if token is not None and limit is None:
+        raise Problem(422, "invalid-parameter", "limit: a cursor needs the limit of its pages")
+    return TraceAsked(
+        name=name,
+        way=way,
+        mode=Mode(mode),
+        follow_all=follow == "all",
+        at_us=instant(query.get("at"), "at"),
+        since_us=instant(query.get("since"), "since"),
+        until_us=instant(query.get("until"), "until"),
+        limit=limit,
+        cursor=Cursor.of(token, question) if token is not None else None,
+        question=question,
+        form=form,
+    )
+
+
+@dataclass(slots=True)
+class Head:
+    """What is known before the first node: headers, and the lag as it stands in the first piece."""
+
+    headers: dict[str, str]
+    lag: bytes = field(default=b"")
+
+
+async def answer(
+    questions: Questions,
+    request: Request,
+    *,
+    caller: Caller,
+    ask: TraceAsked,
+    begin: Callable[[Asked], Awaitable[Start]],
+) -> Response:
+    """The response: whole if small, else streamed from its first piece on. Errors before that keep their status."""
+    pieces = _pieces(questions, request, caller=caller, ask=ask, begin=begin)
+    try:
+        head = await anext(pieces)
+        assert isinstance(head, Head)
+        rest = _only_bytes(pieces)
+        held: list[bytes] = []
+        async for piece in rest:
+            held.append(piece)
+            if sum(map(len, held)) > WHOLE_BYTES:
+                return Streamed(held, rest, media_type=ask.form.media_type, headers=head.headers)
+    except BaseException:
+        await pieces.aclose()
+        raise
+    body = b"".join(held)
+    if ask.form.media_type == JSON:
+        return tagged(request, tag_of(body.replace(head.lag, b"", 1)), body=body, headers=head.headers)
+    return Response(body, media_type=ask.form.media_type, headers=head.headers)
+
+
+async def _only_bytes(pieces: AsyncGenerator[Head | bytes, None]) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in pieces:
+            assert isinstance(piece, bytes)
+            yield piece
+    finally:
+        await pieces.aclose()
+
+
+async def _pieces(
+    questions: Questions,
+    request: Request,
+    *,
+    caller: Caller,
+    ask: TraceAsked,
+    begin: Callable[[Asked], Awaitable[Start]],
+) -> AsyncGenerator[Head | bytes, None]:
+    pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
+    async with questions.ask(caller, request, pinned=pinned) as asked:
+        start = await begin(asked)
+        found = await answered(_walk(questions, ask, asked, start=start), asked.record())
+        nodes = [n for n in found.nodes if ask.shows(n)]
+        found.nodes = []
+        following = _next(ask, asked, nodes)
+        yield _head(request, ask, asked, found=found, following=following)
+        frame = asked.frame(found.incomplete)
+        lasting = {name: frame.pop(name) for name in ("complete", "incomplete_because")}
+        yield ask.form.begin({"question": ask.name, "items": list(found.items), **frame})
+        at_us = asked.fresh.now_us if ask.at_us is None else ask.at_us
+        if ask.cursor is not None:
+            del nodes[ask.limit :]
+        dressing = Dressing(asked, at_us=at_us, totals=Totals(nodes) if ask.cursor is None else None)
+        await dressing.about(found.items)
+        async for rows in dressing.dressed(nodes, show=ask.limit):
+            if rows:
+                yield ask.form.rows(rows)
+        tail = {**lasting, **_tail(start, found, dressing), "next": following}
+        yield ask.form.end(tail)
+
+
+def _walk(questions: Questions, ask: TraceAsked, asked: Asked, *, start: Start) -> Any:
+    return trace(
+        start.items,
+        way=ask.way,
+        mode=ask.mode,
+        at_us=ask.at_us,
+        now_us=asked.fresh.now_us,
+        follow_all=ask.follow_all,
+        limits=Limits(questions.settings.trace_depth_limit, questions.settings.trace_row_limit),
+    )
+
+
+def _next(ask: TraceAsked, asked: Asked, nodes: Sequence[Node]) -> str | None:
+    if ask.limit is None or len(nodes) <= ask.limit:
+        return None
+    last = nodes[ask.limit - 1]
+    vector = asked.fresh.vector if asked.vector is None else asked.vector
+    return Cursor(ask.question, vector, asked.fresh.now_us, last.level, str(last.item)).token()
+
+
+def _head(request: Request, ask: TraceAsked, asked: Asked, *, found: Trace, following: str | None) -> Head:
+    frame = asked.frame(found.incomplete)
+    behind = frame["lag"]["events"]
+    headers = {
+        "Cache-Control": CACHE_CONTROL,
+        "Vary": "Accept",
+        "Zhuisu-As-Of": frame["as_of"]["position"],
+        "Zhuisu-Recorded-At": frame["as_of"]["recorded_at"] or "",
+        "Zhuisu-Lag-Events": "" if behind is None else str(behind),
+        "Zhuisu-Complete": "true" if frame["complete"] else "false",
+        "Zhuisu-Incomplete-Because": ",".join(frame["incomplete_because"]),
+    }
+    if following is not None:
+        headers["Link"] = f'<{request.url.include_query_params(cursor=following)}>; rel="next"'
+    if ask.form.media_type == CSV:
+        headers["Content-Disposition"] = f'attachment; filename="{ask.name}.csv"'
+    return Head(headers, orjson.dumps(frame["lag"]))
+
+
+def _tail(start: Start, found: Trace, dressing: Dressing) -> dict[str, Any]:
+    return {
+        "totals": dressing.totals.json() if dressing.totals is not None else None,
+        "gaps": [rendering.gap_json(g) for g in (*start.gaps, *found.gaps, *dressing.gaps())],
+        "conflicts": [rendering.conflict_json(c) for c in dict.fromkeys((*found.conflicts, *dressing.conflicts()))],
+    }
