@@ -81,6 +81,9 @@ async def _pool(
     }
     if role is not None:
         server_settings["role"] = role
+    if role == PROJECTOR_ROLE:
+        # A plan made while the views were empty is kept, and would read whole tables later: the index is always right.
+        server_settings["enable_seqscan"] = "off"
     pool = asyncpg.create_pool(
         url,
         min_size=min(min_connections, max_connections),

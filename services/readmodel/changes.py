@@ -146,8 +146,10 @@ class ViewWriter:
         for one in batch.events:
             key_no = keys[(one.envelope.tenant_id, one.facts.event_id)]
             by_version.setdefault((key_no, one.envelope.content_hash), one)
+        # By the key alone: `+ 0` keeps the planner, whose statistics may not know the partition yet, from the index of
+        # positions, where it would read all of the partition's events.
         known = await connection.fetch(
-            f"SELECT key_no, content_hash FROM {self._schema}.events WHERE key_no = ANY($1) AND log_partition = $2",
+            f"SELECT key_no, content_hash FROM {self._schema}.events WHERE key_no = ANY($1) AND log_partition + 0 = $2",
             list({k for k, _ in by_version}),
             batch.partition,
         )
