@@ -73,10 +73,10 @@ class _Bench:
         empty_before = not self.open
         again = []
         for fit in fits:
-            if (fit.action is Action.TAKE_ALL and empty_before) or (
-                fit.action in (Action.TAKE, Action.TAKE_ALL) and not self._remove(fit)
-            ):
+            if fit.action is Action.TAKE_ALL and empty_before:
                 again.append(fit)
+            elif fit.action in (Action.TAKE, Action.TAKE_ALL) and not self._remove(fit):
+                again += [fit] if fit.action is Action.TAKE else []
         for fit in fits:
             if fit.action in (Action.PUT, Action.OBSERVE):
                 self._fit(fit)
@@ -114,7 +114,7 @@ class _Bench:
         later = [
             f.at_us
             for f in self.fits
-            if pending and f.at_us > fit.at_us and not f.event.pending and (f.named is None or f.named in key)
+            if pending and f.at_us >= fit.at_us and not f.event.pending and (f.named is None or f.named in key)
         ]
         self.done.append(
             replace(

@@ -78,8 +78,11 @@ class ClassLevel:
         return found
 
     def _may_have_been(self, lot: ItemId, use: Naming, transformation: Transformation) -> bool:
+        """Whether it was there at any time of the use: what was used up before its end may be what it used."""
         namings = self.uses.known.found.namings.get(lot, [])
-        return stood_at(namings, use.event.facts.site, at_us=use.event.facts.latest_us)
+        begin, end = use.event.facts.begins_us, use.event.facts.latest_us
+        times = {begin, end} | {n.event.facts.latest_us for n in namings if begin < n.event.facts.latest_us < end}
+        return any(stood_at(namings, use.event.facts.site, at_us=at_us) for at_us in sorted(times, reverse=True))
 
     @staticmethod
     def _links(lot: ItemId, use: Naming, transformation: Transformation, *, outs: Iterable[Output]) -> list[Link]:

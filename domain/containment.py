@@ -35,6 +35,10 @@ class Simulation:
             item for item, ns in namings.items() if any(n.mention.role in (Role.OUTPUT, Role.WHOLE) for n in ns)
         )
         self._seen = {item: _sightings(ns) for item, ns in namings.items()}
+        self._emptied = {
+            item: [m.at_us for m in marks_of(ns) if m.action is Action.TAKE_ALL and not m.event.pending]
+            for item, ns in namings.items()
+        }
 
     def run(self) -> Containment:
         """Simulate everything that is loaded."""
@@ -69,17 +73,38 @@ class Simulation:
                 begin, end = taking.event.facts.begins_us, taking.event.facts.latest_us
                 if begin >= end:
                     continue
-                named = taking.mention.item
-                puts = (t for t, ms in marks.items() if begin < t < end and any(m.parent == named for m in ms.values()))
-                for at_us in (begin, *puts):
+                boxes = self._ever_within(taking.mention.item)
+                changed = (
+                    t for t, ms in marks.items() if begin < t < end and any(m.parent in boxes for m in ms.values())
+                )
+                for at_us in (begin, *changed):
                     found.setdefault(at_us, []).append(taking)
+        return found
+
+    def _ever_within(self, container: ItemId) -> set[ItemId]:
+        """The container and all that ever was in it, at every depth."""
+        children: dict[ItemId, set[ItemId]] = {}
+        for item, ns in self._namings.items():
+            for n in ns:
+                if n.mention.role is Role.CHILD and n.event.facts.parent is not None:
+                    children.setdefault(n.event.facts.parent, set()).add(item)
+        found, todo = {container}, [container]
+        while todo:
+            fresh = children.get(todo.pop(), set()) - found
+            found |= fresh
+            todo += fresh
         return found
 
     def _glance(self, taking: Naming) -> None:
         """What it held at some time of the taking may have been used; only what it held throughout surely was."""
-        seen = self._glimpsed.setdefault((taking.event.no, taking.mention.item), [])
-        held = self._contents.get(taking.mention.item)
-        seen.append(self._stand_ins(taking, taking.mention.item, seen=frozenset()) if held else [])
+        self._glimpsed.setdefault((taking.event.no, taking.mention.item), []).append(self._look(taking))
+
+    def _look(self, taking: Naming) -> list[StandIn]:
+        """What it stands for by what it holds now; nothing where it holds nothing and is no thing of its own."""
+        named = taking.mention.item
+        if self._contents.get(named) or named in self._own:
+            return self._stand_ins(taking, named, seen=frozenset())
+        return []
 
     def _apply(self, at_us: int, marks: list[Mark]) -> None:
         before = {m.parent: bool(self._contents.get(m.parent)) for m in marks if m.action is Action.TAKE_ALL}
@@ -137,30 +162,39 @@ class Simulation:
         del self._inside[stay.child][stay.parent]
         del self._contents[stay.parent][stay.child]
         at_us = by.facts.latest_us
-        until = self._next_sure(stay.child, at_us) if by.pending else None
+        until = self._next_sure(stay, at_us) if by.pending else None
         ended = replace(stay, until_us=at_us, end=end, ended_by=by, end_pending=by.pending, possible_until_us=until)
         self._done.setdefault(stay.child, []).append(ended)
 
-    def _next_sure(self, child: ItemId, at_us: int) -> int | None:
-        later = [s.at_us for s in self._seen.get(child, []) if s.at_us > at_us and not s.pending and s.marks]
+    def _next_sure(self, stay: Stay, at_us: int) -> int | None:
+        """The next mark that counts for sure: a packing or unpacking of the child, or an emptying of its container."""
+        later = [s.at_us for s in self._seen.get(stay.child, []) if s.at_us >= at_us and not s.pending and s.marks]
+        later += [t for t in self._emptied.get(stay.parent, []) if t >= at_us]
         return min(later, default=None)
 
     def _take(self, at_us: int, takings: list[Naming]) -> None:
         leaving: dict[tuple[ItemId, ItemId], Happened] = {}
         for taking in sorted(takings, key=lambda n: (n.event.facts.order, n.mention.item)):
             named = taking.mention.item
-            stand_ins = self._stand_ins(taking, named, seen=frozenset())
-            glimpsed = self._glimpsed.get((taking.event.no, named), [])
-            if any(glimpsed) or (glimpsed and self._contents.get(named)):
-                stand_ins = _throughout([*glimpsed, stand_ins if self._contents.get(named) else []])
+            looks = [*self._glimpsed.get((taking.event.no, named), []), self._look(taking)]
+            stand_ins = _throughout(looks) if any(looks) else [StandIn(named)]
+            opened = self._now_within(named)
             self._stood_for[(taking.event.no, named)] = stand_ins
             for one in stand_ins:
                 for parent in self._inside.get(one.item, {}):
-                    through = one.via is not None
+                    through = one.via is not None and parent in opened
                     if (one.item not in self._lots or through) and not self._stays_on(one.item, parent, at_us):
                         leaving.setdefault((one.item, parent), taking.event)
         for (child, parent), event in leaving.items():
             self._close(self._inside[child][parent], event, end="taken")
+
+    def _now_within(self, container: ItemId) -> set[ItemId]:
+        found, todo = {container}, [container]
+        while todo:
+            fresh = self._contents.get(todo.pop(), {}).keys() - found
+            found |= fresh
+            todo += fresh
+        return found
 
     def _stand_ins(self, taking: Naming, item: ItemId, *, seen: frozenset[ItemId]) -> list[StandIn]:
         """What the item stands for now, at every depth; itself where it held nothing or is a thing of its own."""

@@ -80,8 +80,9 @@ def judge(
     in_log: Mapping[str, bool],
     vector: Mapping[int, int] | None,
 ) -> Verdict:
-    """How a version stands. `rivals`: all versions of its id, itself included; `voids`: every version of every void
-    that targets its id; `in_log`: whether each replacement named by those is known at the vector.
+    """How a version stands. `rivals`: all versions of its id, itself included; `voids`: every version of every id of
+    which some version is a void of its id (a later copy that says "void" does not count); `in_log`: whether each
+    replacement named by those is known at the vector.
     """
     if version.first(vector) is None:
         return Verdict(Standing.UNKNOWN)

@@ -1,12 +1,13 @@
-"""When a unit first left: shipped, sold or released, itself or in a container (SEMANTICS §3 'as_built')."""
+"""When a unit first left: shipped, sold or released (SEMANTICS §3 'as_built')."""
 
 from collections.abc import Generator, Sequence
 
+from domain.assembly import Part
 from domain.facts import Status
 from domain.ids import ItemId
 from domain.record import Found, Known, Naming, Need
+from domain.scene import scene_of
 from domain.stays import Stay
-from domain.surroundings import surroundings
 
 LEAVING = (Status.IN_TRANSIT, Status.SOLD)
 
@@ -14,16 +15,15 @@ LEAVING = (Status.IN_TRANSIT, Status.SOLD)
 def first_departures(known: Known, units: Sequence[ItemId]) -> Generator[Need, Found, dict[ItemId, int]]:
     """The instant each unit was first shipped, sold or released; units that never were are left out.
 
-    A unit in a carton on a pallet leaves when the pallet does.
+    A unit in a carton on a pallet leaves when the pallet does, a module in a bike when the bike does.
     """
-    around = yield from surroundings(known, units)
-    boxes = {s.parent for stays in around.stays.values() for s in stays}
-    yield from known.require(Need(named=frozenset(units) | frozenset(boxes)))
+    scene = yield from scene_of(known, units)
 
     def departures(item: ItemId, since_us: int | None, until_us: int | None) -> list[int]:  # one climb, one answer
         found = [n.event.facts.latest_us for n in known.found.namings.get(item, []) if _leaves(n)]
         inside = [t for t in found if _within(t, since_us, until_us)]
-        for stay in around.stays.get(item, []):
+        stays: list[Stay | Part] = [*scene.around.stays.get(item, []), *scene.parts.get(item, [])]
+        for stay in stays:
             begin = stay.since_us if since_us is None else max(stay.since_us, since_us)
             ends = [u for u in (stay.until_us, until_us) if u is not None]
             end = min(ends) if ends else None
@@ -33,14 +33,15 @@ def first_departures(known: Known, units: Sequence[ItemId]) -> Generator[Need, F
 
     climbing: set[ItemId] = set()
 
-    def climb(stay: Stay, since_us: int, until_us: int | None) -> list[int]:
-        if stay.parent in climbing:
+    def climb(stay: Stay | Part, since_us: int, until_us: int | None) -> list[int]:
+        above = stay.parent if isinstance(stay, Stay) else stay.whole
+        if above in climbing:
             return []
-        climbing.add(stay.parent)
+        climbing.add(above)
         try:
-            return departures(stay.parent, since_us, until_us)
+            return departures(above, since_us, until_us)
         finally:
-            climbing.discard(stay.parent)
+            climbing.discard(above)
 
     left = {unit: departures(unit, None, None) for unit in units}
     return {unit: min(times) for unit, times in left.items() if times}

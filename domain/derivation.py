@@ -112,8 +112,7 @@ class Derivations:
         if transformation.mixed or len(transformation.met_by(used.naming)) == 1:
             return True
         mine = self.uses.materials(used.item)
-        names = self.uses.known.found.same.get(used.item, [])
-        same = {used.item} | {s.other if s.one == used.item else s.one for s in names}
+        same = self.uses.names(used.item)
         for other in {u.item for u in flow.used if transformation.meet_alike(used.naming, u.naming)} - same:
             theirs = self.uses.materials(other)
             if not mine or not theirs or mine & theirs:

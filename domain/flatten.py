@@ -1,5 +1,6 @@
 """facts_of: from an envelope to the facts of its one event."""
 
+from collections.abc import Iterable
 from typing import Any, assert_never
 
 from domain import events as ev
@@ -29,8 +30,8 @@ def facts_of(envelope: Envelope) -> EventFacts:
     """Everything the event says, as facts. Pure: the same envelope gives the same facts, always."""
     event = envelope.event
     own = _own_facts(envelope)
-    at_making = isinstance(event, ev.Commissioned | ev.Transformed)
-    printed = tuple(Membership(lot, unit, at_making) for unit, lot in envelope.printed_lots)
+    made = _made(own.get("mentions", ()), event)
+    printed = tuple(Membership(lot, unit, unit in made) for unit, lot in envelope.printed_lots)
     memberships = tuple(dict.fromkeys((*own.pop("memberships", ()), *printed)))
     started = event.started_at if isinstance(event, Lasting) else None
     ended = event.ended_at if isinstance(event, Lasting) else None
@@ -59,6 +60,17 @@ def facts_of(envelope: Envelope) -> EventFacts:
         company_prefixes=envelope.company_prefixes,
         **{**transfer(event), **own},
     )
+
+
+def _made(mentions: Iterable[Mention], event: ev.LifecycleEvent) -> set[ItemId]:
+    """The items that the event brings forth."""
+    match event:
+        case ev.Commissioned():
+            return {m.item for m in mentions}
+        case ev.Transformed():
+            return {m.item for m in mentions if m.role is Role.OUTPUT}
+        case _:
+            return set()
 
 
 def _own_facts(envelope: Envelope) -> dict[str, Any]:

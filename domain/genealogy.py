@@ -65,9 +65,9 @@ class _Walk:
         self.known = Known()
         self.linker = Linker(self.known, follow_all=follow_all)
         self.reached: dict[ItemId, Reached] = {}
-        self.arrivals: dict[ItemId, dict[Link, ItemId]] = {}
+        self.arrivals: dict[ItemId, dict[Link, tuple[ItemId, int]]] = {}
+        """node -> link that a path ends with -> where it came from, after how many hops at least"""
         self.starts: frozenset[ItemId] = frozenset()
-        self.shown_levels: dict[ItemId, int] = {}
         self.has_upstream: set[ItemId] = set()
         self.told: set[Gap | Conflict] = set()
         self.paths: dict[Path, Path] = {}
@@ -79,7 +79,7 @@ class _Walk:
         self.starts = frozenset(starts)
         first = START_FORWARD if self.way is Way.FORWARD else START_BACKWARD
         for item in starts:
-            self.reached[item] = Reached(0, {first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
+            self.reached[item] = Reached({first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
         yield from self._open_classes(first)
         if not self.follow_all:
             yield from self._open_containers(first, contents_at_us=contents_at_us, now_us=now_us)
@@ -99,9 +99,9 @@ class _Walk:
             for item in self.known.found.of_material.get(material, []):
                 if item not in self.starts:
                     merge(
-                        self.reached.setdefault(item, Reached(1)), first, ONLY_CERTAIN, forward=self.way is Way.FORWARD
+                        self.reached.setdefault(item, Reached()), first, ONLY_CERTAIN, forward=self.way is Way.FORWARD
                     )
-                    self._arrive(item, _of_class(material, item), material)
+                    self._arrive(item, _of_class(material, item), (material, 1))
 
     def _open_containers(self, first: Path, *, contents_at_us: int | None, now_us: int) -> Generator[Need, Found, None]:
         boxes = [i for i in sorted(self.starts) if may_contain(i) and self._is_container(i)]
@@ -115,8 +115,8 @@ class _Walk:
         for link in filling.links:
             if link.source not in self.starts:
                 labels = doubted(self.known.things, link).reasons or ONLY_CERTAIN
-                merge(self.reached.setdefault(link.source, Reached(1)), first, labels, forward=self.way is Way.FORWARD)
-                self._arrive(link.source, link, filling.container)
+                merge(self.reached.setdefault(link.source, Reached()), first, labels, forward=self.way is Way.FORWARD)
+                self._arrive(link.source, link, (filling.container, 1))
         if filling.last_fill:
             items = tuple(sorted({link.source for link in filling.links}))
             detail = f"{filling.container} holds nothing now: what it held since it was last empty is traced"
@@ -129,7 +129,8 @@ class _Walk:
 
     def _expand_all(self) -> Generator[Need, Found, None]:
         level = 0
-        frontier = {i for i, r in self.reached.items() if r.fresh}
+        frontier = set(self.starts)
+        members = self.reached.keys() - self.starts  # of a class or a container: they are one hop away already
         while frontier:
             if level >= self.limits.depth:
                 self.answer.incomplete.append("depth_limit")
@@ -142,7 +143,7 @@ class _Walk:
                 if len(self.reached) > self.limits.items:
                     self.answer.incomplete.append("row_limit")
                     return
-            frontier = touched
+            frontier = touched | {i for i in members if self.reached[i].fresh}
 
     def _expand(self, frontier: frozenset[ItemId], level: int) -> Generator[Need, Found, set[ItemId]]:
         forward = self.way is Way.FORWARD
@@ -154,10 +155,11 @@ class _Walk:
         touched: set[ItemId] = set()
         for item in sorted(frontier):
             fresh, self.reached[item].fresh = self.reached[item].fresh, {}
+            origin = (item, level)
             for link in linked.links.get(item, []):
                 if built is not None and link.relation is Relation.PART_OF and link not in built:
                     continue
-                if self._follow(item, fresh, link, level):
+                if self._follow(origin, fresh, link):
                     touched.add(link.target if forward else link.source)
         return touched
 
@@ -169,18 +171,17 @@ class _Walk:
         self.answer.conflicts += conflicts
         self.told |= {*gaps, *conflicts}
 
-    def _follow(self, item: ItemId, fresh: dict[Path, frozenset[str]], link: Link, level: int) -> bool:  # noqa: PLR0917
+    def _follow(self, origin: tuple[ItemId, int], fresh: dict[Path, frozenset[str]], link: Link) -> bool:
         forward = self.way is Way.FORWARD
         other = link.target if forward else link.source
-        if other in self.starts:
-            return False
         extend = extend_forward if forward else extend_backward
         extended = [extend(path, labels, link, mode=self.mode, at_us=self.at_us) for path, labels in fresh.items()]
         walked = [e for e in extended if e is not None]
         if not walked:
             return False
-        reached = self.reached.setdefault(other, Reached(level))
-        self._arrive(other, link, item)
+        reached = self.reached.setdefault(other, Reached())
+        if any(self._shows(path) for path, _ in walked):
+            self._arrive(other, link, origin)
         news = [merge(reached, self._same_path(path), labels, forward=forward) for path, labels in walked]
         return any(news)
 
@@ -188,8 +189,8 @@ class _Walk:
         """One object for all paths alike: what one event made has them in common."""
         return self.paths.setdefault(path, path)
 
-    def _arrive(self, item: ItemId, link: Link, came_from: ItemId) -> None:
-        self.arrivals.setdefault(item, {})[link] = came_from
+    def _arrive(self, item: ItemId, link: Link, origin: tuple[ItemId, int]) -> None:
+        self.arrivals.setdefault(item, {}).setdefault(link, origin)
         if self.way is Way.BACKWARD and link.target != link.source:
             self.has_upstream.add(link.target)
 
@@ -237,7 +238,7 @@ class _Walk:
         if self.way is not Way.BACKWARD:
             return
         bare: list[ItemId] = []
-        for some in _slices((self.starts | self.shown_levels.keys()) - self.has_upstream):
+        for some in _slices((self.starts | {n.item for n in self.answer.nodes}) - self.has_upstream):
             self.known.forget_if_over(ENTRIES_KEPT)
             yield from self.known.require(Need(named=some))
             for item in sorted(some):
@@ -259,11 +260,10 @@ class _Walk:
             states = self._shown_states(reached)
             if not states:
                 continue
-            self.shown_levels[item] = reached.level
             certainty, reasons = outcome(states)
             if "replacement_pending" in reasons:
                 pending.add(item)
-            node = self._node(item, reached.level, certainty, reasons)
+            node = self._node(item, certainty, reasons)
             self.answer.nodes += [node, *other_ids(self.known.things, node, {item})]
         for item in self.starts:
             self.answer.nodes += self._other_ids_of_start(item)
@@ -276,22 +276,23 @@ class _Walk:
         asked = [i for i in self.answer.items if self.known.things.of(i) == item]
         doubts = tuple(sorted(self.known.things.doubts(item)))
         certainty = "possible" if doubts else CERTAIN
-        node = self._node(item, 0, certainty, doubts)
+        self.arrivals.pop(item, None)
+        node = self._node(item, certainty, doubts)
         return other_ids(self.known.things, replace(node, item=asked[0], reached_us=None), set(asked))
 
     def _shown_states(self, reached: Reached) -> list[tuple[Path, frozenset[str]]]:
         if self.way is Way.BACKWARD:
             return [(path, closed(path, labels)) for path, labels in reached.states.items()]
-        return [
-            (path, labels)
-            for path, labels in reached.states.items()
-            if shown_forward(path, mode=self.mode, at_us=self.at_us)
-        ]
+        return [(path, labels) for path, labels in reached.states.items() if self._shows(path)]
 
-    def _node(self, item: ItemId, level: int, certainty: str, reasons: tuple[str, ...]) -> Node:  # noqa: PLR0917
+    def _shows(self, path: Path) -> bool:
+        return self.way is Way.BACKWARD or shown_forward(path, mode=self.mode, at_us=self.at_us)
+
+    def _node(self, item: ItemId, certainty: str, reasons: tuple[str, ...]) -> Node:
         arrivals = self.arrivals.pop(item, {})
         links = sorted((link for link in arrivals if link.event_id), key=lambda link: link.sort_key)
-        up = sorted({p for p in arrivals.values() if self._level(p) == level - 1})
+        level = min((hops for _, hops in arrivals.values()), default=0)
+        up = sorted({p for p, hops in arrivals.values() if hops == level})
         reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in links]
         return Node(
             item=item,
@@ -304,9 +305,6 @@ class _Walk:
             link_count=len(links),
             reached_us=min((r for r in reached if r is not None), default=None),
         )
-
-    def _level(self, item: ItemId) -> int:
-        return 0 if item in self.starts else self.reached[item].level if item in self.reached else -1
 
     def _kind(self, item: ItemId) -> str:
         return kind_of(item, self.known.found.namings.get(item, []))

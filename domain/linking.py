@@ -46,6 +46,7 @@ class Linker:
         """The links that leave these items: into outputs, units, members, containers (follow_all), other names."""
         yield from self.known.require(Need(linked=items))
         result = Linked()
+        yield from self.uses.load_names(items)
         around = yield from self.uses.around_takings(items)
         taken = self.uses.taken(items, around)
         boxes = yield from self.derivations.load_targets(taken)
@@ -114,6 +115,7 @@ class Linker:
         around = yield from self.uses.around_named(inputs | components, items if self.follow_all else frozenset())
         lots = yield from self.class_level.load_lots(inputs)
         self.derivations.start()
+        yield from self.uses.load_names({u.item for key in keys for u in self.derivations.flow(key, around).used})
         flows = {key: self.derivations.links_into(key, around) for key in keys}
         for item in sorted(items):
             links = result.links.setdefault(item, [])

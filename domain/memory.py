@@ -39,17 +39,17 @@ class MemoryView:
         self.versions = self._versions(record)
         self.happened: dict[int, Happened] = {}
         by_id: dict[str, list[Version]] = {}
-        voids: dict[str, list[Version]] = {}
+        voids: dict[str, set[str]] = {}
         for version in self.versions:
             by_id.setdefault(version.event_id, []).append(version)
             if version.void is not None:
-                voids.setdefault(version.void.target, []).append(version)
+                voids.setdefault(version.void.target, set()).add(version.event_id)
         in_log = {i: any(v.first(vector) is not None for v in versions) for i, versions in by_id.items()}
         for version in self.versions:
             verdict = judge(
                 version,
                 rivals=by_id[version.event_id],
-                voids=voids.get(version.event_id, []),
+                voids=[v for i in sorted(voids.get(version.event_id, ())) for v in by_id[i]],
                 in_log=in_log,
                 vector=vector,
             )

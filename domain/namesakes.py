@@ -66,4 +66,5 @@ def identities(known: Known, item: ItemId, *, forward: bool) -> list[Link]:
 
 
 def _is_birth(naming: Naming) -> bool:
-    return naming.mention.role is Role.OUTPUT or naming.event.facts.rank == 0
+    made = naming.mention.role is Role.OUTPUT and naming.event.facts.kind != "reworked"
+    return made or naming.event.facts.rank == 0

@@ -1,20 +1,18 @@
 """Where things stand: status, place, holder, holds and recalls of items at an instant (SEMANTICS §4)."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain.answers import Conflict, Gap
-from domain.assembly import Part
 from domain.facts import Role, Status
 from domain.ids import ItemId
 from domain.kinds import kind_of
-from domain.linking import Linker
 from domain.places import Places
-from domain.record import Found, Known, Need, Question
+from domain.record import Known, Question
 from domain.renaming import birth_conflicts, identity_conflicts
 from domain.restraints import Restraints, restraints
-from domain.stays import Containment
+from domain.scene import scene_of
 from domain.stock import Stock, stock_of
 
 
@@ -73,9 +71,10 @@ def states(items: Sequence[ItemId], *, at_us: int) -> Question[dict[ItemId, Stat
     """The state of each item at an instant. An item that no event names has status None and event_count 0."""
     known = Known()
     things = yield from known.start(items)
-    scene = yield from _scene(known, things)
+    scene = yield from scene_of(known, things)
     held = yield from restraints(known, things, scene.around, at_us=at_us)
-    found = {item: _state(scene, item, held, at_us) for item in things}
+    seen = _Seen(known, Places(known.found.namings, scene.around, scene.parts))
+    found = {item: _state(seen, item, held, at_us) for item in things}
     return {item: replace(found[known.things.of(item)], item=item) for item in items}
 
 
@@ -87,36 +86,17 @@ def ids_of(item: ItemId) -> Question[tuple[ItemId, ...]]:
 
 
 @dataclass(slots=True)
-class _Scene:
+class _Seen:
     known: Known
-    around: Containment
-    parts: dict[ItemId, list[Part]]
     places: Places
 
 
-def _scene(known: Known, items: Sequence[ItemId]) -> Generator[Need, Found, _Scene]:
-    """Load the items with everything they are in or fitted into, to the top."""
-    linker = Linker(known, follow_all=False)
-    yield from known.require(Need(named=frozenset(items)))
-    parts: dict[ItemId, list[Part]] = {}
-    todo = set(items)
-    around = Containment({}, {})
-    while todo:
-        yield from known.require(Need(named=frozenset(todo)))
-        fitted, around = yield from linker.fitted(frozenset(todo | parts.keys()))
-        parts |= fitted
-        above = {p.whole for ps in fitted.values() for p in ps}
-        above |= {s.parent for stays in around.stays.values() for s in stays}
-        todo = above - parts.keys()
-    return _Scene(known, around, parts, Places(known.found.namings, around, parts))
-
-
-def _state(scene: _Scene, item: ItemId, held: Restraints, at_us: int) -> State:  # noqa: PLR0917
-    namings = scene.known.found.namings.get(item, [])
+def _state(seen: _Seen, item: ItemId, held: Restraints, at_us: int) -> State:  # noqa: PLR0917
+    namings = seen.known.found.namings.get(item, [])
     past = [n for n in namings if n.event.facts.latest_us <= at_us]
     kind = kind_of(item, namings)
-    thing = scene.known.things.thing(item)
-    places = scene.places
+    thing = seen.known.things.thing(item)
+    places = seen.places
     last = max(past, key=lambda n: n.event.facts.order, default=None)
     spoken = [n for n in past if n.mention.role is not Role.INPUT and n.event.facts.disposition is not None]
     disposition = max(spoken, key=lambda n: n.event.facts.order, default=None)
@@ -131,12 +111,12 @@ def _state(scene: _Scene, item: ItemId, held: Restraints, at_us: int) -> State: 
     return State(
         item=item,
         goes_by=thing.goes_by(at_us) if thing is not None else item,
-        ids=scene.known.things.ids(item),
+        ids=seen.known.things.ids(item),
         kind=kind,
         status=status,
         disposition=disposition.event.facts.disposition if disposition else None,
         persistent_dispositions=places.flags(item, at_us),
-        inherited_dispositions=_inherited(scene, item, containers=containers, at_us=at_us),
+        inherited_dispositions=_inherited(seen, item, containers=containers, at_us=at_us),
         site=single.site if single else None,
         container=single.container if single else None,
         containers=containers if is_unit else _chain(places, single, at_us),
@@ -193,10 +173,10 @@ def _chain(places: Places, single: Where | None, at_us: int) -> tuple[ItemId, ..
 
 
 def _inherited(
-    scene: _Scene, item: ItemId, *, containers: tuple[ItemId, ...], at_us: int
+    seen: _Seen, item: ItemId, *, containers: tuple[ItemId, ...], at_us: int
 ) -> tuple[tuple[str, ItemId], ...]:
-    lots = lots_of(scene.known, item, at_us)
-    return tuple((flag, source) for source in (*lots, *containers) for flag in scene.places.flags(source, at_us))
+    lots = lots_of(seen.known, item, at_us)
+    return tuple((flag, source) for source in (*lots, *containers) for flag in seen.places.flags(source, at_us))
 
 
 def lots_of(known: Known, item: ItemId, at_us: int) -> tuple[ItemId, ...]:

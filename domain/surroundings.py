@@ -16,8 +16,8 @@ def surroundings(
     """The containment of `items` (their own stays), and of everything in the containers `inside`, at every depth.
 
     Upwards all containers are loaded, since what happens to them happens to the item. Downwards only where contents
-    decide: containers named in `inside`, containers that were themselves taken while contained, and containers that
-    were emptied in the very instant of a packing.
+    decide: containers named in `inside`, containers that were taken while contained, or in something that was
+    taken, and containers that were emptied in the very instant of a packing.
     """
     up, down = set(items), set(inside)
     seen_up: set[ItemId] = set()
@@ -36,7 +36,8 @@ def surroundings(
             up |= children
             down |= {c for c in children if may_contain(c) and _is_container(known, c)}
         seen_down |= fresh_down
-        down |= {c for c in up & seen_up if c not in seen_down and _inside_of(known, c, seen_down)}
+        boxes = {c for c in up & seen_up if c not in seen_down and _is_container(known, c)}
+        down |= {c for c in boxes if _containers(known, c) & seen_down or _taken_above(known, c)}
     namings = {item: known.found.namings.get(item, []) for item in seen_up}
     lots = frozenset(item for item, ns in namings.items() if is_lot(item, ns))
     doubts = {item: known.things.doubts(item) for item in seen_up}
@@ -52,9 +53,18 @@ def _is_container(known: Known, item: ItemId) -> bool:
     return any(n.mention.role is Role.PARENT for n in known.found.namings.get(item, []))
 
 
-def _inside_of(known: Known, item: ItemId, opened: set[ItemId]) -> bool:
-    """Whether a container loaded later turns out to be in one whose contents are asked for."""
-    return _is_container(known, item) and bool(_containers(known, item) & opened)
+def _taken_above(known: Known, box: ItemId) -> bool:
+    """Whether something it was in was used up or fitted: a box that only stood for its contents stays, an empty one
+    leaves with them.
+    """
+    above, todo = {box}, [box]
+    while todo:
+        outer = _containers(known, todo.pop()) - above
+        if any(takings_of(known.found.namings.get(o, [])) for o in outer):
+            return True
+        above |= outer
+        todo += outer
+    return False
 
 
 def _contents_decide(known: Known, item: ItemId) -> bool:

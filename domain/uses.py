@@ -54,6 +54,25 @@ class Uses:
         """The classes an item is known to be of: by its id, or declared at its receipt."""
         return materials(self.known, item)
 
+    def load_names(self, items: Iterable[ItemId]) -> Generator[Need, Found, None]:
+        """Load every other name of the items, and their other names."""
+        todo = {n for i in items for n in self.names(i)}
+        seen: set[ItemId] = set()
+        while todo - seen:
+            yield from self.known.require(Need(linked=frozenset(n for n in todo if self.known.found.same.get(n) != [])))
+            seen |= todo
+            todo = {n for i in todo for n in self.names(i)}
+
+    def names(self, item: ItemId) -> set[ItemId]:
+        """All names of the thing, as far as they are loaded."""
+        found, todo = {item}, [item]
+        while todo:
+            here = todo.pop()
+            others = {s.other if s.one == here else s.one for s in self.known.found.same.get(here, [])} - found
+            found |= others
+            todo += others
+        return found
+
     # -- containers standing for their contents
 
     def around_takings(self, items: frozenset[ItemId]) -> Generator[Need, Found, Containment]:

@@ -58,7 +58,6 @@ ONLY_CERTAIN: Labels = frozenset({CERTAIN})
 class Reached:
     """Everything the walk knows of one item: its states, each with its labels, and what is new of it."""
 
-    level: int
     states: dict[Path, Labels] = field(default_factory=dict)
     fresh: dict[Path, Labels] = field(default_factory=dict)
 

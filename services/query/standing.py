@@ -51,7 +51,7 @@ async def judged(
     }
     verdicts: dict[int, Verdict] = {}
     for key_no in troubled:
-        voids = [v for k in voids_of.get(key_no, ()) for v in versions.get(k, []) if v.void is not None]
+        voids = [v for k in voids_of.get(key_no, ()) for v in versions.get(k, [])]
         for version in versions.get(key_no, []):
             rivals = versions[key_no]
             verdicts[version.no] = judge(version, rivals=rivals, voids=voids, in_log=in_log, vector=vector)

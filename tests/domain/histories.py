@@ -1,15 +1,20 @@
 """Random histories of a tiny factory: few items, few hours, every way in which they can get entangled."""
 
+from dataclasses import replace
+from decimal import Decimal
+from typing import NamedTuple
+
 from hypothesis import strategies as st
 
 from domain import events as ev
+from domain.moments import Moment
 from tests.domain.posting_steps import post, postings
 from tests.domain.telling import History, at, item, q
 
 UNITS = ["U/1", "U/2", "V/1", "V/2"]
 LOTS = ["lot:A/1", "lot:A/2", "lot:B/1"]
 BOXES = ["box:1", "box:2"]
-CLASSES = ["class:A"]
+CLASSES = ["class:A", "class:B"]
 HOURS = st.integers(min_value=1, max_value=8)
 THINGS = st.sampled_from(UNITS + LOTS)
 ANY = st.sampled_from(UNITS + LOTS + BOXES)
@@ -111,3 +116,164 @@ def build(told: list[tuple[str, tuple[object, ...]]]) -> History:
 
 
 histories = st.lists(steps(), min_size=1, max_size=10).map(build)
+
+
+PLACES = ["HERE", "THERE"]
+SOURCES = ["mes", "wms"]
+QUANTITIES = st.sampled_from([None, None, 1, 2, 5])
+BASES = st.sampled_from([ev.Basis.SCANNED] * 4 + [ev.Basis.BACKFLUSHED])
+
+
+@st.composite
+def moments(draw: st.DrawFn) -> Moment:
+    """Mostly an hour; sometimes the whole day."""
+    hour = draw(st.integers(1, 8))
+    return Moment.parse("2026-03-01Z") if draw(st.integers(0, 9)) == 0 else at(hour)
+
+
+@st.composite
+def quantities(draw: st.DrawFn, name: str) -> ev.ItemQuantity:
+    return q(name, draw(QUANTITIES) if name in LOTS else None)
+
+
+class Pool(NamedTuple):
+    """The items a history is about and what happens to them: the fewer, the more entangled."""
+
+    units: list[str]
+    lots: list[str]
+    boxes: list[str]
+    kinds: list[str]
+
+    @property
+    def any(self) -> list[str]:
+        return self.units + self.lots + self.boxes
+
+
+SHAPING = ["made"] * 5 + ["fit"] * 4 + ["pack"] * 4 + ["remove"] * 2 + ["unpack"] * 2
+EVERY_KIND = [*SHAPING, "member", "same", "move", "receive", "rework", "hold"]
+POOLS = [
+    Pool(UNITS, LOTS, BOXES, EVERY_KIND),
+    Pool(UNITS[:3], LOTS[:2], BOXES[:1], EVERY_KIND),
+    Pool(UNITS[:3], LOTS[:1], BOXES[:1], ["fit", "fit", "remove", "made"]),
+    Pool(UNITS, LOTS[:1], BOXES[:1], ["fit", "fit", "remove", "made", "move"]),
+    Pool(UNITS[:2], LOTS[1:], BOXES, ["pack", "pack", "unpack", "made", "fit"]),
+    Pool(UNITS[:2], LOTS, BOXES[:1], ["receive", "made", "made", "member", "same", "move"]),
+]
+
+
+@st.composite
+def happenings(draw: st.DrawFn, pool: Pool) -> ev.LifecycleEvent:
+    """Any event of the tiny factory."""
+    when = draw(moments())
+    site = draw(st.sampled_from([*PLACES, None]))
+    match draw(st.sampled_from(pool.kinds)):
+        case "made":
+            taken = draw(st.lists(st.sampled_from(pool.any + CLASSES), min_size=0, max_size=3, unique=True))
+            outs = draw(st.lists(st.sampled_from(pool.any), min_size=0 if taken else 1, max_size=2, unique=True))
+            return ev.Transformed(
+                occurred_at=when,
+                site=site,
+                started_at=at(draw(st.integers(0, 1))) if draw(st.integers(0, 4)) == 0 else None,
+                inputs=tuple(ev.Input(item=item(i), basis=draw(BASES)) for i in taken),
+                outputs=tuple(ev.Output(item=item(o)) for o in outs),
+                transformation_id=draw(st.sampled_from([None, None, None, "urn:t:1", "7"])),
+                mixed=draw(st.integers(0, 5)) == 0,
+            )
+        case "fit":
+            whole = draw(st.sampled_from(pool.units))
+            part = draw(st.sampled_from(pool.any).filter(lambda x: x != whole))
+            seen = draw(st.integers(0, 4)) == 0
+            parts = (draw(quantities(part)),)
+            return ev.Assembled(occurred_at=when, parent=item(whole), components=parts, observed=seen)
+        case "remove":
+            whole = draw(st.sampled_from(pool.units))
+            part_or_all = draw(st.none() | st.sampled_from(pool.any).filter(lambda x: x != whole))
+            gone = () if part_or_all is None else (draw(quantities(part_or_all)),)
+            return ev.Disassembled(occurred_at=when, parent=item(whole), components=gone, all_components=not gone)
+        case "pack":
+            box = draw(st.sampled_from([*pool.boxes, *pool.boxes, pool.units[-1]]))
+            inner = draw(
+                st.lists(st.sampled_from(pool.any).filter(lambda x: x != box), min_size=1, max_size=2, unique=True)
+            )
+            things = tuple(draw(quantities(i)) for i in inner)
+            seen = draw(st.integers(0, 3)) == 0
+            return ev.Packed(occurred_at=when, site=site, container=item(box), contents=things, observed=seen)
+        case "unpack":
+            box = draw(st.sampled_from([*pool.boxes, *pool.boxes, pool.units[-1]]))
+            inner = draw(st.lists(st.sampled_from(pool.any).filter(lambda x: x != box), max_size=1))
+            things = tuple(draw(quantities(i)) for i in inner)
+            return ev.Unpacked(
+                occurred_at=when, site=site, container=item(box), contents=things, all_contents=not things
+            )
+        case "member":
+            unit, lot = draw(st.sampled_from(pool.units)), draw(st.sampled_from(pool.lots))
+            return ev.Commissioned(occurred_at=when, site=site, items=(ev.Output(item=item(unit), lot=item(lot)),))
+        case "same":
+            one, other = draw(st.sampled_from([("lot:A/1", "lot:A/2"), ("lot:A/2", "lot:B/1"), ("U/1", "U/2")]))
+            return ev.Identified(occurred_at=when, item=item(one), same_as=item(other))
+        case "receive":
+            lot = item(draw(st.sampled_from(pool.lots)))
+            return ev.MaterialReceived(
+                occurred_at=when, site=site, item=lot, quantity=draw(st.sampled_from([None, Decimal(9)]))
+            )
+        case "rework":
+            used = tuple(ev.Input(item=item(i)) for i in draw(st.lists(st.sampled_from(pool.lots), max_size=1)))
+            fitted = tuple(q(i) for i in draw(st.lists(st.sampled_from(pool.units[1:]), max_size=1)))
+            return ev.Reworked(occurred_at=when, item=item(pool.units[0]), materials=used, parts=fitted)
+        case "hold":
+            hold_id, thing = draw(st.sampled_from(["h1", "h2"])), (q(draw(st.sampled_from(pool.any))),)
+            if draw(st.booleans()):
+                return ev.Held(occurred_at=when, hold_id=hold_id, items=thing)
+            return ev.HoldReleased(occurred_at=when, hold_id=hold_id, items=draw(st.sampled_from([(), thing])))
+        case _:
+            return draw(movements(pool, when=when, site=site))
+
+
+@st.composite
+def movements(draw: st.DrawFn, pool: Pool, *, when: Moment, site: str | None) -> ev.LifecycleEvent:
+    things = (draw(quantities(draw(st.sampled_from(pool.any)))),)
+    kind = draw(
+        st.sampled_from(["shipped", "shipped", "received", "stored", "sold", "returned", "scrapped", "released"])
+    )
+    match kind:
+        case "shipped":
+            return ev.Shipped(
+                occurred_at=when, site=site, items=things, to_place=draw(st.sampled_from([*PLACES, None]))
+            )
+        case "received":
+            return ev.Received(occurred_at=when, site=site, items=things)
+        case "stored":
+            return ev.Stored(occurred_at=when, site=site, items=things)
+        case "sold":
+            return ev.Sold(occurred_at=when, site=site, items=things, holder=draw(st.sampled_from(["h-1", None])))
+        case "returned":
+            return ev.Returned(occurred_at=when, site=site, items=things)
+        case "scrapped":
+            return ev.Scrapped(occurred_at=when, site=site, items=things)
+        case _:
+            return ev.Released(occurred_at=when, site=site, items=things)
+
+
+@st.composite
+def records(draw: st.DrawFn, pool: Pool) -> tuple[ev.LifecycleEvent, str, bool, int, str | None]:
+    """An event, who posted it, whether they may correct, in which partition it lies, and an id to share."""
+    if draw(st.integers(0, 7)) == 0:
+        target = draw(st.integers(0, 9))
+        replaced = draw(st.sampled_from([(), (), ("never",), (f"e{(target + 1) % 10}",)]))
+        event: ev.LifecycleEvent = ev.Voided(occurred_at=at(9), target=f"e{target}", replaced_by=replaced)
+    else:
+        event = draw(happenings(pool))
+    shared = f"e{draw(st.integers(0, 9))}" if draw(st.integers(0, 11)) == 0 else None
+    return event, draw(st.sampled_from(SOURCES)), draw(st.integers(0, 3)) == 0, draw(st.integers(0, 2)), shared
+
+
+def entangle(told: list[tuple[ev.LifecycleEvent, str, bool, int, str | None]]) -> History:
+    """Tell records to a new history: several sources and partitions, and copies of an id that disagree."""
+    h = History()
+    for event, source, correct, partition, shared in told:
+        named_event = replace(event, event_id=shared) if shared else event
+        h.tell(named_event, source=source, correct=correct, partition=partition)
+    return h
+
+
+entangled = st.sampled_from(POOLS).flatmap(lambda pool: st.lists(records(pool), min_size=5, max_size=14)).map(entangle)

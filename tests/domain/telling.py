@@ -50,8 +50,16 @@ class History:
     def __init__(self) -> None:
         self.log: list[tuple[Copy, Envelope]] = []
 
-    def tell(self, event: ev.LifecycleEvent, *, source: str = "mes", correct: bool = False, partition: int = 0) -> str:
-        """Append an event; returns its id."""
+    def tell(
+        self,
+        event: ev.LifecycleEvent,
+        *,
+        source: str = "mes",
+        correct: bool = False,
+        partition: int = 0,
+        printed: Iterable[tuple[str, str]] = (),
+    ) -> str:
+        """Append an event; returns its id. `printed`: (unit, lot) that its Digital Links show together."""
         no = len(self.log)
         event_id = event.event_id or f"e{no}"
         digest = hashlib.sha256(repr(event).encode()).hexdigest()
@@ -64,6 +72,7 @@ class History:
             index=0,
             content_hash=digest,
             event=event,
+            printed_lots=tuple((item(unit), item(lot)) for unit, lot in printed),
         )
         self.log.append((Copy(us(48) + no, partition, no), envelope))
         return event_id

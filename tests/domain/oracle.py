@@ -1,0 +1,337 @@
+"""An oracle for traces: every path of a small history is listed and judged by the letter of SEMANTICS §3.
+
+It knows nothing of `domain/walk.py`, `domain/linking.py` or `domain/containment.py`, and it merges nothing: a path is a
+list of links, looked at whole. Slow on purpose. Cycles are walked too: a path may use each link twice.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.corrections import Copy
+from domain.envelope import Envelope
+from domain.facts import Role, Status
+from domain.ids import ItemId
+from domain.record import Happened, Naming
+from domain.stock import stood_at
+from tests.domain.oracle_intervals import Boxes, Interval, parts
+from tests.domain.oracle_record import FOREVER, Ev, Record
+
+TWICE = 2
+"""how often one path may use one link"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One link. `window`: [first, end) for intervals; `leaves`, `reaches`: earliest and latest instants of the rest."""
+
+    relation: str
+    source: ItemId
+    target: ItemId
+    reasons: frozenset[str]
+    window: tuple[int, int] | None = None
+    leaves: tuple[int, int] | None = None
+    reaches: int = 0
+    backwards: bool = False
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What one path is: consistent in time or not, and all that makes it only possible."""
+
+    consistent: bool
+    reasons: frozenset[str]
+
+
+@dataclass
+class Answer:
+    """item -> (certainty, reasons, level). `whole`: every path was looked at."""
+
+    nodes: dict[ItemId, tuple[str, tuple[str, ...], int]]
+    whole: bool
+
+
+class Oracle:
+    """One history, as known at a vector."""
+
+    def __init__(
+        self, log: Sequence[tuple[Copy, Envelope]], vector: Mapping[int, int] | None = None, *, follow_all: bool = False
+    ) -> None:
+        self.record = Record(log, vector)
+        self.boxes = Boxes(self.record)
+        self.follow_all = follow_all
+        self.stood = {} if follow_all else self.boxes.stood
+        self.parts = parts(self.record, self.stood)
+        self.steps = [*self._derivations(), *self._parts(), *self._memberships(), *self._names()]
+        if follow_all:
+            self.steps += [s for stay in self.boxes.stays for s in _over_time("contained_in", stay)]
+
+    # -- links
+
+    def _derivations(self) -> Iterator[Step]:
+        keys = sorted({e.facts.transformation for e in self.record.events if e.facts.transformation is not None})
+        for key in keys:
+            events = [e for e in self.record.events if e.facts.transformation == key]
+            outs = [(e, m) for e in events for m in e.names(Role.OUTPUT)]
+            used = [
+                (item, e, m.basis, reasons)
+                for e in events
+                for m in e.names(Role.INPUT)
+                for item, reasons in self._meant(e, m.item).items()
+            ]
+            mixed = any(e.facts.mixed for e in events)
+            single = len({m.item for _, m in outs}) == 1
+            for item, e, basis, why in used:
+                alone = mixed or single or not any(self._confusable(item, other) for other, *_ in used)
+                reasons = set(why) | (set() if alone else {"several_inputs"})
+                for out, m in outs:
+                    yield self._derivation(item, m.item, taken=e, made=out, basis=basis, reasons=reasons)
+            if not self.follow_all:
+                yield from self._class_level(events, outs)
+
+    def _derivation(
+        self, source: ItemId, target: ItemId, *, taken: Ev, made: Ev, basis: object, reasons: set[str]
+    ) -> Step:
+        why = set(reasons)
+        if basis not in (None, "scanned", "declared"):
+            why.add("basis")
+        if taken.pending or made.pending:
+            why.add("replacement_pending")
+        begun = taken.facts.begins_us
+        backwards = begun > made.at
+        if backwards:
+            why.add("against_time")
+        reaches = max(begun, made.facts.begins_us)
+        return Step("derivation", source, target, frozenset(why), None, (begun, taken.at), reaches, backwards)
+
+    def _meant(self, e: Ev, named: ItemId) -> Mapping[ItemId, frozenset[str]]:
+        return self.stood.get((e.facts.event_id, named), {named: frozenset()})
+
+    def _confusable(self, item: ItemId, other: ItemId) -> bool:
+        """Another item of the same material, or of one that is not known."""
+        if other in self.record.same_thing(item):
+            return False
+        mine, theirs = self.record.materials(item), self.record.materials(other)
+        return not mine or not theirs or bool(mine & theirs)
+
+    def _class_level(self, events: Sequence[Ev], outs: Sequence[tuple[Ev, object]]) -> Iterator[Step]:
+        for e in events:
+            for m in e.names(Role.INPUT):
+                if self.record.kind(m.item) != "class":
+                    continue
+                for lot in self.record.items:
+                    of_it = m.item in self.record.materials(lot) and self.record.kind(lot) == "lot"
+                    if of_it and self._may_be_there(lot, e):
+                        for out, made in outs:
+                            yield self._derivation(
+                                lot,
+                                made.item,
+                                taken=e,
+                                made=out,
+                                basis=m.basis,
+                                reasons={"class_level"},  # type: ignore[attr-defined]
+                            )
+
+    def _may_be_there(self, lot: ItemId, e: Ev) -> bool:
+        namings = [Naming(Happened(i, ev.facts, ev.pending), m) for i, (ev, m) in enumerate(self.record.naming(lot))]
+        times = {e.facts.begins_us, e.at} | {n.event.facts.latest_us for n in namings}
+        return any(stood_at(namings, e.facts.site, at_us=t) for t in times if e.facts.begins_us <= t <= e.at)
+
+    def _parts(self) -> Iterator[Step]:
+        for part in self.parts:
+            yield from _over_time("part_of", part)
+
+    def _memberships(self) -> Iterator[Step]:
+        for e in self.record.events:
+            for member in e.facts.memberships:
+                at = e.facts.begins_us
+                if not member.at_making:
+                    seen = self.record.naming(member.unit)
+                    births = [
+                        ev.facts.begins_us
+                        for ev, m in seen
+                        if (m.role is Role.OUTPUT and ev.facts.kind == "transformed") or ev.facts.rank == 0
+                    ]
+                    at = min(births or [ev.facts.begins_us for ev, _ in seen] or [at])
+                why = frozenset({"replacement_pending"} if e.pending else ())
+                yield Step("member_of_lot", member.lot, member.unit, why, None, (at, at), at)
+
+    def _names(self) -> Iterator[Step]:
+        for e in self.record.events:
+            for one, other in e.facts.identities:
+                why = frozenset({"replacement_pending"} if e.pending else ())
+                yield Step("identified_as", one, other, why)
+                yield Step("identified_as", other, one, why)
+
+    # -- paths
+
+    def trace(
+        self, starts: Sequence[ItemId], *, forward: bool, mode: str, at: int, at_given: bool = False, most: int = 1_000
+    ) -> Answer:
+        """Every node of the question, from every path."""
+        held = self._held_when_built(at) if mode == "as_built" else None
+        steps = [s for s in self.steps if held is None or s.relation != "part_of" or s in held]
+        leads: dict[ItemId, list[Step]] = {}
+        for s in steps:
+            leads.setdefault(s.source if forward else s.target, []).append(s)
+        fates: dict[ItemId, list[tuple[Fate, int]]] = {}
+        queue: deque[tuple[ItemId, tuple[Step, ...], frozenset[str], int]] = deque()
+        for item, reasons, hops in self._beginnings(starts, at=at, at_given=at_given):
+            queue.append((item, (), reasons, hops))
+            if hops:
+                fates.setdefault(item, []).append((Fate(True, reasons), hops))
+        looked = 0
+        while queue:
+            item, path, base, hops = queue.popleft()
+            for s in leads.get(item, []):
+                looked += 1
+                if looked > most:
+                    return Answer(_summed(fates, starts), whole=False)
+                if path.count(s) >= TWICE:
+                    continue
+                longer = (*path, s) if forward else (s, *path)
+                alive, fate = judged(longer, mode=mode, at=at)
+                other = s.target if forward else s.source
+                if fate is not None:
+                    fates.setdefault(other, []).append((Fate(fate.consistent, fate.reasons | base), hops + 1))
+                if alive and (forward or fate is not None):
+                    queue.append((other, longer, base, hops + 1))
+        return Answer(_summed(fates, starts), whole=True)
+
+    def _beginnings(
+        self, starts: Sequence[ItemId], *, at: int, at_given: bool
+    ) -> Iterator[tuple[ItemId, frozenset[str], int]]:
+        for start in starts:
+            yield start, frozenset(), 0
+            if self.record.kind(start) == "class":
+                yield from (
+                    (i, frozenset(), 1) for i in self.record.items if i != start and start in self.record.materials(i)
+                )
+            if not self.follow_all and self.record.boxed(start):
+                yield from self._contents(start, at=at, at_given=at_given)
+
+    def _contents(self, box: ItemId, *, at: int, at_given: bool) -> Iterator[tuple[ItemId, frozenset[str], int]]:
+        stays = [s for s in self.boxes.stays if s.since <= at]
+        held = [s for s in stays if s.outer == box and s.may_hold(at)]
+        last = not held and not at_given
+        if last:
+            held = _last_fill([s for s in stays if s.outer == box])
+        todo = [(s, frozenset[str](), (box,)) for s in held]
+        while todo:
+            stay, doubts, above = todo.pop()
+            why = set(doubts)
+            if stay.begun.pending or (not last and not stay.holds(at)):
+                why.add("replacement_pending")
+            inner = [
+                s
+                for s in stays
+                if s.outer == stay.inner
+                and (s.may_hold(at) if not last else (s.since <= stay.until and s.until > stay.since))
+            ]
+            if not inner or self.record.own(stay.inner):
+                yield stay.inner, frozenset(why), 1
+            if stay.inner not in above:
+                todo += [(s, frozenset(why), (*above, stay.inner)) for s in inner]
+
+    # -- as built
+
+    def _held_when_built(self, now: int) -> list[Step]:
+        held = []
+        for part in self.parts:
+            left = min(self._departures(part.outer, -FOREVER, FOREVER, ()), default=now)
+            held += [s for s in _over_time("part_of", part) if s.window and s.window[0] <= left < s.window[1]]
+        return held
+
+    def _departures(  # noqa: PLR0917
+        self, item: ItemId, since: int, until: int, climbing: tuple[ItemId, ...]
+    ) -> list[int]:
+        """When it was shipped, sold or released: itself, or what it was in or fitted in at the time."""
+        found = [
+            e.at
+            for e, m in self.record.naming(item)
+            if since <= e.at <= until and (m.status in (Status.IN_TRANSIT, Status.SOLD) or e.facts.kind == "released")
+        ]
+        for stay in [*self.boxes.stays, *self.parts]:
+            begin, end = max(since, stay.since), min(until, stay.until)
+            if stay.inner == item and begin <= end and stay.outer not in climbing:
+                found += self._departures(stay.outer, begin, end, (*climbing, item))
+        return found
+
+
+def _over_time(relation: str, stay: Interval) -> list[Step]:
+    """A link over its interval; where the end is pending, a possible one from that end on."""
+    why = set(stay.reasons) | ({"replacement_pending"} if stay.begun.pending else set())
+    found = [Step(relation, stay.inner, stay.outer, frozenset(why), (stay.since, max(stay.until, stay.since + 1)))]
+    if stay.maybe_until is not None and stay.maybe_until != stay.until:
+        after = (stay.until, max(stay.maybe_until, stay.until + 1))
+        found.append(Step(relation, stay.inner, stay.outer, frozenset(why | {"replacement_pending"}), after))
+    return found
+
+
+def _last_fill(stays: list[Interval]) -> list[Interval]:
+    """What it held since it was last empty."""
+    ends = [s.until for s in stays if not any(o.since <= s.until < o.until for o in stays)]
+    before = [t for t in ends if t < max(ends)] if ends else []
+    empty_since = max(before, default=-FOREVER)
+    return [s for s in stays if s.since > empty_since or s.until > empty_since]
+
+
+def judged(path: Sequence[Step], *, mode: str, at: int) -> tuple[bool, Fate | None]:
+    """Whether the path may go on, and its fate; None if its mode does not show what it leads to."""
+    kept = mode == "as_maintained"
+    here = -FOREVER
+    consistent = True
+    reasons: set[str] = set()
+    chain: list[Step] = []
+    for s in path:
+        reasons |= s.reasons
+        begins = s.window[0] if s.window else s.leaves[0] if s.leaves else -FOREVER
+        if kept and begins > at:
+            return False, None
+        if s.window:
+            chain.append(s)
+        if s.leaves is None:
+            continue
+        first, end = _shared(chain)
+        if chain:
+            if kept and not (first < end and first <= s.leaves[1] and s.leaves[0] < end):
+                return False, None
+            if s.relation == "derivation" and end <= s.leaves[0]:
+                reasons.add("touched")
+            consistent = consistent and max(first, here) < end
+            here = max(first, here)
+        consistent = consistent and not s.backwards and here <= s.leaves[1]
+        here, chain = s.reaches, []
+    if chain:
+        first, end = _shared(chain)
+        if kept and first >= end:
+            return False, None
+        consistent = consistent and max(first, here) < end
+        if kept and not first <= at < end:
+            return True, None
+    if not consistent:
+        reasons.add("against_time")
+    return True, Fate(consistent, frozenset(reasons))
+
+
+def _shared(chain: Sequence[Step]) -> tuple[int, int]:
+    windows = [s.window for s in chain if s.window]
+    return max((w[0] for w in windows), default=-FOREVER), min((w[1] for w in windows), default=FOREVER)
+
+
+def _summed(
+    fates: Mapping[ItemId, Sequence[tuple[Fate, int]]], starts: Sequence[ItemId]
+) -> dict[ItemId, tuple[str, tuple[str, ...], int]]:
+    """§3: certain if one whole path is certain and consistent; else the reasons of its consistent paths, else all."""
+    found = {}
+    for item, paths in fates.items():
+        if item in starts:
+            continue
+        level = min(hops for _, hops in paths)
+        fitting = [f for f, _ in paths if f.consistent]
+        if any(not f.reasons for f in fitting):
+            found[item] = ("certain", (), level)
+        else:
+            why = frozenset().union(*(f.reasons for f in fitting or [f for f, _ in paths]))
+            found[item] = ("possible", tuple(sorted(why)), level)
+    return found

@@ -1,0 +1,152 @@
+"""Small cases that once were answered wrongly, each with the sentence of docs/semantics.md that decides it."""
+
+from domain import events as ev
+from domain.genealogy import Way
+from domain.moments import Moment
+from domain.walk import Mode
+from tests.domain.telling import History, at, item, named_map, q
+
+CERTAIN = "certain"
+NOW = {"mode": Mode.AS_MAINTAINED}
+
+
+def test_backward_through_the_item_asked_about() -> None:
+    """V was in U when U was made into W, and W is in U now: forward and backward must both say so."""
+    h = History()
+    h.fit("U", "V", at_hour=1)
+    h.made(["W"], ["U"], at_hour=2)
+    h.remove("U", "V", at_hour=3)
+    h.fit("U", "W", at_hour=4)
+    assert h.forward("V", **NOW) == named_map({"U": CERTAIN, "W": CERTAIN})
+    assert h.backward("U", **NOW) == named_map({"V": CERTAIN, "W": CERTAIN})
+
+
+def test_one_start_hides_nothing_behind_another() -> None:
+    """Asked together, W still comes from V by way of U, though U holds V no longer."""
+    h = History()
+    h.fit("U", "V", at_hour=1)
+    h.made(["W"], ["U"], at_hour=2)
+    h.remove("U", "V", at_hour=3)
+    assert h.backward("W", "U", **NOW) == named_map({"V": CERTAIN})
+
+
+def test_a_later_copy_that_says_void_voids_nothing() -> None:
+    """Only the first copy of an id counts: one that turns up later as a void is a conflict, not a void."""
+    h = History()
+    h.made(["M"], ["lot:CELL/A"], at_hour=1, event_id="x")
+    h.fit("B", "M", at_hour=2, event_id="y")
+    h.tell(ev.Voided(occurred_at=at(3), target="x", event_id="y"))
+    assert h.forward("lot:CELL/A") == named_map({"M": CERTAIN, "B": CERTAIN})
+
+
+def test_levels_from_a_container_and_from_a_class_count_its_contents_as_one() -> None:
+    h = History()
+    h.pack("box:1", "c", at_hour=1)
+    h.made(["M"], ["c"], at_hour=2)
+    h.pack("box:1", "c", at_hour=3)
+    assert {n.item: n.level for n in h.trace(Way.FORWARD, "box:1").nodes} == {item("c"): 1, item("M"): 2}
+    h.made(["N"], ["lot:CELL/A"], at_hour=4)
+    levels = {n.item: n.level for n in h.trace(Way.FORWARD, "class:CELL").nodes}
+    assert levels == {item("lot:CELL/A"): 1, item("N"): 2}
+
+
+def test_level_counts_paths_that_the_mode_walks() -> None:
+    """C is in U now by way of W only: two hops, though it once was in U itself."""
+    h = History()
+    h.fit("U", "C", at_hour=1)
+    h.remove("U", "C", at_hour=2)
+    h.fit("W", "C", at_hour=3)
+    h.fit("U", "W", at_hour=4)
+    found = {n.item: n for n in h.trace(Way.FORWARD, "C", **NOW).nodes}
+    assert (found[item("U")].level, found[item("U")].came_from) == (2, (item("W"),))
+    assert [link.source for link in found[item("U")].links] == [item("W")]
+
+
+def test_a_lot_taken_through_one_box_stays_in_the_other() -> None:
+    h = History()
+    h.pack("box:1", q("lot:CELL/A", 5), at_hour=1)
+    h.pack("box:2", q("lot:CELL/A", 5), at_hour=1)
+    h.made(["M"], ["box:1"], at_hour=2)
+    h.made(["N"], ["box:2"], at_hour=3)
+    assert h.forward("lot:CELL/A") == named_map({"M": CERTAIN, "N": CERTAIN})
+
+
+def test_what_left_the_box_during_a_long_taking_is_not_certain() -> None:
+    """Out and in again while it lasted: it may have been out when the box was emptied into M."""
+    h = History()
+    h.pack("box:1", "c", "d", at_hour=1)
+    h.unpack("box:1", "c", at_hour=3)
+    h.pack("box:1", "c", at_hour=4)
+    h.made(["M"], ["box:1"], at_hour=5, started_at=at(2))
+    assert h.forward("c") == named_map({"M": "inferred"})
+    assert h.forward("d") == named_map({"M": CERTAIN})
+
+
+def test_an_inner_box_is_looked_into_all_the_while() -> None:
+    h = History()
+    h.pack("box:1", "box:2", at_hour=1)
+    h.pack("box:2", "c", at_hour=3)
+    h.unpack("box:2", "c", at_hour=4)
+    h.made(["M"], ["box:1"], at_hour=5, started_at=at(2))
+    assert h.forward("c") == named_map({"M": "inferred"})
+
+
+def test_a_box_of_its_own_is_certain_though_it_was_empty_for_a_while() -> None:
+    h = History()
+    h.made(["sscc:P"], ["lot:CELL/L"], at_hour=1)
+    h.pack("sscc:P", "c", at_hour=3)
+    h.made(["Q"], ["sscc:P"], at_hour=4, started_at=at(2))
+    assert h.forward("lot:CELL/L") == named_map({"sscc:P": CERTAIN, "Q": CERTAIN})
+
+
+def test_what_was_fitted_in_the_instant_of_taking_all_out_stays() -> None:
+    """All is taken out of a unit that held something: what is fitted at that same instant is the new content."""
+    h = History()
+    h.fit("U", "C", at_hour=1)
+    h.remove("U", "C", at_hour=2)
+    h.remove("U", at_hour=2)
+    h.fit("U", "D", at_hour=2)
+    assert h.forward("D", **NOW) == named_map({"U": CERTAIN})
+
+
+def test_a_lot_used_up_during_a_backflush_is_possible() -> None:
+    """Backflushed over a day: a lot that was there in the morning and gone in the evening may be what it used."""
+    h = History()
+    h.tell(ev.MaterialReceived(occurred_at=at(1), site="S", item=item("lot:M/1"), quantity=q("x", 5).quantity))
+    used = ev.Input(item=item("lot:M/1"), quantity=q("x", 5).quantity)
+    h.tell(ev.Transformed(occurred_at=at(9), site="S", inputs=(used,), outputs=(ev.Output(item=item("P")),)))
+    backflush = ev.Input(item=item("class:M"), basis=ev.Basis.BACKFLUSHED)
+    day = Moment.parse("2026-03-01Z")
+    h.tell(ev.Transformed(occurred_at=day, site="S", inputs=(backflush,), outputs=(ev.Output(item=item("Q")),)))
+    assert h.forward("lot:M/1") == named_map({"P": CERTAIN, "Q": "basis,class_level"})
+
+
+def test_names_of_names_are_one_thing() -> None:
+    """A is B and B is C: A and C are not two lots that could be mixed up."""
+    h = History()
+    for one, other in (("lot:M/A", "lot:M/B"), ("lot:M/B", "lot:M/C")):
+        h.tell(ev.Identified(occurred_at=at(1), item=item(one), same_as=item(other)))
+    h.made(["S/1", "S/2"], ["lot:M/A", "lot:M/C"], at_hour=2)
+    assert h.forward("lot:M/A")[item("S/1")] == CERTAIN
+
+
+def test_a_lot_is_told_by_rework_but_begins_with_the_unit() -> None:
+    """Rework is not birth: a module of the lot that was fitted before its rework is certain."""
+    h = History()
+    h.tell(ev.Stored(occurred_at=at(1), items=(q("M"),)))
+    h.fit("B", "M", at_hour=2)
+    h.tell(ev.Reworked(occurred_at=at(3), item=item("M"), materials=(ev.Input(item=item("lot:GLUE/1")),)))
+    h.tell(ev.Observed(occurred_at=at(4), items=(q("M"),)), printed=[("M", "lot:MOD/1")])
+    h.made(["X"], ["M"], at_hour=2)
+    assert h.forward("lot:MOD/1")[item("X")] == CERTAIN
+
+
+def test_as_built_is_when_the_bike_left_with_the_module_in_it() -> None:
+    """A cell swapped after the sale was in the module when the bike was sold: it is as built."""
+    h = History()
+    h.fit("M", "C", at_hour=1)
+    h.fit("B", "M", at_hour=2)
+    h.tell(ev.Sold(occurred_at=at(3), items=(q("B"),)))
+    h.remove("M", "C", at_hour=4)
+    h.fit("M", "D", at_hour=5)
+    assert h.backward("B", mode=Mode.AS_BUILT) == named_map({"M": CERTAIN, "C": CERTAIN})
