@@ -18,8 +18,8 @@ class Role(StrEnum):
 class Caller:
     """Who an API key stands for.
 
-    `source` is what events posted with the key say they come from. `sites` are the canonical ids of the sites it may
-    see, None for all. `zone` is an IANA zone or UTC offset for times that have none, None where none was agreed.
+    `source` is what events posted with the key say they come from. `sites` are the ids of the sites it may see,
+    None for all. `zone` is an IANA zone or UTC offset for times that have none, None where none was agreed.
     `own_party` is the tenant's party id: the issuer of identifiers that name none.
     """
 
@@ -34,10 +34,6 @@ class Caller:
 
     def may(self, role: Role) -> bool:
         return role in self.roles or Role.ADMIN in self.roles
-
-    def sees_site(self, site: str | None) -> bool:
-        """Whether what happened at `site` is theirs to see; what has no site is seen by unscoped callers only."""
-        return self.sites is None or site in self.sites
 
 
 def parse_roles(roles: frozenset[str]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from domain.moments import InvalidMoment, Moment
 from domain.positions import InvalidPosition, parse_vector
 from services.problems import Problem
 from services.query.nearest import nearest
+from services.query.scope import Scope
 
 
 def known_parameters(request: Request, *names: str) -> None:
@@ -42,19 +43,33 @@ OR EXISTS (SELECT FROM views.memberships m WHERE m.lot_no = i.item_no))"""
 """SQL: an event names item i. A lot may be known by its serials alone (ilmd, links): its recall must find them."""
 
 
-async def item_asked(connection: asyncpg.Connection, tenant_id: int, text: str) -> ItemId:
-    """The canonical id of a known item. Raises Problem 404 with what lies near it."""
+async def near_to(connection: asyncpg.Connection, tenant_id: int, text: str, *, scope: Scope | None) -> list[str]:
+    """Known items that were probably meant, within the scope."""
+    found = await nearest(connection, tenant_id, text)
+    own = await scope.own_items(found) if scope is not None else found
+    return [item for item in found if item in own]
+
+
+async def item_asked(
+    connection: asyncpg.Connection, tenant_id: int, text: str, *, scope: Scope | None = None
+) -> ItemId:
+    """The canonical id of a known item that is within the scope. Raises Problem 404 with what lies near it."""
+
     try:
         item = ItemId.parse(text)
     except InvalidId as error:
-        near = await nearest(connection, tenant_id, text)
-        raise Problem(404, "not-an-item-id", str(error), item=text, nearest=near, candidates=near) from error
-    found = await connection.fetchval(
-        f"SELECT 1 FROM views.items i WHERE tenant_id = $1 AND uri = $2 AND {NAMED}",
-        tenant_id,
-        str(item),
+        beside = await near_to(connection, tenant_id, text, scope=scope)
+        raise Problem(404, "not-an-item-id", str(error), item=text, nearest=beside, candidates=beside) from error
+    known = (
+        await scope.own_items([item])
+        if scope is not None
+        else await connection.fetchval(
+            f"SELECT 1 FROM views.items i WHERE tenant_id = $1 AND uri = $2 AND {NAMED}",
+            tenant_id,
+            str(item),
+        )
     )
-    if found is None:
-        near = await nearest(connection, tenant_id, item)
-        raise Problem(404, "unknown-item", f"no event names {item}", item=str(item), nearest=near)
+    if not known:
+        beside = await near_to(connection, tenant_id, item, scope=scope)
+        raise Problem(404, "unknown-item", f"no event names {item}", item=str(item), nearest=beside)
     return item

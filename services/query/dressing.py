@@ -7,10 +7,11 @@ from typing import Any
 
 from domain.answers import Conflict, Gap, Node
 from domain.ids import ItemId
-from domain.state import State, states
+from domain.state import states
 from services.query import rendering
 from services.query.answering import answered
 from services.query.conflicts import ConflictsAbout
+from services.query.scope import Seen, Veil, marked
 from services.query.snapshot import Asked
 from services.query.totals import Totals
 
@@ -19,10 +20,13 @@ STATE_CHUNK = 1_000
 
 
 class Dressing:
-    """Reads the state of nodes, and gathers what an answer ends with: gaps, conflicts and totals."""
+    """Reads the state of nodes, and gathers what an answer ends with: gaps, conflicts and totals.
 
-    def __init__(self, asked: Asked, *, at_us: int, totals: Totals | None) -> None:
-        self.asked, self.at_us, self.totals = asked, at_us, totals
+    `veil`: the nodes are shown to a key limited to sites (services/query/scope.py).
+    """
+
+    def __init__(self, asked: Asked, *, at_us: int, totals: Totals | None, veil: Veil | None = None) -> None:
+        self.asked, self.at_us, self.totals, self.veil = asked, at_us, totals, veil
         self._told = ConflictsAbout(asked.connection, asked.tenant_id, vector=asked.vector)
         self._gaps: dict[Gap, list[ItemId]] = {}
         self._conflicts: list[Conflict] = []
@@ -39,25 +43,33 @@ class Dressing:
         while nodes:
             chunk = nodes[: -STATE_CHUNK - 1 : -1]
             del nodes[-STATE_CHUNK:]
-            record = self.asked.record()
-            found = await answered(states([n.item for n in chunk], at_us=self.at_us), record)
-            await self._told.look([n.item for n in chunk], troubled=record.troubled)
+            seen = await self._seen([n.item for n in chunk])
             shown, left = chunk[:left], max(0, left - len(chunk))
-            yield await asyncio.to_thread(self._take, chunk, found, shown=shown)
+            yield await asyncio.to_thread(self._take, chunk, seen, shown=shown)
 
-    def _take(self, chunk: list[Node], found: dict[ItemId, State], *, shown: list[Node]) -> list[dict[str, Any]]:
+    async def _seen(self, items: Sequence[ItemId]) -> dict[ItemId, Seen]:
+        real = [self.veil.real[i] for i in items] if self.veil is not None else items
+        record = self.asked.record()
+        found = await answered(states(real, at_us=self.at_us), record)
+        await self._told.look(real, troubled=record.troubled)
+        if self.veil is not None:
+            return await self.veil.states(found, at_us=self.at_us)
+        return {item: Seen(state, state) for item, state in found.items()}
+
+    def _take(self, chunk: list[Node], seen: dict[ItemId, Seen], *, shown: list[Node]) -> list[dict[str, Any]]:
         for node in chunk:
-            state = found[node.item]
+            state = seen[node.item].shown
             if self.totals is not None:
-                self.totals.add(node, state)
+                self.totals.add(node, seen[node.item].full, shown=state)
             for gap in state.gaps:
                 self._gaps.setdefault(replace(gap, items=()), []).extend(gap.items)
             self._conflicts += state.conflicts
-        return [rendering.node_json(n, found[n.item]) for n in shown]
+        return [marked(rendering.node_json(n, seen[n.item].shown), seen[n.item]) for n in shown]
 
     def gaps(self) -> list[Gap]:
         """Those of the nodes' states: one a kind, which names every item it is about."""
         return [replace(gap, items=tuple(items)) for gap, items in self._gaps.items()]
 
-    def conflicts(self) -> list[Conflict]:
-        return [*self._told.found(), *self._conflicts]
+    async def conflicts(self) -> list[Conflict]:
+        told = self._told.found()
+        return [*(told if self.asked.scope is None else await self.asked.scope.conflicts(told)), *self._conflicts]

@@ -148,7 +148,8 @@ def neutral(text: str) -> str:
 
 
 def _link(link: Document) -> str:
-    return f"{link['relation']} {link['from']} > {link['to']} by {link['event_id']}"
+    by = f" by {link['event_id']}" if link["event_id"] is not None else ""
+    return f"{link['relation']} {link['from']} > {link['to']}{by}"
 
 
 def _where(row: Document) -> str:

@@ -2,19 +2,18 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import orjson
 from fastapi import Request
 
 from domain.answers import Gap
 from domain.ids import InvalidId, ItemId
 from services.problems import Problem
-from services.query.asking import NAMED, item_asked
-from services.query.nearest import nearest
+from services.query.asking import NAMED, near_to
+from services.query.snapshot import Asked
 
 MOST_ITEMS = 100_000
 _NAMED_AT_MOST = 1_000
@@ -96,28 +95,34 @@ def _of_csv(body: bytes) -> Wanted:
     return Wanted(texts, lines)
 
 
-async def items_asked(
-    connection: asyncpg.Connection, tenant_id: int, wanted: Wanted, *, skip_unknown: bool
-) -> tuple[list[ItemId], list[Gap]]:
+async def items_asked(asked: Asked, wanted: Wanted, *, skip_unknown: bool) -> tuple[list[ItemId], list[Gap]]:
     """The canonical ids of the items, each once, and gaps `unknown_item` where those are to be skipped.
 
     Raises Problem 422 that names every one that is no id, and 404 that names every one that no event names.
     """
     if len(wanted.texts) == 1 and not wanted.lines and not skip_unknown:
-        return [await item_asked(connection, tenant_id, wanted.texts[0])], []
+        return [await asked.item(wanted.texts[0])], []
     parsed, refused = _parsed(wanted)
     if refused and not skip_unknown:
         detail = f"{len(refused)} of {len(wanted.texts)} are no ids: mend them, or ask with unknown=skip"
         raise Problem(422, "not-an-item-id", detail, errors=refused[:_NAMED_AT_MOST])
-    known = {r[0] for r in await connection.fetch(_KNOWN, tenant_id, [str(i) for i in parsed])}
+    known = await _known(asked, parsed)
     unknown = [i for i in parsed if i not in known]
     if unknown and not skip_unknown:
-        near = {str(i): await nearest(connection, tenant_id, i) for i in unknown[:_NEAREST_FOR]}
+        beginning = unknown[:_NEAREST_FOR]
+        near = {str(i): await near_to(asked.connection, asked.tenant_id, i, scope=asked.scope) for i in beginning}
         detail = f"no event names {len(unknown)} of {len(parsed)} items: mend them, or ask with unknown=skip"
         raise Problem(404, "unknown-item", detail, items=[str(i) for i in unknown], nearest=near)
     left_out = [*unknown, *(ItemId(e["value"]) for e in refused)]
     gaps = [Gap("unknown_item", tuple(left_out), "no event names these: they were not traced")] if left_out else []
     return [i for i in parsed if i in known], gaps
+
+
+async def _known(asked: Asked, items: Sequence[ItemId]) -> Collection[str]:
+    """Those that an event names, and that the caller may see."""
+    if asked.scope is not None:
+        return await asked.scope.own_items(items)
+    return {r[0] for r in await asked.connection.fetch(_KNOWN, asked.tenant_id, [str(i) for i in items])}
 
 
 def _parsed(wanted: Wanted) -> tuple[list[ItemId], list[dict[str, Any]]]:

@@ -1,7 +1,7 @@
 """The record over SQL: what a question needs, looked up in batches within one snapshot (domain/record.py)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any
 
 import asyncpg
@@ -69,6 +69,8 @@ SELECT {", ".join("e." + c for c in _HEADER_COLUMNS.split())}, k.event_id
 FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.event_no = ANY($1)
 """
 
+_AT_PLACES = "SELECT event_no FROM views.event_places WHERE event_no = ANY($1) AND place = ANY($2)"
+
 CHUNK = 5_000
 """Numbers one statement is asked about at most."""
 BREATH_ROWS = 2_000
@@ -86,13 +88,21 @@ _STATUS: dict[str | None, Status | None] = {None: None, **{s.value: s for s in S
 class SqlRecord:
     """Answers needs for one tenant in one snapshot. One instance a question; `vector` None: all that is applied.
 
+    With `places`, only events count that happened at, or led to, one of these (services/query/scope.py).
+
     `troubled` are the keys of events met so far that have a void or a second version: few, if any.
     """
 
     def __init__(
-        self, connection: asyncpg.Connection, tenant_id: int, *, vector: Mapping[int, int] | None = None
+        self,
+        connection: asyncpg.Connection,
+        tenant_id: int,
+        *,
+        vector: Mapping[int, int] | None = None,
+        places: Collection[str] | None = None,
     ) -> None:
         self._connection = connection
+        self._places = sorted(places) if places is not None else None
         self._tenant_id = tenant_id
         self._vector = vector
         self._no: dict[str, int] = {}
@@ -270,6 +280,7 @@ class SqlRecord:
         async for rows in self._fetch(_HEADERS, [n for n in numbers if n not in self._events]):
             verdicts = await judged(self._connection, [r["key_no"] for r in rows], vector=self._vector)
             await self._load_uris({r["parent_no"] for r in rows if r["parent_no"] is not None})
+            elsewhere = await self._elsewhere({r["event_no"] for r in rows})
             for row in rows:
                 verdict = verdicts.get(row["event_no"])
                 if verdict is not None:
@@ -277,8 +288,16 @@ class SqlRecord:
                 known = self._vector is None or row["log_offset"] <= self._vector.get(row["log_partition"], -1)
                 counts = known if verdict is None else verdict.standing in (Standing.COUNTS, Standing.PENDING)
                 pending = verdict is not None and verdict.standing is Standing.PENDING
+                counts = counts and row["event_no"] not in elsewhere
                 happened = Happened(row["event_no"], facts_of_row(row, self._uri), pending) if counts else None
                 self._events[row["event_no"]] = happened
+
+    async def _elsewhere(self, numbers: set[int]) -> set[int]:
+        """Those of the events that have nothing to do with the places this record is limited to."""
+        if self._places is None:
+            return set()
+        rows = await self._connection.fetch(_AT_PLACES, list(numbers), self._places)
+        return numbers - {r[0] for r in rows}
 
 
 def _note(found: Found, topic: str, *, subject: str, event: Happened) -> None:

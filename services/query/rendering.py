@@ -24,7 +24,7 @@ def link_json(link: Link) -> dict[str, Any]:
         "relation": link.relation,
         "from": link.source,
         "to": link.target,
-        "event_id": link.event_id,
+        "event_id": link.event_id or None,
         "since": time(link.since_us),
         "until": time(link.until_us),
         "quantity": text(link.quantity),

@@ -26,20 +26,20 @@ class Totals:
         self._top_units = 0
         self._top_unless_units: Counter[tuple[ItemId, ...]] = Counter()
 
-    def add(self, node: Node, state: State) -> None:
-        """Count one node."""
+    def add(self, node: Node, state: State, *, shown: State) -> None:
+        """Count one node; by status, site and holder, and with its quantities, only as far as it is `shown`."""
         if node.item not in self._affected:
             return
         self._kinds[state.kind] += 1
         self._sure[node.certainty] += 1
-        for name, value in (("status", state.status), ("site", state.site), ("holder", state.holder)):
+        for name, value in (("status", shown.status), ("site", shown.site), ("holder", shown.holder)):
             if value is not None:
                 self._by[name][str(value)] += 1
         if state.kind == "unit":
             self._count_top(state)
         else:
             self._no_units.add(node.item)
-            self._weigh(state)
+            self._weigh(shown)
 
     def _count_top(self, state: State) -> None:
         if state.status is Status.CONSUMED or any(w in self._affected for w in state.wholes):

@@ -149,6 +149,8 @@ async def _pieces(
     async with questions.ask(caller, request, pinned=pinned) as asked:
         start = await begin(asked)
         found = await answered(_walk(questions, ask, asked, start=start), asked.record())
+        veil = await asked.scope.veil(found, way=ask.way, follow_all=ask.follow_all) if asked.scope else None
+        found = veil.trace if veil is not None else found
         nodes = [n for n in found.nodes if ask.shows(n)]
         found.nodes = []
         following = _next(ask, asked, nodes)
@@ -159,12 +161,12 @@ async def _pieces(
         at_us = asked.fresh.now_us if ask.at_us is None else ask.at_us
         if ask.cursor is not None:
             del nodes[ask.limit :]
-        dressing = Dressing(asked, at_us=at_us, totals=Totals(nodes) if ask.cursor is None else None)
-        await dressing.about(found.items)
+        dressing = Dressing(asked, at_us=at_us, totals=Totals(nodes) if ask.cursor is None else None, veil=veil)
+        await dressing.about(start.items)
         async for rows in dressing.dressed(nodes, show=ask.limit):
             if rows:
                 yield ask.form.rows(rows)
-        tail = {**lasting, **_tail(start, found, dressing), "next": following}
+        tail = {**lasting, **await _tail(start, found, dressing), "next": following}
         yield ask.form.end(tail)
 
 
@@ -207,9 +209,10 @@ def _head(request: Request, ask: TraceAsked, asked: Asked, *, found: Trace, foll
     return Head(headers, orjson.dumps(frame["lag"]))
 
 
-def _tail(start: Start, found: Trace, dressing: Dressing) -> dict[str, Any]:
+async def _tail(start: Start, found: Trace, dressing: Dressing) -> dict[str, Any]:
+    conflicts = dict.fromkeys((*found.conflicts, *await dressing.conflicts()))
     return {
         "totals": dressing.totals.json() if dressing.totals is not None else None,
         "gaps": [rendering.gap_json(g) for g in (*start.gaps, *found.gaps, *dressing.gaps())],
-        "conflicts": [rendering.conflict_json(c) for c in dict.fromkeys((*found.conflicts, *dressing.conflicts()))],
+        "conflicts": [rendering.conflict_json(c) for c in conflicts],
     }

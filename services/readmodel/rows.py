@@ -8,7 +8,7 @@ from domain import events as ev
 from domain.envelope import Envelope
 from domain.facts import EventFacts
 from domain.flatten import facts_of
-from domain.ids import ItemId, serial_of
+from domain.ids import ItemId, PlaceId, serial_of
 from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
@@ -90,7 +90,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "notices": "topic subject",
         "dimensions": "dimension value begins_us",
         "parameters": "name value unit",
-        "event_bodies": "site body original",
+        "event_places": "place",
+        "event_bodies": "body original",
         "capture_jobs": "capture_id job",
         "master_data": "topic subject valid_from_us described",
     }.items()
@@ -137,8 +138,16 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
     for p in facts.parameters:
         rows.add("parameters", (tenant, event_no, p.name, p.value, p.unit))
     original = dict(one.envelope.original) if one.envelope.original is not None else None
-    rows.add("event_bodies", (tenant, event_no, facts.site, one.document, original))
+    rows.add("event_bodies", (tenant, event_no, one.document, original))
+    for place in places_of(facts):
+        rows.add("event_places", (tenant, event_no, place))
     _write_special(rows, one, event_no)
+
+
+def places_of(facts: EventFacts) -> Sequence[str]:
+    """Where it happened and where it led to, each with the site that its own id shows (dock and line of one GLN)."""
+    named = [PlaceId(place) for place in (facts.site, facts.to_place) if place is not None]
+    return sorted({place for p in named for place in (str(p), p.site)})
 
 
 def _event_row(one: Applied, event_no: int, *, item_no: Number, key_no: Number) -> tuple[Any, ...]:

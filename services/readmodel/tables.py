@@ -221,12 +221,22 @@ parameters = Table(
     Index("parameters_event_idx", "event_no"),
 )
 
+event_places = Table(
+    "event_places",
+    metadata,
+    _tenant(),
+    _event(),
+    Column(
+        "place", Text, nullable=False, comment="its place, its destination, and the sites these belong to by their id"
+    ),
+    PrimaryKeyConstraint("event_no", "place", name="event_places_pkey"),
+)
+
 event_bodies = Table(
     "event_bodies",
     metadata,
     _tenant(),
     _event(),
-    Column("site", Text),
     Column("body", JSONB, nullable=False),
     Column("original", JSONB),
     PrimaryKeyConstraint("event_no", name="event_bodies_pkey"),
@@ -316,6 +326,11 @@ DISTINCT = {
 """n_distinct pinned: ANALYZE misjudges link tables, and then every level of a walk hash-joins all of them."""
 
 
+_SITES = "current_setting('zhuisu.sites', true)"
+"""The sites a request is limited to, one a line; empty or not set: all."""
+_WITHIN_SITES = f" AND (coalesce({_SITES}, '') = '' OR {{theirs}})"
+
+
 def ddl_extras(schema: str) -> list[str]:
     """What SQLAlchemy does not say of the tables: who may, row by row, and pinned statistics. For a fresh schema."""
     statements = [
@@ -327,11 +342,11 @@ def ddl_extras(schema: str) -> list[str]:
     ]
     for table in (*TENANT_TABLES, dead_letters):
         sees = "tenant_id = (SELECT public.zhuisu_tenant())"
+        if table is event_places:
+            sees += _WITHIN_SITES.format(theirs=f"place = ANY (string_to_array({_SITES}, chr(10)))")
         if table is event_bodies:
-            sees += (
-                " AND (coalesce(current_setting('zhuisu.sites', true), '') = ''"
-                " OR site = ANY (string_to_array(current_setting('zhuisu.sites', true), chr(10))))"
-            )
+            at_theirs = f"SELECT FROM {schema}.event_places p WHERE p.event_no = event_bodies.event_no"
+            sees += _WITHIN_SITES.format(theirs=f"EXISTS ({at_theirs})")
         statements += [
             f"ALTER TABLE {schema}.{table.name} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {schema}.{table.name} FORCE ROW LEVEL SECURITY",

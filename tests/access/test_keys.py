@@ -90,9 +90,6 @@ async def test_a_made_key_stands_for_what_it_was_made_for(owner: asyncpg.Pool, a
     assert caller.may(Role.CAPTURE)
     assert not caller.may(Role.CORRECT)
     assert not caller.may(Role.ADMIN)
-    assert caller.sees_site("urn:site:1")
-    assert not caller.sees_site("urn:site:2")
-    assert not caller.sees_site(None)
 
 
 async def test_only_a_hash_is_kept_and_requests_cannot_read_even_that(owner: asyncpg.Pool, api: asyncpg.Pool) -> None:

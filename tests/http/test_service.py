@@ -128,10 +128,6 @@ async def test_keys_are_made_used_and_revoked(service: httpx.AsyncClient) -> Non
     assert (await service.post("/v1/events", json=stored, headers=own)).status_code == 202
     assert (await service.get("/v1/items", params={"q": "K"}, headers=own)).status_code == 403
     assert (await service.delete(f"/v1/keys/{made['key_id']}")).json()["revoked_at"] is not None
-    scoped = {"name": "shop", "roles": ["read"], "sites": ["SHOP"]}
-    key = (await service.post("/v1/keys", json=scoped)).json()["key"]
-    answer = await service.get("/v1/items", params={"q": "K"}, headers={"Authorization": f"Bearer {key}"})
-    assert answer.json()["type"] == "/problems/site-scope"
 
 
 async def test_items_are_found_by_a_fragment(service: httpx.AsyncClient) -> None:

@@ -30,6 +30,7 @@ from tests.domain.telling import History, item, us
 class Views:
     projector: asyncpg.Pool
     api: asyncpg.Pool
+    url: str
     tenant: int = 0
     offset: int = -1
 
@@ -47,7 +48,7 @@ async def views(new_database: NewDatabase) -> AsyncIterator[Views]:
         "INSERT INTO views.checkpoints (log_partition, applied_offset, log_end, measured_us, epoch, leased_until_us)"
         " SELECT p, -1, 0, 0, 1, 0 FROM generate_series(0, 1) p"
     )
-    yield Views(projector, api)
+    yield Views(projector, api, url)
     await projector.close()
     await api.close()
 

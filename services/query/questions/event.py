@@ -22,7 +22,10 @@ _VERSIONS = """
 SELECT e.event_no, e.key_no, e.content_hash, e.kind, e.source, e.occurred_at, e.appended_us, e.log_partition,
        e.log_offset, e.void, b.body, b.original
 FROM views.event_keys k JOIN views.events e USING (key_no) LEFT JOIN views.event_bodies b USING (event_no)
-WHERE k.tenant_id = $1 AND k.event_id = $2 ORDER BY e.appended_us, e.log_partition, e.log_offset
+WHERE k.tenant_id = $1 AND k.event_id = $2
+AND ($3::text[] IS NULL OR EXISTS (
+    SELECT FROM views.event_places p WHERE p.event_no = e.event_no AND p.place = ANY($3)))
+ORDER BY e.appended_us, e.log_partition, e.log_offset
 """
 _VOIDS = """
 SELECT DISTINCT vk.event_id, e.void, e.log_partition, e.log_offset
@@ -40,6 +43,7 @@ _STANDINGS = {
     Standing.COUNTS: "counts",
     Standing.PENDING: "replacement_pending",
     Standing.VOID: "voided",
+    Standing.SUPERSEDED: "another_copy_counts",
 }
 _ADVICE = {
     "unknown_version": "it was written by a newer release: bring the projectors up to it, then replay",
@@ -61,9 +65,11 @@ def create_router(questions: Questions) -> APIRouter:
         known_parameters(request, "position", "as_of", "wait_for")
         sent_to = vector_of(request.query_params.get("position"), "position") or {}
         async with questions.ask(caller, request) as asked:
-            rows = await asked.connection.fetch(_VERSIONS, asked.tenant_id, event_id)
+            places = sorted(asked.scope.places) if asked.scope is not None else None
+            rows = await asked.connection.fetch(_VERSIONS, asked.tenant_id, event_id, places)
             versions = [r for r in rows if asked.knows(r["log_partition"], r["log_offset"])]
-            parked = await _parked(asked, event_id, sent_to)
+            # A record that could not be applied has no place: only who sees all places is told of it.
+            parked = await _parked(asked, event_id, sent_to) if asked.scope is None else []
             if versions:
                 told = {"state": "applied", **await _applied(asked, versions), "dead_letters": parked}
             elif parked:
@@ -98,9 +104,9 @@ async def _applied(asked: Asked, versions: Sequence[asyncpg.Record]) -> dict[str
     """The copy that counts, how it stands, and where others contradict it."""
     verdicts = await judged(asked.connection, [versions[0]["key_no"]], vector=asked.vector)
     counts = Verdict(Standing.COUNTS)
-    # Of several copies exactly one, the first in the log, stands in one of these ways.
-    first = next(v for v in versions if verdicts.get(v["event_no"], counts).standing in _STANDINGS)
-    verdict = verdicts.get(first["event_no"], counts)
+    # Of several copies the first in the log counts; a key limited to sites may see another one only.
+    shown = [(v, verdicts.get(v["event_no"], counts)) for v in versions]
+    first, verdict = min(shown, key=lambda pair: pair[1].standing is Standing.SUPERSEDED)
     same = [v for v in versions if v["content_hash"] == first["content_hash"]]
     void = first["void"]
     return {
@@ -128,11 +134,14 @@ def _copy(row: asyncpg.Record) -> dict[str, Any]:
 async def _voids(asked: Asked, key_no: int, verdict: Verdict) -> list[dict[str, Any]]:
     """The voids of it that are known; `counts` is false for one posted without the right."""
     rows = await asked.connection.fetch(_VOIDS, key_no)
+    names = {r["event_id"]: r["event_id"] for r in rows}
+    if asked.scope is not None:
+        names = await asked.scope.names_of_events(names)
     return [
         {
-            "event_id": r["event_id"],
-            "reason": r["void"]["reason"],
-            "replaced_by": r["void"]["replaced_by"],
+            "event_id": names[r["event_id"]],
+            "reason": r["void"]["reason"] if names[r["event_id"]] == r["event_id"] else None,
+            "replaced_by": r["void"]["replaced_by"] if names[r["event_id"]] == r["event_id"] else [],
             "counts": r["event_id"] in verdict.voided_by,
         }
         for r in rows

@@ -27,7 +27,12 @@ def create_router(questions: Questions) -> APIRouter:
         async with questions.ask(caller, request) as asked:
             fragment = "%" + q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
             rows = await asked.connection.fetch(_SEARCH, asked.tenant_id, fragment)
-            found = [{"item": r["uri"], "kind": r["kind"], "material": r["material"]} for r in rows]
+            own = await asked.scope.own_items(r["uri"] for r in rows) if asked.scope is not None else None
+            found = [
+                {"item": r["uri"], "kind": r["kind"], "material": r["material"]}
+                for r in rows
+                if own is None or r["uri"] in own
+            ]
             return JSONResponse({"items": found, "next": None} | asked.frame([]))
 
     return router

@@ -9,7 +9,7 @@ from domain.moments import iso
 from domain.state import ids_of
 from services.access import Caller
 from services.query.answering import answered
-from services.query.asking import item_asked, known_parameters
+from services.query.asking import known_parameters
 from services.query.caching import json_answer
 from services.query.snapshot import Questions
 from services.query.watching import watched
@@ -24,6 +24,8 @@ FROM (SELECT x.event_no, array_agg(DISTINCT i.uri ORDER BY i.uri) AS named
       FROM views.items i JOIN views.event_items x USING (item_no)
       WHERE i.tenant_id = $1 AND i.uri = ANY($2) GROUP BY x.event_no) n
 JOIN views.events e USING (event_no) JOIN views.event_keys k ON k.key_no = e.key_no
+WHERE $3::text[] IS NULL
+OR EXISTS (SELECT FROM views.event_places p WHERE p.event_no = e.event_no AND p.place = ANY($3))
 ORDER BY e.latest_us, e.rank, e.event_no
 """
 
@@ -38,10 +40,15 @@ def create_router(questions: Questions) -> APIRouter:
         """Every event that ever named the item by any of its ids, voided ones too."""
         known_parameters(request, "item", "as_of", "wait_for")
         async with questions.ask(caller, request) as asked:
-            found = await item_asked(asked.connection, asked.tenant_id, item)
+            found = await asked.item(item)
+            scope = asked.scope
+            places = sorted(scope.places) if scope is not None else None
             ids = await answered(ids_of(found), asked.record())
-            rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, [str(i) for i in ids])
+            rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, [str(i) for i in ids], places)
             known = [_entry(r) for r in rows if asked.knows(r["log_partition"], r["log_offset"])]
+            if scope is not None:
+                voids = await scope.names_of_events(e["voided_by"] for e in known)
+                known = [e | {"voided_by": voids.get(e["voided_by"])} for e in known]
             return json_answer(request, {"item": found, "events": known} | asked.frame([]))
 
     return router

@@ -63,6 +63,6 @@ async def _trace(
     skip = request.query_params.get("unknown") == "skip"
 
     async def begin(snapshot: Asked) -> Start:
-        return Start(*await items_asked(snapshot.connection, snapshot.tenant_id, asked, skip_unknown=skip))
+        return Start(*await items_asked(snapshot, asked, skip_unknown=skip))
 
     return await answer(questions, request, caller=caller, ask=ask, begin=begin)
