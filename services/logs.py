@@ -17,9 +17,11 @@ def configure(settings: Settings, *, quietly: bool = False) -> None:
     level: int = getattr(logging, settings.log_level.upper())
     level = max(level, logging.WARNING) if quietly else level
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    last: list[Processor] = [structlog.dev.ConsoleRenderer()]
+    # Never the locals of a traceback: they hold keys and bodies.
+    last: list[Processor] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     if as_json:
-        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        errors = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        last = [structlog.processors.ExceptionRenderer(errors), structlog.processors.JSONRenderer(ensure_ascii=False)]
     first: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
