@@ -1,19 +1,23 @@
 """What was exposed to a circumstance: the seeds of an exposure trace (SEMANTICS §3 'Exposure').
 
 Seeds are outputs and assembly parents of events that overlap the window, for equipment, tool, line, operator, site and
-parameter; inspected subjects for an instrument; received lots for supplier and material.
+parameter; inspected subjects for an instrument; received lots for supplier and material. A subject that is a container
+stands for what it held then.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.facts import EventFacts, Mention, Role
+from domain.facts import EventFacts, Flow, Mention, Role
+from domain.filling import fillings
 from domain.ids import ItemId
-from domain.record import Happened
+from domain.kinds import may_contain
+from domain.record import Found, Happened, Known, Need
 
 RECEIVED = frozenset({"supplier", "material"})
 INSPECTED = frozenset({"instrument"})
+DURATION_UNKNOWN = "duration_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,46 +59,87 @@ class Circumstance:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """An exposed item. `doubtful`: its event lies beside the window and its duration is unknown."""
+    """An item exposed by an event at `at_us`; `reasons`: why only possibly. `subject`: may stand for its contents."""
 
     item: ItemId
-    doubtful: bool
+    at_us: int
+    reasons: frozenset[str] = frozenset()
+    subject: bool = False
 
 
-def seeds(circumstance: Circumstance, happened: Iterable[tuple[Happened, Sequence[Mention]]]) -> list[Seed]:
+def seeds(circumstance: Circumstance, matching: Iterable[tuple[Happened, Sequence[Mention]]]) -> list[Seed]:
     """The exposed items among events that match the circumstance's dimensions, whatever their time.
 
-    The neighbours of the window (the last event before it, where nothing tells how long that lasted) are doubtful.
+    An event without a start may have lasted longer than it says: of those, the last before the window and the first
+    after it are possible, `duration_unknown`.
     """
-    events = [(h, ms) for h, ms in happened if circumstance.matches(h.facts)]
-    inside = [(h, ms) for h, ms in events if circumstance.overlaps(h.facts)]
-    found: dict[ItemId, bool] = {}
-    for event, mentions in inside:
-        for item in _exposed(circumstance, mentions):
-            found[item] = found.get(item, True) and event.pending
-    before = [
-        (h, ms)
-        for h, ms in events
-        if circumstance.since_us is not None
-        and h.facts.latest_us < circumstance.since_us
-        and h.facts.started_us is None
+    exposing = [(h, items) for h, ms in matching if (items := exposed_items(circumstance, ms))]
+    near = {h.no for h in neighbours(circumstance, [h for h, _ in exposing])}
+    found = []
+    for happened, items in exposing:
+        reasons = frozenset({"replacement_pending"} if happened.pending else ())
+        if circumstance.overlaps(happened.facts):
+            found += [Seed(m.item, happened.facts.latest_us, reasons, m.role is Role.SUBJECT) for m in items]
+        elif happened.no in near:
+            doubt = reasons | {DURATION_UNKNOWN}
+            found += [Seed(m.item, happened.facts.latest_us, doubt, m.role is Role.SUBJECT) for m in items]
+    return found
+
+
+def neighbours(circumstance: Circumstance, happened: Iterable[Happened]) -> list[Happened]:
+    """Of events that exposed something: those beside the window that may have lasted into it, of one instant a side.
+
+    No receipt lasts.
+    """
+    if {d for d, _ in circumstance.dimensions} & RECEIVED:
+        return []
+    open_ended = [h for h in happened if h.facts.started_us is None]
+    since_us, until_us = circumstance.since_us, circumstance.until_us
+    before = [h for h in open_ended if since_us is not None and h.facts.latest_us < since_us]
+    after = [h for h in open_ended if until_us is not None and h.facts.earliest_us >= until_us]
+    last_us = max((h.facts.latest_us for h in before), default=None)
+    first_us = min((h.facts.earliest_us for h in after), default=None)
+    return [h for h in before if h.facts.latest_us == last_us] + [h for h in after if h.facts.earliest_us == first_us]
+
+
+def exposed_items(circumstance: Circumstance, mentions: Iterable[Mention]) -> list[Mention]:
+    """What an event that matches exposed: outputs, assembly parents and what it brought forth; or its subjects."""
+    if {d for d, _ in circumstance.dimensions} & (RECEIVED | INSPECTED):
+        return [m for m in mentions if m.role is Role.SUBJECT]
+    return [
+        m for m in mentions if m.role in (Role.OUTPUT, Role.WHOLE) or (m.role is Role.SUBJECT and m.flow is Flow.ENTER)
     ]
-    if before:
-        last_us = max(h.facts.latest_us for h, _ in before)
-        for event, mentions in before:
-            if event.facts.latest_us == last_us:
-                for item in _exposed(circumstance, mentions):
-                    found.setdefault(item, True)
-    return [Seed(item, doubtful) for item, doubtful in sorted(found.items())]
 
 
-def _exposed(circumstance: Circumstance, mentions: Iterable[Mention]) -> list[ItemId]:
-    asked = {d for d, _ in circumstance.dimensions}
-    if asked & (RECEIVED | INSPECTED):
-        roles = {Role.SUBJECT}
-    else:
-        roles = {Role.OUTPUT, Role.WHOLE}
-    named = [m for m in mentions if m.role in roles]
-    if not asked & (RECEIVED | INSPECTED):
-        named += [m for m in mentions if m.role is Role.SUBJECT and m.flow.name == "ENTER"]
-    return [m.item for m in named]
+def opened(known: Known, found: Iterable[Seed]) -> Generator[Need, Found, dict[ItemId, frozenset[str]]]:
+    """What a walk starts with: each exposed item with why it is only possible; empty for what is surely exposed."""
+    result: dict[ItemId, frozenset[str]] = {}
+    by_instant: dict[int, list[Seed]] = {}
+    for seed in found:
+        if seed.subject and may_contain(seed.item):
+            by_instant.setdefault(seed.at_us, []).append(seed)
+        else:
+            _take(result, known.things.of(seed.item), seed.reasons)
+    for at_us, there in sorted(by_instant.items()):
+        items = sorted({s.item for s in there})
+        yield from known.require(Need(linked=frozenset(items)))
+        boxes = [i for i in map(known.things.of, items) if _is_container(known, i)]
+        filled = yield from fillings(known, boxes, at_us=at_us, now_us=at_us)
+        held = {f.container: f.links for f in filled if f.links}
+        for seed in there:
+            item = known.things.of(seed.item)
+            for link in held.get(item, ()):
+                _take(result, link.source, seed.reasons | link.reasons)
+            if item not in held:
+                _take(result, item, seed.reasons)
+    return result
+
+
+def _is_container(known: Known, item: ItemId) -> bool:
+    return any(n.mention.role is Role.PARENT for n in known.found.namings.get(item, []))
+
+
+def _take(into: dict[ItemId, frozenset[str]], item: ItemId, reasons: frozenset[str]) -> None:
+    """What is surely exposed once is surely exposed."""
+    held = into.get(item)
+    into[item] = reasons if held is None else held | reasons if held and reasons else frozenset()

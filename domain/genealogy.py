@@ -11,6 +11,7 @@ from itertools import islice
 from domain.answers import FROM_SHOWN, LINKS_SHOWN, Conflict, Gap, Limits, Node, Trace, Way
 from domain.assembly import Part
 from domain.departure import first_departures
+from domain.exposure import Seed, opened
 from domain.facts import Role
 from domain.filling import Filling, fillings
 from domain.ids import ItemId
@@ -52,10 +53,14 @@ def trace(
     at_us: int | None = None,
     follow_all: bool = False,
     limits: Limits | None = None,
+    seeds: Iterable[Seed] = (),
 ) -> Question[Trace]:
-    """All that the items went into (forward) or came from (backward). `at_us` None: now."""
+    """All that the items went into (forward) or came from (backward). `at_us` None: now.
+
+    `seeds` are affected themselves: nodes of level 1, which nothing that is asked about leads to.
+    """
     walk = _Walk(way, mode, now_us if at_us is None else at_us, follow_all, limits or Limits())
-    return walk.run(tuple(dict.fromkeys(items)), contents_at_us=at_us, now_us=now_us)
+    return walk.run(tuple(dict.fromkeys(items)), contents_at_us=at_us, now_us=now_us, seeds=tuple(seeds))
 
 
 class _Walk:
@@ -68,18 +73,22 @@ class _Walk:
         self.arrivals: dict[ItemId, dict[Link, tuple[ItemId, int]]] = {}
         """node -> link that a path ends with -> where it came from, after how many hops at least"""
         self.starts: frozenset[ItemId] = frozenset()
+        self.seeded: set[ItemId] = set()
         self.has_upstream: set[ItemId] = set()
         self.told: set[Gap | Conflict] = set()
         self.paths: dict[Path, Path] = {}
         self.answer = Trace(())
 
-    def run(self, items: tuple[ItemId, ...], *, contents_at_us: int | None, now_us: int) -> Question[Trace]:
+    def run(
+        self, items: tuple[ItemId, ...], *, contents_at_us: int | None, now_us: int, seeds: tuple[Seed, ...]
+    ) -> Question[Trace]:
         self.answer = Trace(items)
         starts = yield from self.known.start(items)
         self.starts = frozenset(starts)
         first = START_FORWARD if self.way is Way.FORWARD else START_BACKWARD
         for item in starts:
             self.reached[item] = Reached({first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
+        yield from self._open_seeds(seeds, first)
         yield from self._open_classes(first)
         if not self.follow_all:
             yield from self._open_containers(first, contents_at_us=contents_at_us, now_us=now_us)
@@ -91,6 +100,13 @@ class _Walk:
         return self.answer
 
     # -- starting points
+
+    def _open_seeds(self, seeds: Sequence[Seed], first: Path) -> Generator[Need, Found, None]:
+        yield from self.known.start(s.item for s in seeds)
+        for item, reasons in sorted((yield from opened(self.known, seeds)).items()):
+            labels = reasons or ONLY_CERTAIN
+            merge(self.reached.setdefault(item, Reached()), first, labels, forward=self.way is Way.FORWARD)
+            self.seeded.add(item)
 
     def _open_classes(self, first: Path) -> Generator[Need, Found, None]:
         classes = frozenset(i for i in self.starts if self._kind(i) == "class")
@@ -130,8 +146,10 @@ class _Walk:
     def _expand_all(self) -> Generator[Need, Found, None]:
         level = 0
         frontier = set(self.starts)
-        members = self.reached.keys() - self.starts  # of a class or a container: they are one hop away already
-        while frontier:
+        members = (
+            self.reached.keys() - self.starts
+        )  # of a class or a container, or exposed: they are one hop away already
+        while frontier or (level == 0 and members):
             if level >= self.limits.depth:
                 self.answer.incomplete.append("depth_limit")
                 return
@@ -291,7 +309,7 @@ class _Walk:
     def _node(self, item: ItemId, certainty: str, reasons: tuple[str, ...]) -> Node:
         arrivals = self.arrivals.pop(item, {})
         links = sorted((link for link in arrivals if link.event_id), key=lambda link: link.sort_key)
-        level = min((hops for _, hops in arrivals.values()), default=0)
+        level = 1 if item in self.seeded else min((hops for _, hops in arrivals.values()), default=0)
         up = sorted({p for p, hops in arrivals.values() if hops == level})
         reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in links]
         return Node(

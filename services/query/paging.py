@@ -51,9 +51,8 @@ def digest(request: Request, asked: object) -> str:
     return hashlib.sha256(orjson.dumps([request.url.path, given, asked])).hexdigest()[:16]
 
 
-def limit_of(request: Request) -> int | None:
+def limit_of(text: str | None) -> int | None:
     """How many nodes a page has; None: all in one answer."""
-    text = request.query_params.get("limit")
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_A_PAGE:

@@ -20,6 +20,7 @@ _MENTION = "event_no, item_no, role, action, flow, by_class, quantity, uom, basi
 _NAMED = f"SELECT {_MENTION} FROM views.event_items WHERE item_no = ANY($1)"
 _LINKED = f"SELECT {_MENTION} FROM views.event_items WHERE item_no = ANY($1) AND role <> 0"
 _CONTENTS = f"SELECT {_MENTION} FROM views.event_items WHERE event_no = ANY($1) AND role IN (3, 4, 5, 6)"
+_EXPOSED = f"SELECT {_MENTION} FROM views.event_items WHERE event_no = ANY($1) AND role IN (0, 2, 5)"
 _FLOWS = f"""
 SELECT {", ".join("i." + c.strip() for c in _MENTION.split(","))}
 FROM views.events e JOIN views.event_items i USING (event_no)
@@ -133,6 +134,14 @@ class SqlRecord:
         await self._notices(found, need)
         found.renamed = await self._renamings()
         return found
+
+    async def exposed_by(self, event_nos: Iterable[int]) -> list[tuple[Happened, list[Mention]]]:
+        """The events that count among these, each with its subjects, outputs and assembly parents."""
+        found: dict[int, tuple[Happened, list[Mention]]] = {}
+        async for rows in self._mentions(_EXPOSED, event_nos):
+            for event, mention in rows:
+                found.setdefault(event.no, (event, []))[1].append(mention)
+        return list(found.values())
 
     # -- one part of a need each
 

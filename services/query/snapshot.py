@@ -70,20 +70,27 @@ class Questions:
 
     @asynccontextmanager
     async def ask(
-        self, caller: Caller, request: Request, *, pinned: tuple[Mapping[int, int], int] | None = None
+        self,
+        caller: Caller,
+        request: Request,
+        *,
+        pinned: tuple[Mapping[int, int], int] | None = None,
+        given: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Asked]:
         """A snapshot of the views for the caller, after what `wait_for` names. 503 while the database is away.
 
-        `pinned`: the vector and the instant of an earlier page, in place of what is known now.
+        `pinned`: the vector and the instant of an earlier page, in place of what is known now. `given`: the parameters
+        where they come in a body.
         """
-        wanted = vector_of(request.query_params.get("wait_for"), "wait_for")
+        said = request.query_params if given is None else given
+        wanted = vector_of(said.get("wait_for"), "wait_for")
         try:
             if wanted:
                 await wait_for(self.pool, wanted, deadline_seconds=self.settings.wait_for_deadline_seconds)
             vector = await as_of(
                 self.pool,
                 caller.tenant_id,
-                request.query_params.get("as_of"),
+                said.get("as_of"),
                 skew_seconds=self.settings.skew_bound_seconds,
             )
             secret = await scope_secret(self.pool, caller.tenant_id) if caller.sites is not None else b""

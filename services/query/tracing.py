@@ -1,6 +1,6 @@
 """A trace as an answer: walked, dressed and sent while it is made. What traces and exposures share (SEMANTICS §3)."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import orjson
 from fastapi import Request, Response
 
 from domain.answers import Gap, Limits, Node, Trace, Way
+from domain.exposure import Seed
 from domain.genealogy import trace
 from domain.ids import ItemId
 from domain.walk import Mode
@@ -32,10 +33,11 @@ WHOLE_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a walk begins: the items asked about, and gaps that are known already."""
+    """Where a walk begins: the items asked about, gaps that are known already, and what was exposed."""
 
     items: Sequence[ItemId]
     gaps: Sequence[Gap] = ()
+    seeds: Sequence[Seed] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +66,8 @@ class TraceAsked:
         )
 
 
-def trace_asked(request: Request, way: Way, *, name: str, question: str, form: Format) -> TraceAsked:
+def trace_asked(query: Mapping[str, str], way: Way, *, name: str, question: str, form: Format) -> TraceAsked:
     """The parameters of a trace. Raises Problem 422."""
-    query = request.query_params
     mode, follow, token = query.get("mode", "ever"), query.get("follow"), query.get("cursor")
     if mode not in list(Mode):
         raise Problem(422, "invalid-parameter", f"mode: {mode} is none of {', '.join(Mode)}")
@@ -74,7 +75,7 @@ def trace_asked(request: Request, way: Way, *, name: str, question: str, form: F
         raise Problem(422, "invalid-parameter", f"follow: {follow} is not known: it takes all")
     if query.get("unknown") not in (None, "skip"):
         raise Problem(422, "invalid-parameter", f"unknown: {query['unknown']} is not known: it takes skip")
-    limit = limit_of(request)
+    limit = limit_of(query.get("limit"))
     if token is not None and limit is None:
         raise Problem(422, "invalid-parameter", "limit: a cursor needs the limit of its pages")
     return TraceAsked(
@@ -107,9 +108,13 @@ async def answer(
     caller: Caller,
     ask: TraceAsked,
     begin: Callable[[Asked], Awaitable[Start]],
+    given: Mapping[str, str] | None = None,
 ) -> Response:
-    """The response: whole if small, else streamed from its first piece on. Errors before that keep their status."""
-    pieces = _pieces(questions, request, caller=caller, ask=ask, begin=begin)
+    """The response: whole if small, else streamed from its first piece on. Errors before that keep their status.
+
+    `given` are the parameters where they come in a body.
+    """
+    pieces = _pieces(questions, request, caller=caller, ask=ask, begin=begin, given=given)
     try:
         head = await anext(pieces)
         assert isinstance(head, Head)
@@ -144,9 +149,10 @@ async def _pieces(
     caller: Caller,
     ask: TraceAsked,
     begin: Callable[[Asked], Awaitable[Start]],
+    given: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Head | bytes, None]:
     pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
-    async with questions.ask(caller, request, pinned=pinned) as asked:
+    async with questions.ask(caller, request, pinned=pinned, given=given) as asked:
         start = await begin(asked)
         found = await answered(_walk(questions, ask, asked, start=start), asked.record())
         veil = await asked.scope.veil(found, way=ask.way, follow_all=ask.follow_all) if asked.scope else None
@@ -178,6 +184,7 @@ def _walk(questions: Questions, ask: TraceAsked, asked: Asked, *, start: Start) 
         at_us=ask.at_us,
         now_us=asked.fresh.now_us,
         follow_all=ask.follow_all,
+        seeds=start.seeds,
         limits=Limits(questions.settings.trace_depth_limit, questions.settings.trace_row_limit),
     )
 

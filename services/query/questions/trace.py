@@ -59,7 +59,7 @@ def create_router(questions: Questions) -> APIRouter:
 async def _trace(
     questions: Questions, request: Request, *, caller: Caller, way: Way, asked: Wanted, form: Format
 ) -> Response:
-    ask = trace_asked(request, way, name=way, question=digest(request, list(asked.texts)), form=form)
+    ask = trace_asked(request.query_params, way, name=way, question=digest(request, list(asked.texts)), form=form)
     skip = request.query_params.get("unknown") == "skip"
 
     async def begin(snapshot: Asked) -> Start:

@@ -1,0 +1,219 @@
+"""What was exposed to a circumstance, and what that went into (SEMANTICS §3 'Exposure')."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import asyncpg
+from fastapi import APIRouter, Depends, Request, Response
+
+from domain.answers import Way
+from domain.exposure import RECEIVED, Circumstance, ParameterRange, exposed_items, neighbours, seeds
+from domain.ids import InvalidId, ItemId, PartyId, PlaceId
+from services.access import Caller
+from services.problems import Problem
+from services.query.asking import instant, known_parameters
+from services.query.formats import format_of
+from services.query.items_asked import body_of, json_of
+from services.query.paging import digest
+from services.query.snapshot import Asked, Questions
+from services.query.tracing import Start, answer, trace_asked
+from services.query.watching import until_gone
+
+DIMENSIONS = ("equipment", "tool", "line", "operator", "site", "supplier", "material", "instrument", "work_order")
+_OPTIONS = ("parameter", "since", "until", "mode", "at", "as_of", "follow")
+
+_BY_DIMENSIONS = """
+-- events at which every dimension asked about had the value
+SELECT d.event_no FROM unnest({names}::text[], {values}::text[]) AS a(dimension, value)
+JOIN views.dimensions d ON d.dimension = a.dimension AND d.value = a.value
+WHERE d.tenant_id = $1 GROUP BY d.event_no HAVING count(DISTINCT d.dimension) = cardinality({names}::text[])
+"""
+_BY_PARAMETER = """
+SELECT p.event_no FROM views.parameters p WHERE p.tenant_id = $1 AND p.name = {name}
+AND ({at_least}::numeric IS NULL OR p.value >= {at_least}) AND ({at_most}::numeric IS NULL OR p.value <= {at_most})
+"""
+_INSIDE = """
+WITH matching AS ({matching})
+SELECT event_no FROM matching JOIN views.events e USING (event_no)
+WHERE ({until}::bigint IS NULL OR coalesce(e.started_us, e.earliest_us) < {until})
+AND ({since}::bigint IS NULL OR e.latest_us >= {since})
+"""
+_BEFORE = """
+-- those that may have lasted into the window, the last first
+WITH matching AS ({matching})
+SELECT event_no FROM matching JOIN views.events e USING (event_no)
+WHERE e.started_us IS NULL AND e.latest_us < {edge} ORDER BY e.latest_us DESC, event_no
+"""
+_AFTER = """
+WITH matching AS ({matching})
+SELECT event_no FROM matching JOIN views.events e USING (event_no)
+WHERE e.started_us IS NULL AND e.earliest_us >= {edge} ORDER BY e.earliest_us, event_no
+"""
+_KNOWN = "SELECT EXISTS (SELECT FROM views.dimensions WHERE tenant_id = $1 AND dimension = $2 AND value = $3)"
+_NEXT = """
+SELECT min(value) FROM views.dimensions WHERE tenant_id = $1 AND dimension = $2 AND value > $3
+UNION ALL SELECT max(value) FROM views.dimensions WHERE tenant_id = $1 AND dimension = $2 AND value < $3
+"""
+_KNOWN_PARAMETER = "SELECT EXISTS (SELECT FROM views.parameters WHERE tenant_id = $1 AND name = $2)"
+_NEIGHBOURS_READ = 500
+
+
+def create_router(questions: Questions) -> APIRouter:
+    router = APIRouter()
+    reader = Annotated[Caller, Depends(questions.reader)]
+
+    @router.post("/v1/exposures", response_class=Response)
+    async def post_exposures(request: Request, caller: reader) -> Response:
+        """What was made, inspected or received under a circumstance in a time window, and all that it went into."""
+        known_parameters(request, "wait_for", "limit", "cursor", "format")
+        form = format_of(request)
+        body = json_of(await body_of(request, limit_bytes=questions.settings.max_body_bytes))
+        circumstance = circumstance_of(body)
+        given = {**request.query_params, **{name: _text(body, name) for name in _PLAIN if body.get(name) is not None}}
+        ask = trace_asked(given, Way.FORWARD, name="exposure", question=digest(request, body), form=form)
+
+        async def begin(asked: Asked) -> Start:
+            if asked.scope is not None:  # whether what others made counts is theirs to tell: better none than too much
+                raise Problem(403, "site-scope", "this key sees some sites only: exposures need a key for all sites")
+            await _all_known(asked, circumstance)
+            return Start((), seeds=seeds(circumstance, await _matching(asked, circumstance)))
+
+        return await until_gone(request, answer(questions, request, caller=caller, ask=ask, begin=begin, given=given))
+
+    return router
+
+
+_PLAIN = ("mode", "at", "as_of", "follow")
+
+
+def circumstance_of(body: Mapping[str, Any]) -> Circumstance:
+    """What a body asks about. Raises Problem 422 with the field and the fix."""
+    unknown = sorted(set(body) - {*DIMENSIONS, *_OPTIONS})
+    if unknown:
+        detail = f"{unknown[0]} is not known here: it takes {', '.join((*DIMENSIONS, *_OPTIONS))}"
+        raise Problem(422, "invalid-body", detail)
+    given = tuple((name, _canonical(name, _text(body, name))) for name in DIMENSIONS if body.get(name) is not None)
+    parameter = _parameter(body["parameter"]) if body.get("parameter") is not None else None
+    if not given and parameter is None:
+        raise Problem(422, "invalid-body", f"say what they were exposed to: {', '.join(DIMENSIONS)} or parameter")
+    since_us, until_us = (instant(_text(body, n), n) if body.get(n) is not None else None for n in ("since", "until"))
+    if since_us is not None and until_us is not None and since_us >= until_us:
+        raise Problem(422, "invalid-body", "until: the window ends before it begins: since must be earlier")
+    return Circumstance(dimensions=given, parameter=parameter, since_us=since_us, until_us=until_us)
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body[name]
+    if not isinstance(value, str) or not value.strip():
+        raise Problem(422, "invalid-body", f"{name}: send a text")
+    return value.strip()
+
+
+def _canonical(name: str, value: str) -> str:
+    try:
+        match name:
+            case "site":
+                return str(PlaceId.parse(value))
+            case "supplier":
+                return str(PartyId.parse(value))
+            case "material":
+                return str(ItemId.parse(value if ":" in value else {"product": value}))
+            case _:
+                return value
+    except InvalidId as error:
+        raise Problem(422, "invalid-body", f"{name}: {error}") from error
+
+
+def _parameter(value: Any) -> ParameterRange:
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str) or set(value) - _PARAMETER_FIELDS:
+        raise Problem(422, "invalid-body", 'parameter: send {"name": "…", "at_least": "1.5", "at_most": "2"}')
+    low, high = (_number(value.get(side), side) for side in ("at_least", "at_most"))
+    if low is not None and high is not None and low > high:
+        raise Problem(422, "invalid-body", "parameter: at_least is above at_most: no value is between them")
+    return ParameterRange(value["name"], low, high)
+
+
+_PARAMETER_FIELDS = {"name", "at_least", "at_most"}
+
+
+def _number(value: Any, side: str) -> Decimal | None:
+    if value is None:
+        return None
+    try:
+        number = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise Problem(422, "invalid-body", f"parameter.{side}: {str(value)[:40]} is not a number")
+    return number
+
+
+async def _all_known(asked: Asked, circumstance: Circumstance) -> None:
+    """A machine that nobody recorded exposed nothing, but a typing error must not look like that: 404."""
+    for name, value in circumstance.dimensions:
+        if not await asked.connection.fetchval(_KNOWN, asked.tenant_id, name, value):
+            near = await asked.connection.fetch(_NEXT, asked.tenant_id, name, value)
+            nearest = [r[0] for r in near if r[0] is not None]
+            detail = f"no event names the {name} {value}"
+            raise Problem(404, "unknown-circumstance", detail, dimension=name, value=value, nearest=nearest)
+    named = circumstance.parameter
+    if named is not None and not await asked.connection.fetchval(_KNOWN_PARAMETER, asked.tenant_id, named.name):
+        raise Problem(404, "unknown-circumstance", f"no event has a parameter {named.name}", value=named.name)
+
+
+async def _matching(asked: Asked, circumstance: Circumstance) -> list[Any]:
+    """The events that count in the window, and those beside it that may have lasted into it."""
+    record = asked.record()
+    statement = _Statement(asked, circumstance)
+    inside = await statement.rows(_INSIDE, since=circumstance.since_us, until=circumstance.until_us)
+    found = await record.exposed_by([r[0] for r in inside])
+    for template, edge_us in ((_BEFORE, circumstance.since_us), (_AFTER, circumstance.until_us)):
+        if edge_us is not None and not {name for name, _ in circumstance.dimensions} & RECEIVED:
+            found += await _beside(statement, template, circumstance=circumstance, edge_us=edge_us)
+    return found
+
+
+async def _beside(statement: "_Statement", template: str, *, circumstance: Circumstance, edge_us: int) -> list[Any]:
+    """The nearest on one side: voided ones and those that exposed nothing are passed over."""
+    numbers = [r[0] for r in await statement.rows(template, edge=edge_us)]
+    record = statement.asked.record()
+    found: list[Any] = []
+    for start in range(0, len(numbers), _NEIGHBOURS_READ):
+        told = bool(found)
+        some = await record.exposed_by(numbers[start : start + _NEIGHBOURS_READ])
+        found += [(h, mentions) for h, mentions in some if exposed_items(circumstance, mentions)]
+        if told:  # one read more than needed: others of the same instant
+            break
+    nearest = {h.no for h in neighbours(circumstance, [h for h, _ in found])}
+    return [(h, mentions) for h, mentions in found if h.no in nearest]
+
+
+class _Statement:
+    """A statement over the events that match a circumstance, with numbered arguments for what it names."""
+
+    def __init__(self, asked: Asked, circumstance: Circumstance) -> None:
+        self.asked = asked
+        self._arguments: list[Any] = [asked.tenant_id]
+        parts = []
+        if circumstance.dimensions:
+            names, values = ([pair[i] for pair in circumstance.dimensions] for i in (0, 1))
+            parts.append(_BY_DIMENSIONS.format(**self._named(self._arguments, names=names, values=values)))
+        if circumstance.parameter is not None:
+            p = circumstance.parameter
+            named = self._named(self._arguments, name=p.name, at_least=p.at_least, at_most=p.at_most)
+            parts.append(_BY_PARAMETER.format(**named))
+        self._matching = " INTERSECT ".join(f"({part})" for part in parts)
+
+    @staticmethod
+    def _named(arguments: list[Any], **more: Any) -> dict[str, str]:
+        """Takes the values in, and says by which number each is named."""
+        start = len(arguments) + 1
+        arguments += more.values()
+        return {name: f"${start + index}" for index, name in enumerate(more)}
+
+    async def rows(self, template: str, **more: Any) -> Iterable[asyncpg.Record]:
+        arguments = list(self._arguments)
+        sql = template.format(matching=self._matching, **self._named(arguments, **more))
+        rows: list[asyncpg.Record] = await self.asked.connection.fetch(sql, *arguments)
+        return rows

@@ -1,0 +1,184 @@
+"""What was exposed to a machine, a person, a supplier, a value or an instrument, and what that went into."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+DAY = "2026-03-02T{}:00+08:00"
+
+
+def unit(number: str) -> dict[str, str]:
+    return {"product": "X", "serial": number}
+
+
+def name(node: dict[str, Any]) -> str:
+    return str(node["item"]).rsplit(":", 1)[1]
+
+
+async def post(service: httpx.AsyncClient, *events: dict[str, Any]) -> str:
+    answer = await service.post("/v1/events", json=list(events))
+    assert (answer.status_code, answer.json()["rejected"]) == (202, 0), answer.text
+    return str(answer.json()["position"])
+
+
+def made(number: str, at: str, **circumstances: Any) -> dict[str, Any]:
+    started = circumstances.pop("started_at", None)
+    more = {"started_at": DAY.format(started), "ended_at": DAY.format(at)} if started else {}
+    outputs = [{"item": unit(number)}]
+    return {
+        "kind": "transformed",
+        "occurred_at": DAY.format(at),
+        "outputs": outputs,
+        "inputs": [{"item": {"product": "IN", "lot": number}}],
+        "circumstances": circumstances,
+        **more,
+    }
+
+
+async def exposed(service: httpx.AsyncClient, position: str, **body: Any) -> dict[str, str]:
+    """Item -> certain, or the reasons joined."""
+    answer = await service.post("/v1/exposures", json=body, params={"wait_for": position})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["question"], told["items"], told["complete"]) == ("exposure", [], True)
+    return {name(n): n["certainty"] if n["certainty"] == "certain" else ",".join(n["reasons"]) for n in told["nodes"]}
+
+
+async def test_a_window_on_a_machine_with_its_doubtful_neighbours(service: httpx.AsyncClient) -> None:
+    welder = {"equipment": ["WELDER-2"]}
+    fitted = {"parent": unit("bike"), "components": [{"item": unit("in-1")}]}
+    position = await post(
+        service,
+        made("early", "06:00", **welder),
+        made("before", "07:50", **welder),
+        made("began", "08:20", started_at="07:40", **welder),
+        made("ended", "07:55", started_at="07:45", **welder),
+        made("in-1", "08:30", **welder),
+        made("other", "08:30", equipment=["WELDER-3"]),
+        made("after", "09:10", **welder),
+        made("late", "10:00", **welder),
+        {"kind": "assembled", "occurred_at": DAY.format("11:00"), **fitted},
+    )
+    window = {"since": DAY.format("08:00"), "until": DAY.format("09:00")}
+    found = await exposed(service, position, equipment="WELDER-2", **window)
+    assert found == {
+        "before": "duration_unknown",
+        "began": "certain",
+        "in-1": "certain",
+        "after": "duration_unknown",
+        "bike": "certain",
+    }
+    nodes = (await service.post("/v1/exposures", json={"equipment": "WELDER-2", **window})).json()["nodes"]
+    assert {name(n): n["level"] for n in nodes}["bike"] == 2
+    assert {n["level"] for n in nodes if name(n) != "bike"} == {1}
+    assert len(await exposed(service, position, equipment="WELDER-2")) == 8
+
+
+async def test_a_voided_neighbour_is_none(service: httpx.AsyncClient) -> None:
+    press = {"tools": ["PRESS-9"]}
+    position = await post(
+        service,
+        made("v-far", "06:00", **press),
+        {**made("v-near", "07:00", **press), "event_id": "v-near"},
+        made("v-in", "08:10", **press),
+        {"kind": "voided", "occurred_at": DAY.format("12:00"), "target": "v-near"},
+    )
+    found = await exposed(service, position, tool="PRESS-9", since=DAY.format("08:00"), until=DAY.format("09:00"))
+    assert found == {"v-far": "duration_unknown", "v-in": "certain"}
+
+
+async def test_values_of_a_parameter_on_a_line(service: httpx.AsyncClient) -> None:
+    def at_peak(number: str, value: str, line: str = "SMT-1") -> dict[str, Any]:
+        peak = [{"name": "reflow_peak", "value": value, "unit": "CEL"}]
+        return made(number, "08:00", line=line, parameters=peak)
+
+    position = await post(
+        service,
+        at_peak("p-240", "240"),
+        at_peak("p-251", "250.5"),
+        at_peak("p-252", "252"),
+        at_peak("p-x", "252", "SMT-2"),
+    )
+    hot = {"name": "reflow_peak", "at_least": "250.5"}
+    assert set(await exposed(service, position, parameter=hot)) == {"p-251", "p-252", "p-x"}
+    assert set(await exposed(service, position, parameter=hot, line="SMT-1")) == {"p-251", "p-252"}
+    assert set(await exposed(service, position, parameter={**hot, "at_most": 251}, line="SMT-1")) == {"p-251"}
+
+
+async def test_lots_of_a_supplier_and_an_instrument_on_a_full_box(service: httpx.AsyncClient) -> None:
+    def received(lot: str, supplier: str, material: str) -> dict[str, Any]:
+        item = {"product": material, "lot": lot}
+        return {"kind": "material_received", "occurred_at": DAY.format("05:00"), "item": item, "supplier": supplier}
+
+    used = made("of-r1", "08:00")
+    used["inputs"] = [{"item": {"product": "RESIN", "lot": "r1"}}]
+    position = await post(
+        service,
+        received("r1", "ACME", "RESIN"),
+        received("r2", "ACME", "GLUE"),
+        received("r3", "OTHER", "RESIN"),
+        used,
+        {
+            "kind": "packed",
+            "occurred_at": DAY.format("09:00"),
+            "container": "urn:test:box:i1",
+            "contents": [{"item": unit("i-a")}, {"item": unit("i-b")}],
+        },
+        {
+            "kind": "inspected",
+            "occurred_at": DAY.format("10:00"),
+            "items": [{"item": "urn:test:box:i1"}],
+            "circumstances": {"instrument": "GAUGE-7"},
+        },
+    )
+    assert set(await exposed(service, position, supplier="ACME")) == {"r1", "r2", "of-r1"}
+    assert set(await exposed(service, position, supplier="ACME", material="RESIN")) == {"r1", "of-r1"}
+    assert set(await exposed(service, position, instrument="GAUGE-7")) == {"i-a", "i-b"}
+
+
+async def test_it_comes_in_every_format_and_by_the_page(service: httpx.AsyncClient) -> None:
+    position = await post(service, *(made(f"f-{n}", "08:00", line="F") for n in range(5)))
+    body = {"line": "F"}
+    whole = await service.post("/v1/exposures", json=body, params={"wait_for": position})
+    lines = await service.post("/v1/exposures", json=body, headers={"Accept": "text/csv"})
+    assert lines.text.count("\r\n") == 6
+    first = (await service.post("/v1/exposures", json=body, params={"limit": 3})).json()
+    second = (await service.post("/v1/exposures", json=body, params={"limit": 3, "cursor": first["next"]})).json()
+    assert [*first["nodes"], *second["nodes"]] == whole.json()["nodes"]
+    other = await service.post("/v1/exposures", json={"tool": "F"}, params={"limit": 3, "cursor": first["next"]})
+    assert other.json()["type"] == "/problems/foreign-cursor"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "word"),
+    [
+        ({}, 422, "equipment"),
+        ({"since": DAY.format("08:00")}, 422, "equipment"),
+        ({"machine": "W"}, 422, "machine"),
+        ({"equipment": 7}, 422, "equipment"),
+        ({"equipment": "NOBODY-HAS-IT"}, 404, "NOBODY-HAS-IT"),
+        ({"parameter": {"name": "nobody_has_it"}}, 404, "nobody_has_it"),
+        ({"parameter": "weld"}, 422, "parameter"),
+        ({"parameter": {"name": "w", "at_least": "x"}}, 422, "at_least"),
+        ({"parameter": {"name": "w", "at_least": "2", "at_most": "1"}}, 422, "between"),
+        ({"line": "F", "since": "yesterday"}, 422, "since"),
+        ({"line": "F", "since": DAY.format("09:00"), "until": DAY.format("08:00")}, 422, "until"),
+        ({"line": "F", "mode": "x"}, 422, "mode"),
+    ],
+)
+async def test_what_cannot_be_asked_is_refused_by_name(
+    service: httpx.AsyncClient, body: dict[str, Any], *, status: int, word: str
+) -> None:
+    answer = await service.post("/v1/exposures", json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert word in answer.json()["detail"]
+
+
+async def test_a_key_limited_to_sites_is_told_that_it_gets_none(service: httpx.AsyncClient) -> None:
+    await post(service, made("s-1", "08:00", line="SCOPED"))
+    scoped = {"name": "one-site", "roles": ["read"], "sites": ["SHOP"]}
+    key = (await service.post("/v1/keys", json=scoped)).json()["key"]
+    answer = await service.post("/v1/exposures", json={"line": "SCOPED"}, headers={"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/site-scope")
