@@ -1,4 +1,4 @@
-"""SEMANTICS §9: every example is a test of the reference (E14 and E15 belong to the next issue)."""
+"""SEMANTICS §9: every example is a test of the reference (E14: test_postings.py)."""
 
 from domain import events as ev
 from domain.facts import Status
@@ -132,6 +132,17 @@ def test_e13_the_first_copy_counts() -> None:
     h.made(["M"], ["lot:CELL/B"], at_hour=1, event_id="x")
     h.log.reverse()
     assert h.backward("M") == named_map({"lot:CELL/A": CERTAIN})
+
+
+def test_e15_a_lot_that_was_there_may_be_what_was_used() -> None:
+    h = History()
+    for lot, site in (("lot:M/1", "S"), ("lot:M/2", "T")):
+        h.tell(ev.MaterialReceived(occurred_at=at(1), site=site, **_what(q(lot, 5))))
+    used = ev.Input(item=item("class:M"), quantity=q("x", 2).quantity)
+    h.tell(ev.Transformed(occurred_at=at(2), site="S", inputs=(used,), outputs=(ev.Output(item=item("P")),)))
+    assert h.forward("lot:M/1") == named_map({"P": "class_level"})
+    assert h.forward("lot:M/2") == {}
+    assert h.forward("class:M")[item("P")] == CERTAIN
 
 
 def test_e16_a_date_means_the_whole_day() -> None:
