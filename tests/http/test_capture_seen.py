@@ -69,6 +69,27 @@ async def test_two_services_in_one_process_count_apart(service: httpx.AsyncClien
         assert (await numbers(other))["zhuisu_events_accepted_total{}"] == 0
 
 
+@pytest.mark.parametrize(
+    ("role", "has", "has_not"),
+    [
+        ("ingest", "zhuisu_events_accepted_total", "zhuisu_projector_"),
+        ("projector", "zhuisu_projector_batch_records_count", "zhuisu_events_"),
+        ("query", "zhuisu_question_seconds", "zhuisu_events_"),
+    ],
+)
+async def test_each_process_of_several_shows_what_it_does(
+    service: httpx.AsyncClient, service_url: str, *, role: str, has: str, has_not: str
+) -> None:
+    """The projector's too: every role serves HTTP."""
+    async with serving(service_url, roles=frozenset({role})) as one:
+        if role == "query":
+            await one.get("/v1/items", params={"q": "x"})
+        found = await numbers(one)
+        assert any(name.startswith(has) for name in found), found
+        assert not any(name.startswith(has_not) for name in found), found
+        assert (await one.get("/healthz")).status_code == 200
+
+
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What is logged from now on, as JSON lines; the tests' own quiet log afterwards."""
