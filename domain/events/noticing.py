@@ -18,6 +18,9 @@ class Notice:
     detail: str
 
 
+NOTICED = ("material_received", "inspected")
+"""The kinds that may leave something open."""
+
 NO_INSPECTION = Notice("no_inspection", "inspected", "received without an inspection: nothing says that it conforms")
 NO_CERTIFICATE = Notice("no_certificate", "certificate", "no certificate came with the lot")
 NO_SUPPLIER_LOT = Notice("no_supplier_lot", "supplier_lot", "without the supplier's lot number their recall misses it")

@@ -62,3 +62,14 @@ async def test_an_inspection_without_a_result_is_accepted_and_says_so(service: h
     seen = {"kind": "inspected", "occurred_at": "2026-03-01T08:00:00Z", "items": [{"item": "urn:x:n1"}]}
     outcomes = (await service.post("/v1/events", json=[seen, {**seen, "verdict": "pass"}])).json()["outcomes"]
     assert [[n["code"] for n in o.get("notices", [])] for o in outcomes] == [["no_verdict"], []]
+
+
+async def test_the_timeline_says_so_too(service: httpx.AsyncClient) -> None:
+    lot = {"product": "CELL", "lot": "N-TIMELINE"}
+    receipt = {**RECEIPT, "item": lot, "inspected": None}
+    seen = {"kind": "inspected", "occurred_at": "2026-03-02T08:00:00Z", "items": [{"item": lot}]}
+    kept = {**seen, "kind": "stored", "occurred_at": "2026-03-03T08:00:00Z"}
+    position = (await service.post("/v1/events", json=[receipt, seen, kept])).json()["position"]
+    asked = {"item": "urn:zhuisu:lot:own:CELL:N-TIMELINE", "wait_for": position}
+    events = (await service.get("/v1/items/timeline", params=asked)).json()["events"]
+    assert [e["notices"] for e in events] == [["no_inspection"], ["no_verdict"], []]

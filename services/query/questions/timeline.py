@@ -5,9 +5,11 @@ from typing import Annotated, Any
 import asyncpg
 from fastapi import APIRouter, Depends, Request, Response
 
+from domain.events.noticing import NOTICED, notices_of
 from domain.moments import iso
 from domain.state import ids_of
 from services.access import Caller
+from services.codec import EVENT
 from services.query.answering import answered
 from services.query.asking import known_parameters
 from services.query.caching import json_answer
@@ -17,6 +19,7 @@ from services.query.watching import watched
 _TIMELINE = """
 SELECT e.event_no, k.event_id, e.kind, e.occurred_at, e.latest_us, e.rank, e.appended_us, e.disposition,
        e.source, e.log_partition, e.log_offset, n.named,
+       (SELECT b.body FROM views.event_bodies b WHERE b.event_no = e.event_no AND e.kind = ANY($4)) AS noticed,
        (SELECT min(vk.event_id) FROM views.voids v JOIN views.events ve ON ve.event_no = v.event_no
         JOIN views.event_keys vk ON vk.key_no = ve.key_no
         WHERE v.target_key_no = e.key_no AND (ve.may_correct OR ve.source = e.source)) AS voided_by
@@ -37,14 +40,17 @@ def create_router(questions: Questions) -> APIRouter:
     @router.get("/v1/items/timeline", response_class=Response)
     @watched
     async def get_timeline(item: str, request: Request, caller: reader) -> Response:
-        """Every event that ever named the item by any of its ids, voided ones too."""
+        """Every event that ever named the item by any of its ids, voided ones too.
+
+        `notices` say what an event leaves open, such as a receipt without an inspection.
+        """
         known_parameters(request, "item", "as_of", "wait_for")
         async with questions.ask(caller, request) as asked:
             found = await asked.item(item)
             scope = asked.scope
             places = sorted(scope.places) if scope is not None else None
             ids = await answered(ids_of(found), asked.record())
-            rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, [str(i) for i in ids], places)
+            rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, [str(i) for i in ids], places, NOTICED)
             known = [_entry(r) for r in rows if asked.knows(r["log_partition"], r["log_offset"])]
             if scope is not None:
                 voids = await scope.names_of_events(e["voided_by"] for e in known)
@@ -65,4 +71,5 @@ def _entry(row: asyncpg.Record) -> dict[str, Any]:
         "source": row["source"],
         "voided_by": row["voided_by"],
         "named": row["named"],
+        "notices": [n.code for n in notices_of(EVENT.validate_python(row["noticed"]))] if row["noticed"] else [],
     }
