@@ -1,0 +1,64 @@
+"""A client that leaves stops its question; a statement that takes too long is told as that."""
+
+import asyncio
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.conftest import NewDatabase
+from tests.http.serving import serving
+from tests.http.test_service import HOUR, post, unit
+from tests.waiting import eventually
+
+LOT = "urn:zhuisu:lot:own:CELL:GONE"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%views.memberships%'"
+
+
+async def made(service: httpx.AsyncClient) -> None:
+    inputs, outputs = [{"item": {"product": "CELL", "lot": "GONE"}}], [{"item": unit("G/1")}]
+    event = {"kind": "transformed", "occurred_at": HOUR.format(8), "inputs": inputs, "outputs": outputs}
+    position = await post(service, event)
+    answer = await service.get("/v1/items/state", params={"item": LOT, "wait_for": position})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_statement_of_who_left_ends_and_the_connection_serves_again(
+    service: httpx.AsyncClient, service_url: str, method: str
+) -> None:
+    await made(service)
+    watcher, locker = await asyncpg.connect(service_url), await asyncpg.connect(service_url)
+    try:
+        async with locker.transaction():
+            await locker.execute("LOCK views.memberships IN ACCESS EXCLUSIVE MODE")
+            body = {"json": {"items": [LOT]}} if method == "POST" else {"params": {"item": LOT}}
+            asking = asyncio.create_task(service.request(method, "/v1/trace/forward", **body))
+
+            async def waits(count: int) -> bool:
+                return await watcher.fetchval(WAITING) == count
+
+            await eventually(lambda: waits(1))
+            asking.cancel()  # closes the socket
+            await eventually(lambda: waits(0))  # while the lock is held: only cancelling ends it
+        for _ in range(12):  # more than the pool has connections
+            answer = await service.get("/v1/trace/forward", params={"item": LOT})
+            assert answer.status_code == 200
+    finally:
+        await locker.close()
+        await watcher.close()
+
+
+async def test_a_statement_that_takes_too_long_is_a_problem_with_the_fix(new_database: NewDatabase) -> None:
+    url = await new_database()
+    async with serving(url, statement_timeout_seconds=0.5) as service:
+        await made(service)
+        locker = await asyncpg.connect(url)
+        try:
+            async with locker.transaction():
+                await locker.execute("LOCK views.memberships IN ACCESS EXCLUSIVE MODE")
+                answer = await service.get("/v1/trace/forward", params={"item": LOT})
+        finally:
+            await locker.close()
+    assert (answer.status_code, answer.json()["type"]) == (504, "/problems/too-slow")
+    assert "narrow it" in answer.json()["detail"]
