@@ -50,7 +50,10 @@ class Moment:
         if parsed.tzinfo is None:
             parsed = parsed.replace(tzinfo=_zone(None, zone, text))
             text = parsed.isoformat()
-        instant = to_us(parsed)
+        try:
+            instant = to_us(parsed)
+        except OverflowError as error:  # before year 1 once its offset is taken off
+            raise InvalidMoment(f'"{text}": {error}') from error
         return cls(text, instant, instant)
 
     @classmethod
@@ -58,10 +61,11 @@ class Moment:
         try:
             start = datetime.combine(date.fromisoformat(day), time(), tzinfo=zone)
             end = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), tzinfo=zone)
+            earliest, latest = to_us(start), to_us(end) - 1
         except (ValueError, OverflowError) as error:
             raise InvalidMoment(f'"{text}": {error}') from error
         offset = start.isoformat()[19:]
-        return cls(day + ("Z" if offset == "+00:00" else offset[:6]), to_us(start), to_us(end) - 1)
+        return cls(day + ("Z" if offset == "+00:00" else offset[:6]), earliest, latest)
 
     @property
     def is_instant(self) -> bool:

@@ -28,6 +28,9 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
         except Undecodable as error:
             found.dead.append(dead_letter(record, None, code=error.code, detail=error.detail))
             continue
+        except Exception as error:  # noqa: BLE001  a pure function of this record: whatever it raises is about it
+            found.dead.append(dead_letter(record, None, code="unusable_event", detail=_named(error)))
+            continue
         if envelope.tenant_id not in tenants:
             detail = f"there is no tenant {envelope.tenant_id}"
             found.dead.append(dead_letter(record, envelope, code="unknown_tenant", detail=detail))
@@ -35,9 +38,12 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
         try:
             found.events.append(Applied.of(record.position, to_us(record.appended_at), envelope, document=document))
         except Exception as error:  # noqa: BLE001  a pure function of this record: whatever it raises is about it
-            detail = f"{type(error).__name__}: {error}"
-            found.dead.append(dead_letter(record, envelope, code="unusable_event", detail=detail))
+            found.dead.append(dead_letter(record, envelope, code="unusable_event", detail=_named(error)))
     return found
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def dead_letter(record: StoredRecord, envelope: Envelope | None, *, code: str, detail: str) -> DeadLetter:

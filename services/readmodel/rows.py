@@ -1,5 +1,6 @@
 """From facts to rows: pure. What needs a number names the thing; `numbers.py` gives the number."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -64,10 +65,10 @@ class Applied:
 class Rows:
     """Rows by table, each list in the order of COLUMNS."""
 
-    by_table: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    by_table: defaultdict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, table: str, row: tuple[Any, ...]) -> None:
-        self.by_table.setdefault(table, []).append(row)
+        self.by_table[table].append(row)
 
 
 _EVENT_COLUMNS = (
