@@ -338,6 +338,7 @@ _ANSWERS = {
     "possible": "可能",
     "several lots of one material went in": "投入了同一物料的多个批次",
     "no lot was recorded": "未记录批次",
+    "how long it lasted was not recorded": "未记录持续时间",
     "not scanned but calculated": "非扫描，系推算",
     "inferred": "推断",
     "a correction is awaited": "等待更正",

@@ -32,6 +32,7 @@ WORDS = {
     "possible": "possible",
     "several_inputs": "several lots of one material went in",
     "class_level": "no lot was recorded",
+    "duration_unknown": "how long it lasted was not recorded",
     "basis": "not scanned but calculated",
     "inferred": "inferred",
     "replacement_pending": "a correction is awaited",
