@@ -32,6 +32,14 @@ def dimensions(event: Event) -> tuple[tuple[str, str], ...]:
         found += [("equipment", e) for e in around.equipment]
         found += [("tool", t) for t in around.tools]
         found += [("operator", o) for o in around.operators]
+    if isinstance(event, ev.Mounted | ev.Unmounted):
+        found.append(("equipment", event.equipment))
+    if isinstance(event, ev.Charged | ev.Discharged | ev.Emptied | ev.Cleaned):
+        found.append(("equipment", event.vessel))
+    if isinstance(event, ev.Discharged) and event.into:
+        found.append(("equipment", event.into))
+    if isinstance(event, ev.Transformed):
+        found += [("equipment", d.vessel) for d in event.draws]
     if isinstance(event, ev.Inspected) and event.inspector:
         found.append(("operator", event.inspector))
     if isinstance(event, ev.MaterialReceived):

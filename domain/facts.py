@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
-from domain.events import Basis, Parameter, ProductScope, UomFactor
+from domain.events import Basis, Parameter, ProductScope, UomFactor, VesselMode
 from domain.ids import ItemId
 
 
@@ -156,6 +156,51 @@ class PostingFact:
     reversed_kind: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LoadFact:
+    """A mount or unmount at (equipment, position). `item` None: an unmount of whatever is there."""
+
+    equipment: str
+    position: str
+    item: ItemId | None
+    mounts: bool
+    doubt_units: int = 0
+
+
+class VesselAct(IntEnum):
+    """What happens to the content of a vessel."""
+
+    CHARGE = 0
+    DISCHARGE = 1
+    EMPTY = 2
+    """a heel stays"""
+    BREAK = 3
+    """nothing of before is left"""
+
+
+@dataclass(frozen=True, slots=True)
+class VesselFact:
+    """One act on a vessel, for one item that went in or came out.
+
+    `quantity`: of a CHARGE, that item's; of a DISCHARGE, all that came out in this `part` of the event (a
+    transformation may draw from several vessels); of EMPTY, the heel.
+    """
+
+    vessel: str
+    act: VesselAct
+    compartment: str | None = None
+    item: ItemId | None = None
+    quantity: Decimal | None = None
+    uom: str | None = None
+    mode: VesselMode | None = None
+    part: int = 0
+
+    @property
+    def breaks_whole(self) -> bool:
+        """Nothing of before is left anywhere in the vessel."""
+        return self.act is VesselAct.BREAK and self.compartment is None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFacts:
     """One event, flattened. Instants are microseconds since 1970 UTC; places, parties and items are canonical.
@@ -163,7 +208,9 @@ class EventFacts:
     `site` is where it happened and things are afterwards (bizLocation, else readPoint); `to_place`, `holder` and
     `owner` are where and whom a transfer goes to; `clears_holder`: nobody outside has it any more. `parent` is the
     container or unit that children and components go into or leave. `renaming`: what went by the first id goes by the
-    second.
+    second. `made_on` are the equipment and line on which the
+    event made something, `made_units` how many units at least. The record keeps these, loading and vessels in views of
+    their own: what it answers leaves them out here.
     """
 
     event_id: str
@@ -201,6 +248,10 @@ class EventFacts:
     dimensions: tuple[tuple[str, str], ...] = ()
     parameters: tuple[Parameter, ...] = ()
     company_prefixes: tuple[str, ...] = ()
+    loading: LoadFact | None = None
+    vessels: tuple[VesselFact, ...] = ()
+    made_on: tuple[str, ...] = ()
+    made_units: int = 0
 
     @property
     def order(self) -> tuple[int, int, int, int, str]:

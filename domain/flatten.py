@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from domain import events as ev
+from domain.acts import charging, discharging, draws, emptying, made_here, mounting
 from domain.circumstances import dimensions, transfer
 from domain.envelope import Envelope
 from domain.events.common import Lasting
@@ -58,7 +59,7 @@ def facts_of(envelope: Envelope) -> EventFacts:
         dimensions=dimensions(event),
         parameters=event.circumstances.parameters if event.circumstances else (),
         company_prefixes=envelope.company_prefixes,
-        **{**transfer(event), **own},
+        **{**transfer(event), **made_here(event, own.get("mentions", ())), **own},
     )
 
 
@@ -100,6 +101,14 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
             return {"mentions": items, "identities": ((event.item, event.same_as),)}
         case ev.Reidentified():
             return _reidentified(event)
+        case ev.Mounted() | ev.Unmounted():
+            return mounting(event)
+        case ev.Charged():
+            return charging(event, envelope.event_id)
+        case ev.Discharged():
+            return discharging(event, envelope.event_id)
+        case ev.Emptied() | ev.Cleaned():
+            return emptying(event)
         case ev.Voided():
             return {"void": VoidFact(event.target, tuple(sorted(set(event.replaced_by))), event.reason)}
         case ev.Held():
@@ -147,10 +156,12 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
 
 
 def _transformed(event: ev.Transformed, envelope: Envelope) -> dict[str, Any]:
+    drawn, taken = draws(event, envelope.event_id)
     return {
-        "mentions": (*inputs_of(event.inputs), *outputs_of(event.outputs, Status.IN_STOCK, Flow.ENTER)),
+        "mentions": (*inputs_of(event.inputs), *drawn, *outputs_of(event.outputs, Status.IN_STOCK, Flow.ENTER)),
         "memberships": memberships_of(event.outputs),
         "uom_factors": factors_of(event.outputs),
+        "vessels": taken,
         "transformation": _transformation(event.transformation_id, envelope),
         "mixed": event.mixed,
     }

@@ -23,6 +23,9 @@ _KIND_STATUS: dict[str, tuple[Status, Flow]] = {
 _KIND_RANK = {
     "commissioned": 0,
     "disassembled": 1,
+    "unmounted": 1,
+    "emptied": 1,
+    "cleaned": 1,
     "unpacked": 1,
     "hold_released": 1,
     "shipped": 3,

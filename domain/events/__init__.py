@@ -22,6 +22,7 @@ from domain.events.common import (
 )
 from domain.events.correcting import Voided
 from domain.events.describing import PartyDescribed, PlaceDescribed, ProductDescribed
+from domain.events.loading import Mounted, Unmounted
 from domain.events.material import Destroyed, MaterialReceived, Scrapped, StockAdjusted
 from domain.events.moving import (
     DocumentsLinked,
@@ -54,6 +55,7 @@ from domain.events.production import (
 from domain.events.quality import Held, HoldReleased, Inspected, Measurement, Released
 from domain.events.recalling import ProductScope, RecallClosed, RecallDeclared, Remedied
 from domain.events.selling import Sold
+from domain.events.vessels import Charged, Cleaned, Discharged, Draw, Emptied, VesselMode
 
 LifecycleEvent = (
     MaterialReceived
@@ -72,6 +74,12 @@ LifecycleEvent = (
     | OrderClosed
     | Identified
     | Reidentified
+    | Mounted
+    | Unmounted
+    | Charged
+    | Discharged
+    | Emptied
+    | Cleaned
     | Packed
     | Unpacked
     | Shipped
@@ -106,12 +114,17 @@ __all__ = [
     "Basis",
     "CaptureError",
     "CaptureFinished",
+    "Charged",
     "Circumstances",
+    "Cleaned",
     "Commissioned",
     "Destroyed",
     "Disassembled",
+    "Discharged",
     "Document",
     "DocumentsLinked",
+    "Draw",
+    "Emptied",
     "Event",
     "Held",
     "HoldReleased",
@@ -125,6 +138,7 @@ __all__ = [
     "LifecycleEvent",
     "MaterialReceived",
     "Measurement",
+    "Mounted",
     "Observed",
     "OrderClosed",
     "Output",
@@ -153,7 +167,9 @@ __all__ = [
     "Stored",
     "Transfer",
     "Transformed",
+    "Unmounted",
     "Unpacked",
     "UomFactor",
+    "VesselMode",
     "Voided",
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.events.common import Event, Input, ItemQuantity, Lasting, Output
+from domain.events.vessels import Draw
 from domain.ids import ItemId
 
 
@@ -25,6 +26,7 @@ class Transformed(Lasting):
     """Inputs are used up or flow into outputs. Events that share a `transformation_id` are one transformation.
 
     `mixed`: the record declares that every output holds of every input, so all links are certain.
+    `draws`: inputs that are taken from vessels, as what those hold at that moment.
     """
 
     kind: Literal["transformed"] = "transformed"
@@ -32,10 +34,11 @@ class Transformed(Lasting):
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
     mixed: bool = False
+    draws: tuple[Draw, ...] = ()
 
     def check(self) -> None:
         Lasting.check(self)
-        if not self.inputs and not self.outputs:
+        if not self.inputs and not self.outputs and not self.draws:
             raise ValueError("inputs: name an input or an output")
 
 

@@ -1,0 +1,119 @@
+"""What an event says of equipment and vessels: mounts, charges and discharges, and what was made where."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from domain import events as ev
+from domain.events.common import Event
+from domain.facts import Action, Flow, LoadFact, Mention, Role, Status, VesselAct, VesselFact
+from domain.ids import ItemId
+from domain.mentions import inputs_of, memberships_of, outputs_of
+
+PIECES = (None, "EA", "C62", "H87")
+"""Units of measure in which a quantity counts units (UN/ECE Rec 20; EA is what most systems send)."""
+
+
+def mounting(event: ev.Mounted | ev.Unmounted) -> dict[str, Any]:
+    """A mounted item is no part of anything and is not used up yet: neither its status nor its quantity changes."""
+    fact = LoadFact(event.equipment, event.position, event.item, isinstance(event, ev.Mounted))
+    if isinstance(event, ev.Unmounted):
+        named = () if event.item is None else (Mention(event.item, Role.SUBJECT),)
+        return {"mentions": named, "loading": fact}
+    fact = LoadFact(event.equipment, event.position, event.item, True, event.doubt_units)
+    return {"mentions": (Mention(event.item, Role.INPUT),), "loading": fact}
+
+
+def charging(event: ev.Charged, event_id: str) -> dict[str, Any]:
+    mentions = inputs_of(event.inputs)
+    facts = tuple(
+        VesselFact(event.vessel, VesselAct.CHARGE, event.compartment, m.item, m.quantity, m.uom) for m in mentions
+    )
+    return {"mentions": mentions, "vessels": facts, "transformation": f"charge {event_id}"}
+
+
+def discharging(event: ev.Discharged, event_id: str) -> dict[str, Any]:
+    """What comes out is an output; what goes straight into another vessel is charged there, all in one event."""
+    outputs = outputs_of(event.outputs, Status.IN_STOCK, Flow.ENTER)
+    quantity, uom = _came_out(event, outputs)
+    mentions = outputs
+    items: tuple[ItemId | None, ...] = tuple(dict.fromkeys(m.item for m in outputs))
+    if event.into is not None and not outputs:
+        moved = drawn_lot(event.vessel, event_id, 0)
+        items = (moved,)
+        mentions = (Mention(moved, Role.SUBJECT, quantity=quantity, uom=uom, status=Status.CONSUMED, by_class=True),)
+    out = [
+        VesselFact(event.vessel, VesselAct.DISCHARGE, event.compartment, item, quantity, uom, event.mode)
+        for item in items or (None,)
+    ]
+    if event.into is not None:
+        alone = len(items) == 1
+        amounts = {m.item: (m.quantity, m.uom) for m in outputs if m.quantity is not None}
+        for item in items:
+            amount = (quantity, uom) if alone or item is None else amounts.get(item, (None, None))
+            out.append(VesselFact(event.into, VesselAct.CHARGE, None, item, *amount))
+        mentions += inputs_of([ev.Input(item=m.item, quantity=m.quantity, uom=m.uom) for m in outputs])
+    return {"mentions": mentions, "vessels": tuple(out), "memberships": memberships_of(event.outputs)}
+
+
+def _came_out(event: ev.Discharged, outputs: Sequence[Mention]) -> tuple[Decimal | None, str | None]:
+    if event.quantity is not None or not outputs:
+        return event.quantity, event.uom
+    if any(m.quantity is None for m in outputs) or len({m.uom for m in outputs}) > 1:
+        return None, None
+    return sum((m.quantity for m in outputs if m.quantity is not None), Decimal(0)), outputs[0].uom
+
+
+def emptying(event: ev.Emptied | ev.Cleaned) -> dict[str, Any]:
+    if isinstance(event, ev.Cleaned) or event.heel == 0:
+        return {"vessels": (VesselFact(event.vessel, VesselAct.BREAK, event.compartment),)}
+    heel = VesselFact(event.vessel, VesselAct.EMPTY, event.compartment, None, event.heel, event.uom)
+    return {"vessels": (heel,)}
+
+
+def draws(event: ev.Transformed, event_id: str) -> tuple[tuple[Mention, ...], tuple[VesselFact, ...]]:
+    """What a transformation takes from vessels: each draw a lot of its own that is its input."""
+    mentions, facts = [], []
+    for part, draw in enumerate(event.draws):
+        lot = drawn_lot(draw.vessel, event_id, part)
+        mentions.append(
+            Mention(lot, Role.INPUT, quantity=draw.quantity, uom=draw.uom, status=Status.CONSUMED, by_class=True)
+        )
+        act = VesselAct.DISCHARGE
+        fact = VesselFact(draw.vessel, act, draw.compartment, lot, draw.quantity, draw.uom, draw.mode, part)
+        facts.append(fact)
+    return tuple(mentions), tuple(facts)
+
+
+def drawn_lot(vessel: str, event_id: str, part: int) -> ItemId:
+    """The lot that is what came out of a vessel in one act, where the sender gave it no id."""
+    number = event_id if part == 0 else f"{event_id}/{part}"
+    return ItemId.parse({"product": f"vessel/{vessel}", "lot": number})
+
+
+def made_here(event: Event, mentions: Iterable[Mention]) -> dict[str, Any]:
+    """The equipment and line on which something was made, and how many units at least."""
+    around = event.circumstances
+    made = [m for m in mentions if is_made(m, event.kind)]
+    if around is None or not made:
+        return {}
+    names = dict.fromkeys(name for name in (*around.equipment, around.line) if name)
+    return {"made_on": tuple(names), "made_units": sum(_units(m) for m in made)}
+
+
+def is_made(mention: Mention, kind: str) -> bool:
+    """Whether the event made what it mentions: an output, something commissioned, the parent of an assembly."""
+    match mention.role:
+        case Role.OUTPUT:
+            return True
+        case Role.WHOLE:
+            return mention.action in (Action.PUT, Action.OBSERVE)
+        case _:
+            return mention.role is Role.SUBJECT and kind == "commissioned"
+
+
+def _units(mention: Mention) -> int:
+    """At least so many: what cannot be counted is one."""
+    if mention.quantity is None or mention.uom not in PIECES:
+        return 1
+    return max(1, int(mention.quantity))
