@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.events import UomFactor
-from domain.facts import EventFacts, Membership, Mention
+from domain.facts import EventFacts, LoadFact, Membership, Mention, VesselFact
 from domain.ids import ItemId
 
 
@@ -61,3 +61,30 @@ class RenamedAt:
     event: Happened
     old: ItemId
     new: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSign:
+    """A mount or unmount, and the event that says so."""
+
+    event: Happened
+    fact: LoadFact
+
+
+@dataclass(frozen=True, slots=True)
+class VesselSign:
+    """An act on a vessel, and the event that says so."""
+
+    event: Happened
+    fact: VesselFact
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """Something made on equipment: `made` are the mentions of what came forth, `used` of inputs and components."""
+
+    event: Happened
+    made_on: tuple[str, ...]
+    units: int
+    made: tuple[Mention, ...]
+    used: tuple[Mention, ...]

@@ -11,6 +11,7 @@ from domain.facts import Role
 from domain.fitting import Fittings, part_links, stay_links
 from domain.ids import ItemId
 from domain.links import Link
+from domain.loading import Loading
 from domain.namesakes import identities, memberships
 from domain.open_orders import order_gaps
 from domain.record import Found, Known, Naming, Need
@@ -18,6 +19,7 @@ from domain.renaming import doubted
 from domain.stays import Containment
 from domain.surroundings import surroundings
 from domain.uses import Used, Uses
+from domain.vessels import Vessels
 
 
 @dataclass(slots=True)
@@ -41,6 +43,8 @@ class Linker:
         self.derivations = Derivations(self.uses)
         self.class_level = ClassLevel(self.derivations)
         self.fittings = Fittings(self.uses)
+        self.loading = Loading(self.uses)
+        self.vessels = Vessels(self.uses)
 
     def out_of(self, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
         """The links that leave these items: into outputs, units, members, containers (follow_all), other names."""
@@ -68,6 +72,8 @@ class Linker:
             if self.follow_all:
                 links += [link for s in around.stays.get(item, []) for link in stay_links(s)]
         result.gaps += self.class_level.told()
+        _add(result, (yield from self.loading.links_out(taken, result.conflicts)))
+        _add(result, (yield from self.vessels.links_out(items, around)))
         return self._doubted(result)
 
     def _order_gaps(self, taken: dict[ItemId, list[Used]], result: Linked) -> Generator[Need, Found, None]:
@@ -131,9 +137,16 @@ class Linker:
                 held = [s for stays in around.stays.values() for s in stays if s.parent == item]
                 links += [link for s in held for link in stay_links(s)]
         result.gaps += self.class_level.told()
+        _add(result, (yield from self.loading.links_in(items, result.conflicts)))
+        _add(result, (yield from self.vessels.links_in(items)))
         return self._doubted(result)
 
     def _doubted(self, linked: Linked) -> Linked:
         """A thing whose ids may be of two things makes its links possible."""
         linked.links = {item: [doubted(self.known.things, link) for link in ls] for item, ls in linked.links.items()}
         return linked
+
+
+def _add(linked: Linked, more: dict[ItemId, list[Link]]) -> None:
+    for item, links in more.items():
+        linked.links.setdefault(item, []).extend(links)

@@ -46,6 +46,7 @@ class Link:
     INTERVAL links hold over [`since_us`, `until_us`) (an interval of one instant counts as that instant). INSTANT links
     leave their source at some instant of [`leave_us`, `leave_until_us`] and reach their target at `reach_us`.
     `reasons` is why the link is only possible; empty for a certain one. `against_time`: recorded backwards.
+    `share`: the part that the source is of what came out with the target, by the plant's own books.
     """
 
     relation: Relation
@@ -61,6 +62,7 @@ class Link:
     quantity: Decimal | None = None
     uom: str | None = None
     basis: str | None = None
+    share: Decimal | None = None
     reasons: frozenset[str] = field(default=frozenset())
 
     @property

@@ -8,6 +8,7 @@ from domain.envelope import Envelope
 from domain.facts import FLOW_ROLES, EventFacts, Mention, Role
 from domain.flatten import facts_of
 from domain.ids import ItemId
+from domain.memory_equipment import EquipmentMemory
 from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, RenamedAt, SameAt
 
 
@@ -68,6 +69,7 @@ class MemoryView:
         return found
 
     def _index(self) -> None:
+        self._equipment = EquipmentMemory()
         self._namings: dict[ItemId, list[Naming]] = {}
         self._members: dict[ItemId, list[MemberAt]] = {}
         self._same: dict[ItemId, list[SameAt]] = {}
@@ -82,6 +84,7 @@ class MemoryView:
         self._recalls_of: dict[ItemId, list[Happened]] = {}
         for event in self.happened.values():
             header = Happened(event.no, replace(event.facts, mentions=()), event.pending)
+            self._equipment.add(header, event.facts)
             for mention in event.facts.mentions:
                 naming = Naming(header, mention)
                 self._namings.setdefault(mention.item, []).append(naming)
@@ -128,6 +131,7 @@ class MemoryView:
         found.holds = {h: self._holds.get(h, []) for h in need.holds}
         found.recalls = {r: self._recalls.get(r, []) for r in need.recalls}
         found.recalls_of = {c: self._recalls_of.get(c, []) for c in need.recalls_of}
+        self._equipment.look_up(need, found)
         for material in need.of_material:
             found.of_material[material] = sorted(i for i in self._namings if self._is_of(i, material))
         return found

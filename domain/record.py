@@ -9,15 +9,28 @@ from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 from domain.facts import Mention
-from domain.happened import FactorAt, Happened, MemberAt, Naming, RenamedAt, SameAt
+from domain.happened import (
+    FactorAt,
+    Happened,
+    LoadSign,
+    Making,
+    MemberAt,
+    Naming,
+    RenamedAt,
+    SameAt,
+    VesselSign,
+)
 from domain.ids import ItemId
 from domain.renaming import Things
+from domain.spans import FillSpan, Near, Span
 
 __all__ = [
     "FactorAt",
     "Found",
     "Happened",
     "Known",
+    "LoadSign",
+    "Making",
     "MemberAt",
     "Naming",
     "Need",
@@ -25,6 +38,7 @@ __all__ = [
     "RenamedAt",
     "SameAt",
     "Vector",
+    "VesselSign",
 ]
 
 T = TypeVar("T")
@@ -41,6 +55,11 @@ class Need:
     `of_material`: classes whose lots and units are needed (those that an event that counts names). `holds`, `recalls`:
     ids of holds and recalls, of which every event that speaks of them is needed (a release may name no item).
     `recalls_of`: classes, of which every declaration of a recall on the product is needed.
+
+    What equipment and vessels held (domain.spans says which part of their history a span stands for): `loadings_of`,
+    `acts_on`: items whose mounts and unmounts, or charges and discharges, are needed. `makings_of`: items whose making
+    on equipment is. `loads`: an equipment's mounts and unmounts in a span; `makings` and `makings_near`: what was made
+    on it then, or so many units before or after. `fills`: a vessel's acts in a span.
     """
 
     linked: frozenset[ItemId] = frozenset()
@@ -53,6 +72,13 @@ class Need:
     holds: frozenset[str] = frozenset()
     recalls: frozenset[str] = frozenset()
     recalls_of: frozenset[ItemId] = frozenset()
+    loadings_of: frozenset[ItemId] = frozenset()
+    makings_of: frozenset[ItemId] = frozenset()
+    acts_on: frozenset[ItemId] = frozenset()
+    loads: frozenset[Span] = frozenset()
+    makings: frozenset[Span] = frozenset()
+    makings_near: frozenset[Near] = frozenset()
+    fills: frozenset[FillSpan] = frozenset()
 
 
 @dataclass(slots=True)
@@ -76,6 +102,13 @@ class Found:
     recalls_of: dict[ItemId, list[Happened]] = field(default_factory=dict)
     renamed: list[RenamedAt] = field(default_factory=list)
     """of every id that occurs here: each relabelling of its thing, along the whole chain"""
+    loadings_of: dict[ItemId, list[LoadSign]] = field(default_factory=dict)
+    makings_of: dict[ItemId, list[Making]] = field(default_factory=dict)
+    acts_on: dict[ItemId, list[VesselSign]] = field(default_factory=dict)
+    loads: dict[Span, list[LoadSign]] = field(default_factory=dict)
+    makings: dict[Span, list[Making]] = field(default_factory=dict)
+    makings_near: dict[Near, list[Making]] = field(default_factory=dict)
+    fills: dict[FillSpan, list[VesselSign]] = field(default_factory=dict)
 
 
 Question = Generator[Need, Found, T]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from domain import events as ev
 from domain.moments import Moment
+from tests.domain.factory_steps import factory_steps, tell_factory
 from tests.domain.posting_steps import post, postings
 from tests.domain.telling import History, at, item, q
 
@@ -82,6 +83,8 @@ def build(told: list[tuple[str, tuple[object, ...]]]) -> History:
     """Tell the steps to a new history; voids name an earlier or later event by its number."""
     h = History()
     for kind, args in told:
+        if tell_factory(h, kind, args):
+            continue
         match kind, args:
             case "made", (hour, ins, outs, key, wide):
                 inputs = tuple(ev.Input(item=item(i)) for i in ins)
@@ -115,7 +118,12 @@ def build(told: list[tuple[str, tuple[object, ...]]]) -> History:
     return h
 
 
-histories = st.lists(steps(), min_size=1, max_size=10).map(build)
+_of_a_factory = factory_steps([*UNITS, *LOTS, *BOXES, *CLASSES[:1]], UNITS + LOTS)
+_any_steps = st.one_of(
+    st.lists(steps(), min_size=1, max_size=10),
+    st.lists(st.one_of(_of_a_factory, _of_a_factory, steps()), min_size=2, max_size=12),
+)
+histories = _any_steps.map(build)
 
 
 PLACES = ["HERE", "THERE"]

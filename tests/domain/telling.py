@@ -144,6 +144,16 @@ def _short(found: Trace) -> dict[str, str]:
     return {n.item: n.certainty if n.certainty == "certain" else ",".join(n.reasons) for n in found.nodes}
 
 
+def both_ways(h: History, name: str) -> dict[str, str]:
+    """The forward answer for an item, after seeing that every other item but containers answers the same backward."""
+    view, found = h.view(), h.forward(name)
+    for other in view.items:
+        if other != item(name) and other.kind is not None:
+            question = trace([other], way=Way.BACKWARD, now_us=us(100))
+            assert _short(answer(question, view.look_up)).get(item(name)) == found.get(other), other
+    return found
+
+
 def named(**expected: str) -> dict[str, str]:
     return {item(k): v for k, v in expected.items()}
 
