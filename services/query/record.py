@@ -11,6 +11,7 @@ from domain.events import Basis, UomFactor
 from domain.facts import Action, Flow, Membership, Mention, Role, Status
 from domain.ids import ItemId
 from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, RenamedAt, SameAt
+from services.query.equipment import EquipmentRecord, Rows
 from services.query.facts_of_rows import facts_of_row
 from services.query.standing import judged
 
@@ -112,6 +113,18 @@ class SqlRecord:
         self._any_renamed: bool | None = None
         self._whole_chain: set[int] = set()
         self.troubled: set[int] = set()
+        self._equipment = EquipmentRecord(
+            Rows(
+                connection,
+                tenant_id,
+                numbers=self._numbers,
+                load_events=self._load_events,
+                load_uris=self._load_uris,
+                mentions=self._mentions,
+                events=self._events,
+                uri=self._uri,
+            )
+        )
 
     async def look_up(self, need: Need) -> Found:
         """Everything the need asks for, of events that count at the vector."""
@@ -132,6 +145,7 @@ class SqlRecord:
         await self._orders(found, need)
         await self._classes(found, need.of_material)
         await self._notices(found, need)
+        await self._equipment.look_up(need, found)
         found.renamed = await self._renamings()
         return found
 

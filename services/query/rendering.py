@@ -30,6 +30,7 @@ def link_json(link: Link) -> dict[str, Any]:
         "quantity": text(link.quantity),
         "uom": link.uom,
         "basis": link.basis,
+        "share": text(link.share),
         "reasons": sorted(link.reasons),
     }
 

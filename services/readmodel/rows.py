@@ -13,6 +13,7 @@ from domain.ids import ItemId, PlaceId, serial_of
 from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
+from services.readmodel import equipment
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "event_bodies": "body original",
         "capture_jobs": "capture_id job",
         "master_data": "topic subject valid_from_us described",
+        **equipment.COLUMNS,
     }.items()
 }
 
@@ -138,6 +140,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
         rows.add("dimensions", (tenant, event_no, dimension, value, facts.begins_us))
     for p in facts.parameters:
         rows.add("parameters", (tenant, event_no, p.name, p.value, p.unit))
+    for table, row in equipment.rows_of(facts, item_no):
+        rows.add(table, (tenant, event_no, *row))
     original = dict(one.envelope.original) if one.envelope.original is not None else None
     rows.add("event_bodies", (tenant, event_no, one.document, original))
     for place in places_of(facts):
