@@ -1,5 +1,6 @@
 """Projecting one leased partition: read, sort out, write, again; a poison record is found and put aside."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,10 @@ POISON = (
 """What one bad record raises, as opposed to a database that is away or a lease that is lost."""
 
 
+class BatchOverdue(TimeoutError):
+    """The database did not take a batch in time: something holds it up, and the partition does not get on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What one batch came to. `event_ids` are the first of it, `tenants` whose events it held."""
@@ -49,19 +54,28 @@ async def project(
     writer: ViewWriter,
     tenants: Tenants,
     max_records: int,
+    batch_seconds: float = 120.0,
     told: Callable[[Progress], None],
 ) -> None:
     """Apply the partition from the lease's checkpoint on, until cancelled.
 
-    Raises LeaseLost, LogUnavailable, LookupError (the log no longer has what comes next), and what asyncpg raises when
-    the database is away.
+    Raises LeaseLost, BatchOverdue (after `batch_seconds` for one batch), LogUnavailable, LookupError (the log no longer
+    has what comes next), and what asyncpg raises when the database is away.
     """
     batches = log.read(lease.partition, after=lease.applied_offset, max_records=max_records)
     try:
         async for records in batches:
             # Asked after they were read: if it is the log that the views were built from, that is where they are from.
             log_id = await log.identity()
-            told(await apply_records(records, lease=lease, log_id=log_id, writer=writer, tenants=tenants))
+            try:
+                async with asyncio.timeout(batch_seconds):
+                    done = await apply_records(records, lease=lease, log_id=log_id, writer=writer, tenants=tenants)
+            except TimeoutError as error:
+                raise BatchOverdue(
+                    f"{len(records)} records were not written within {batch_seconds:g} s: see what holds locks on the "
+                    "views, and the database's disk"
+                ) from error
+            told(done)
     finally:
         await batches.aclose()
 

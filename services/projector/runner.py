@@ -27,9 +27,10 @@ _STRANGERS = -1  # no partition: the place of what they are told under
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a projector works: records a batch, seconds a lease lasts, seconds between heartbeats."""
+    """How a projector works: records a batch and the seconds it may take, seconds a lease lasts, between heartbeats."""
 
     batch_records: int = 2_000
+    batch_seconds: float = 120.0
     lease_seconds: float = 10.0
     heartbeat_seconds: float = 1.0
     retry_seconds: float = 0.5
@@ -162,6 +163,7 @@ class Projector:
                     writer=self.writer,
                     tenants=self._known_tenants,
                     max_records=self._pace.batch_records,
+                    batch_seconds=self._pace.batch_seconds,
                     told=told,
                 )
                 return

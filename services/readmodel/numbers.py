@@ -15,6 +15,9 @@ from services.readmodel.rows import item_row
 
 Key = tuple[int, str]
 
+KEYS_SHARE = 10
+"""An event id is seen once, but for copies and voids: one is remembered for so many items."""
+
 BLOCK = 1000
 """Numbers one call of the sequence stands for."""
 
@@ -44,7 +47,7 @@ class Numbers:
             got = await self._insert(
                 pool, insert=_INSERT_ITEMS, select=_SELECT_ITEMS, columns=list(zip(*rows, strict=True))
             )
-            self._remember(self._items, got)
+            self._remember(self._items, got, self._cache_size)
             found |= got
         return found
 
@@ -57,7 +60,7 @@ class Numbers:
             got = await self._insert(
                 pool, insert=_INSERT_KEYS, select=_SELECT_KEYS, columns=list(zip(*rows, strict=True))
             )
-            self._remember(self._keys, got)
+            self._remember(self._keys, got, self._cache_size // KEYS_SHARE)
             found |= got
         return found
 
@@ -92,9 +95,9 @@ class Numbers:
                 found[key] = number
         return found, list(missing)
 
-    def _remember(self, cache: OrderedDict[Key, int], got: dict[Key, int]) -> None:
+    def _remember(self, cache: OrderedDict[Key, int], got: dict[Key, int], size: int) -> None:
         cache.update(got)
-        while len(cache) > self._cache_size:
+        while len(cache) > size:
             cache.popitem(last=False)
 
     async def _insert(

@@ -4,8 +4,9 @@ import asyncio
 import shutil
 import string
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -200,6 +201,54 @@ async def test_a_log_that_lost_what_comes_next_is_told_and_never_skipped(stack: 
 
         assert "no longer in the log" in await eventually(told)
         assert await stack.event_ids() == before
+
+
+async def test_a_batch_that_the_database_holds_up_is_told_and_written_when_it_may_be(
+    stack: Stack, fresh_database_url: str
+) -> None:
+    """Its heartbeat goes on, so nobody else would see that the partition does not."""
+    holding = await asyncpg.connect(fresh_database_url)
+    stop = asyncio.Event()
+    projector = Projector(log=stack.log, pool=stack.pool, name="one", pace=replace(PACE, batch_seconds=0.3))
+    async with holding.transaction():
+        await holding.execute("LOCK TABLE views.events IN EXCLUSIVE MODE")
+        await stack.append(sold("held"))
+        running = asyncio.create_task(projector.run(stop))
+
+        async def told() -> bool:
+            return "BatchOverdue" in (projector.trouble or "")
+
+        await eventually(told)
+    await holding.close()
+    await eventually(stack.applied)
+
+    async def well() -> bool:
+        return projector.trouble is None
+
+    await eventually(well)
+    assert await stack.event_ids() == {"held"}
+    stop.set()
+    await running
+
+
+class Silent(PostgresEventLog):
+    """A log that takes questions and never answers."""
+
+    async def end(self) -> Mapping[int, int]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_heartbeat_that_hangs_is_told_when_its_lease_is_over(stack: Stack, fresh_database_url: str) -> None:
+    log = Silent(dsn=fresh_database_url, partitions=2)
+    await log.start()
+    async with projecting(Stack(log, stack.pool, stack.tenant)) as projector:
+
+        async def told() -> bool:
+            return "TimeoutError" in (projector.trouble or "")
+
+        await eventually(told)
+    await log.stop()
 
 
 @pytest.mark.slow
