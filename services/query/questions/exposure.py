@@ -13,6 +13,7 @@ from domain.ids import InvalidId, ItemId, PartyId, PlaceId
 from services.access import Caller
 from services.problems import Problem
 from services.query.asking import instant, known_parameters
+from services.query.described import EXAMPLE_EXPOSURE, EXPOSURE_EXAMPLE, answers, takes
 from services.query.formats import format_of
 from services.query.items_asked import body_of, json_of
 from services.query.paging import digest
@@ -22,6 +23,8 @@ from services.query.watching import until_gone
 
 DIMENSIONS = ("equipment", "tool", "line", "operator", "site", "supplier", "material", "instrument", "work_order")
 _OPTIONS = ("parameter", "since", "until", "mode", "at", "as_of", "follow")
+
+_IN_QUERY = ("wait_for", "limit", "cursor", "format")
 
 _BY_DIMENSIONS = """
 -- events at which every dimension asked about had the value
@@ -63,10 +66,15 @@ def create_router(questions: Questions) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(questions.reader)]
 
-    @router.post("/v1/exposures", response_class=Response)
+    @router.post(
+        "/v1/exposures",
+        response_class=Response,
+        responses=answers(EXPOSURE_EXAMPLE),
+        openapi_extra=takes(*_IN_QUERY, body=EXAMPLE_EXPOSURE),
+    )
     async def post_exposures(request: Request, caller: reader) -> Response:
         """What was made, inspected or received under a circumstance in a time window, and all that it went into."""
-        known_parameters(request, "wait_for", "limit", "cursor", "format")
+        known_parameters(request, *_IN_QUERY)
         form = format_of(request)
         body = json_of(await body_of(request, limit_bytes=questions.settings.max_body_bytes))
         circumstance = circumstance_of(body)

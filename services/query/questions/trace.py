@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from domain.answers import Way
 from services.access import Caller
 from services.query.asking import known_parameters
+from services.query.described import EXAMPLE_ITEM, SUMMARY_EXAMPLE, TRACE_EXAMPLE, answers, takes
 from services.query.formats import AsSummary, Format, format_of
 from services.query.items_asked import Wanted, items_asked, wanted
 from services.query.paging import digest
@@ -22,21 +23,33 @@ def create_router(questions: Questions) -> APIRouter:
     reader = Annotated[Caller, Depends(questions.reader)]
     limit_bytes = questions.settings.max_body_bytes
 
-    @router.get("/v1/trace/{way}", response_class=Response)
+    @router.get(
+        "/v1/trace/{way}", response_class=Response, responses=answers(TRACE_EXAMPLE), openapi_extra=takes(*PARAMETERS)
+    )
     @watched
     async def get_trace(way: Way, item: str, *, request: Request, caller: reader) -> Response:
         """Where an item came from (backward), or what it went into and where that is now (forward)."""
         known_parameters(request, "item", *PARAMETERS)
         return await _trace(questions, request, caller=caller, way=way, asked=Wanted([item]), form=format_of(request))
 
-    @router.get("/v1/trace/{way}/summary", response_class=Response)
+    @router.get(
+        "/v1/trace/{way}/summary",
+        response_class=Response,
+        responses=answers(SUMMARY_EXAMPLE),
+        openapi_extra=takes(*_NO_PAGES),
+    )
     @watched
     async def get_summary(way: Way, item: str, *, request: Request, caller: reader) -> Response:
         """The trace without its nodes: totals, gaps, conflicts, and whether it is complete."""
         known_parameters(request, "item", *_NO_PAGES)
         return await _trace(questions, request, caller=caller, way=way, asked=Wanted([item]), form=AsSummary())
 
-    @router.post("/v1/trace/{way}", response_class=Response)
+    @router.post(
+        "/v1/trace/{way}",
+        response_class=Response,
+        responses=answers(TRACE_EXAMPLE),
+        openapi_extra=takes(*PARAMETERS, body={"items": [EXAMPLE_ITEM]}),
+    )
     async def post_trace(way: Way, *, request: Request, caller: reader) -> Response:
         """The same for many items: {"items": [...]}, or CSV with one id a line or a column `item`."""
         known_parameters(request, *PARAMETERS)
@@ -44,7 +57,12 @@ def create_router(questions: Questions) -> APIRouter:
         asked = await wanted(request, limit_bytes=limit_bytes)
         return await until_gone(request, _trace(questions, request, caller=caller, way=way, asked=asked, form=form))
 
-    @router.post("/v1/trace/{way}/summary", response_class=Response)
+    @router.post(
+        "/v1/trace/{way}/summary",
+        response_class=Response,
+        responses=answers(SUMMARY_EXAMPLE),
+        openapi_extra=takes(*_NO_PAGES, body={"items": [EXAMPLE_ITEM]}),
+    )
     async def post_summary(way: Way, *, request: Request, caller: reader) -> Response:
         """The same for many items, without nodes."""
         known_parameters(request, *_NO_PAGES)
