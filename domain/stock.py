@@ -102,12 +102,12 @@ def _apply(stock: Stock, facts: EventFacts, mention: Mention) -> None:
         case Flow.UNINSTALL:
             stock.add(home, mention.uom, mention.quantity)
         case Flow.CONSUME | Flow.SCRAP | Flow.DESTROY:
-            _move(stock, facts, mention, None, _present)
+            _move(stock, facts, mention, None, _at_hand(stock, facts.site))
         case Flow.SHIP:
             to = Spot(facts.to_place, None if facts.to_place else facts.holder, None, Status.IN_TRANSIT)
             _move(stock, facts, mention, to, _loose)
         case Flow.SELL:
-            _move(stock, facts, mention, Spot(None, facts.holder, None, Status.SOLD), _present)
+            _move(stock, facts, mention, Spot(None, facts.holder, None, Status.SOLD), _at_hand(stock, facts.site))
         case Flow.MOVE:
             _move(stock, facts, mention, home, _loose, adds=not stock.rows)
         case Flow.RECEIVE:
@@ -118,6 +118,12 @@ def _apply(stock: Stock, facts: EventFacts, mention: Mention) -> None:
 
 def _loose(spot: Spot) -> bool:
     return spot.container is None and spot.status in (Status.IN_STOCK, Status.RETURNED)
+
+
+def _at_hand(stock: Stock, site: str | None) -> Callable[[Spot], bool]:
+    """What a use or sale that names no container takes from: what stands loose there, else anything present."""
+    here = any(_loose(spot) and (site is None or _same_site(spot.site, site)) for spot, _ in stock.rows)
+    return _loose if here else _present
 
 
 def _present(spot: Spot) -> bool:

@@ -150,3 +150,26 @@ def test_as_built_is_when_the_bike_left_with_the_module_in_it() -> None:
     h.remove("M", "C", at_hour=4)
     h.fit("M", "D", at_hour=5)
     assert h.backward("B", mode=Mode.AS_BUILT) == named_map({"M": CERTAIN, "C": CERTAIN})
+
+
+def test_what_is_used_without_its_box_was_loose() -> None:
+    """Some of a lot is packed; a use that names no box takes from what stands loose, and contradicts nothing."""
+    h = History()
+    lot = item("lot:CELL/L")
+    h.tell(ev.MaterialReceived(occurred_at=at(1), site="HOME", item=lot, quantity=q("x", 10).quantity))
+    h.pack("box:1", q("lot:CELL/L", 4), at_hour=2, site="HOME")
+    used = ev.Input(item=lot, quantity=q("x", 5).quantity)
+    h.tell(ev.Transformed(occurred_at=at(3), site="HOME", inputs=(used,), outputs=(ev.Output(item=item("P")),)))
+    state = h.state("lot:CELL/L")
+    assert {w.container: w.quantity for w in state.where} == {None: 1, item("box:1"): 4}
+    assert state.conflicts == ()
+
+
+def test_touched_counts_from_when_the_chain_broke() -> None:
+    """Touched counts from when the chain of parts broke, not from when its last part left."""
+    h = History()
+    h.fit("M", "C", at_hour=1)
+    h.remove("M", "C", at_hour=3)
+    h.fit("P", "M", at_hour=2)
+    h.made(["lot:F/W"], ["P"], at_hour=4)
+    assert h.forward("C") == named_map({"M": CERTAIN, "P": CERTAIN, "lot:F/W": "touched"})

@@ -1,5 +1,6 @@
 """The walk equals an oracle that lists every path (oracle.py), on entangled histories of all kinds."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def nodes_of(found: Trace) -> dict[ItemId, tuple[str, tuple[str, ...], int]]:
     known=st.none() | st.integers(4, 12),
     follow_all=st.sampled_from([False, False, False, True]),
 )
+@pytest.mark.timeout(600)
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_walk_equals_all_paths(
     h: History, names: list[str], *, mode: Mode, hour: int | None, known: int | None, follow_all: bool
