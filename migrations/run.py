@@ -21,6 +21,7 @@ this database user may not create the roles Zhuisu needs ({reason}). Let an admi
     CREATE ROLE zhuisu_projector NOLOGIN BYPASSRLS;
     GRANT zhuisu_api, zhuisu_projector TO "{user}";
     GRANT CREATE ON SCHEMA public TO "{user}";
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
 then start again."""
 
 
@@ -120,6 +121,8 @@ async def _explained(error: exc.DBAPIError, database_url: str) -> MigrationError
         finally:
             await connection.close()
         return MigrationError(_ADMIN_HELP.format(reason=cause, user=user))
+    if isinstance(cause, asyncpg.FeatureNotSupportedError | asyncpg.UndefinedFileError):
+        return MigrationError(f"{cause}: install the contrib modules of PostgreSQL on its server, then start again")
     if isinstance(cause, asyncpg.LockNotAvailableError):
         return MigrationError("a table is in use by a long query, nothing was changed: try again when it has ended")
     return MigrationError(f"the migration failed and was rolled back: {error.orig}")

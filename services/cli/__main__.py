@@ -37,7 +37,13 @@ def command_line(language: Language) -> Callable[..., Any]:
         app.command()(function)
     app.add_typer(_group("Trace a unit back to its sources, or a lot forward to all it reached.", {
         "back": asking.back, "forward": asking.forward}), name="trace")  # fmt: skip
-    questions: tuple[Callable[..., None], ...] = (asking.exposure, asking.item, asking.timeline, asking.status)
+    questions: tuple[Callable[..., None], ...] = (
+        asking.exposure,
+        asking.items,
+        asking.item,
+        asking.timeline,
+        asking.status,
+    )
     for function in questions:
         app.command()(function)
     app.add_typer(_group("API keys: who may post, read, correct, recall and administer.", {

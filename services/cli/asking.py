@@ -7,7 +7,7 @@ import typer
 
 from services.cli.client import Service
 from services.cli.options import UNAVAILABLE, USAGE, AsJson, Hand, Key, Url, hand_of
-from services.cli.showing import plain_table, short, show_freshness, show_trace, state_table
+from services.cli.showing import plain_table, short, show_freshness, show_trace, state_table, word
 
 At = Annotated[str | None, typer.Option(help="The state at this time, e.g. 2026-03-01T08:00:00+08:00.")]
 AsOf = Annotated[str | None, typer.Option(help="As known then: a position (0-1234) or a time.")]
@@ -179,6 +179,50 @@ def item(
         hand.out.print(plain_table(columns, rows, hand.say))
     else:
         hand.out.print(state_table(answer, hand.say))
+    show_freshness(hand, answer)
+
+
+def items(
+    context: typer.Context,
+    fragment: Annotated[str | None, typer.Argument(help="A part of a serial or lot number, or an id.")] = None,
+    *,
+    lot: Annotated[str | None, typer.Option(help="This lot number.")] = None,
+    supplier_lot: Annotated[str | None, typer.Option(help="This lot number of a supplier, and ours for it.")] = None,
+    supplier: Annotated[str | None, typer.Option(help="That supplier's only.")] = None,
+    product: Annotated[str | None, typer.Option(help="Of this product: its id, GTIN or your name of it.")] = None,
+    kind: Annotated[str | None, typer.Option(help="unit, lot, class or container.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 100,
+    as_of: AsOf = None,
+    wait_for: WaitFor = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which items are there: by a part of a number, a lot, a supplier's lot, a product.
+
+    Example: zhuisu items 0603 --product BIKE
+    """
+    hand = hand_of(context, as_json=as_json)
+    given = {
+        "q": fragment,
+        "lot": lot,
+        "supplier_lot": supplier_lot,
+        "supplier": supplier,
+        "product": product,
+        "kind": kind,
+        "as_of": as_of,
+        "wait_for": wait_for,
+        "limit": str(limit),
+    }
+    asked = {name: value for name, value in given.items() if value is not None}
+    answer = Service(hand, url, key).ask("GET", "/v1/items", params=asked)
+    if hand.as_json:
+        hand.json(answer)
+        return
+    rows = [[one["item"], word(one["kind"], hand.say), short(one["material"] or "")] for one in answer["items"]]
+    hand.out.print(plain_table(("item", "kind", "product"), rows, hand.say))
+    if answer["next"] is not None:
+        hand.tell("There are more: narrow the search, or raise --limit")
     show_freshness(hand, answer)
 
 

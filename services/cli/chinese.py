@@ -45,6 +45,9 @@ _HELP = {
     "Where a thing is, who has it and how it stands; with --contents what it holds.": (
         "某件物品在哪里、在谁手上、状态如何；加 --contents 显示其内装物。"
     ),
+    "Which items are there: by a part of a number, a lot, a supplier's lot, a product.": (
+        "查找追溯单元：按编号片段、批号、供应商批号或产品。"
+    ),
     "Every event that ever named a thing, in the order it happened; voided ones too.": (
         "涉及某件物品的全部事件，按发生顺序排列，含已作废的。"
     ),
@@ -163,6 +166,13 @@ _OPTIONS = {
     "The language they read, e.g. zh-CN.": "所用语言，如 zh-CN。",
     "A note.": "备注。",
     "A .csv, .ndjson or .json file, also .gz.": ".csv、.ndjson 或 .json 文件，也可以是 .gz。",
+    "A part of a serial or lot number, or an id.": "序列号或批号的一部分，或完整编号。",
+    "This lot number.": "该批号。",
+    "This lot number of a supplier, and ours for it.": "供应商的该批号，以及我方对应的批号。",
+    "That supplier's only.": "仅限该供应商。",
+    "Of this product: its id, GTIN or your name of it.": "属于该产品：其编号、GTIN 或自有名称。",
+    "unit, lot, class or container.": "unit（单件）、lot（批次）、class（产品）或 container（容器）。",
+    "At most so many.": "最多显示多少项。",
     "What the key is called.": "密钥的名称。",
     "capture, correct, read, recall or admin; repeat for several.": (
         "capture、correct、read、recall 或 admin；可重复给出多个。"
@@ -221,6 +231,7 @@ _TOLD = {
     ),
     "Key {id} for {name}, shown this once:": "{name} 的密钥 {id}，只显示这一次：",
     "Key {id} is revoked": "密钥 {id} 已吊销",
+    "There are more: narrow the search, or raise --limit": "还有更多：请缩小查找范围，或调大 --limit",
     "There is no contact of {party}": "没有 {party} 的联系方式",
     "The contact of {party} is stored": "{party} 的联系方式已保存",
     "The contact of {party} is erased": "{party} 的联系方式已彻底删除",

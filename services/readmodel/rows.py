@@ -1,9 +1,11 @@
 """From facts to rows: pure. What needs a number names the thing; `numbers.py` gives the number."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from domain import events as ev
 from domain.envelope import Envelope
@@ -107,7 +109,9 @@ def item_row(tenant_id: int, item: ItemId) -> tuple[int, str, str | None, str | 
     """(tenant, uri, kind, material, number) of an item, all read from its id."""
     number = serial_of(item)
     if number is None and item.kind == "lot":
-        number = item.rsplit("/10/", 1)[-1] if "/10/" in item else item.rsplit(":", 1)[-1]
+        number = unquote(item.rsplit("/10/", 1)[-1] if "/10/" in item else item.rsplit(":", 1)[-1])
+    if number is None:
+        number = re.split("[/:]", item)[-1] or None
     return (tenant_id, str(item), item.kind, item.material, number)
 
 

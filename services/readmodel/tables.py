@@ -33,11 +33,12 @@ items = Table(
     Column("uri", Text, nullable=False, comment="canonical id"),
     Column("kind", Text, comment="unit, lot, class or container; null where only its events tell"),
     Column("material", Text, comment="the class its id shows"),
-    Column("number", Text, comment="serial or lot number, for search"),
+    Column("number", Text, comment="serial or lot number, else what its id ends with: for search"),
     PrimaryKeyConstraint("item_no", name="items_pkey"),
     UniqueConstraint("tenant_id", "uri", name="items_uri_key"),
-    Index("items_material_idx", "tenant_id", "material"),
+    Index("items_material_idx", "tenant_id", "material", "uri"),
     Index("items_number_idx", "tenant_id", "number"),
+    Index("items_number_part_idx", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}),
 )
 
 event_keys = Table(

@@ -212,3 +212,15 @@ async def test_ingest_waits_for_a_service_that_is_away(new_database: NewDatabase
     assert "1 accepted" in sent.out
     stop.set()
     await running
+
+
+async def test_items_are_looked_for(zhuisu: Zhuisu, tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    items = [{"item": {"product": "LOOKED", "serial": f"FOR-{n}"}} for n in range(3)]
+    path.write_text(json.dumps({"kind": "stored", "occurred_at": "2026-03-01T08:00:00Z", "items": items}))
+    position = json.loads((await zhuisu("ingest", str(path), "--json")).out)["position"]
+    shown = await zhuisu("items", "for-", "--product", "LOOKED", "--limit", "2", "--wait-for", position)
+    assert "urn:zhuisu:unit:own:LOOKED:FOR-1" in shown.out
+    assert "There are more" in shown.out
+    assert "FOR-2" not in shown.out
+    assert (await zhuisu("items")).code == REFUSED
