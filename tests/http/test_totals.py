@@ -41,3 +41,24 @@ def test_top_units_and_kinds(h: History, *, name: str, way: Way, order: object) 
     assert told["items"] == len(nodes)
     assert told["units"] == sum(s.kind == "unit" for s in standing.values())
     assert told["certain"] + told["possible"] == len(nodes)
+
+
+def counted(h: History) -> int:
+    view = h.view()
+    nodes = answer(trace([item("lot:L/1")], way=Way.FORWARD, now_us=us(100)), view.look_up).nodes
+    standing = answer(states([n.item for n in nodes], at_us=us(100)), view.look_up)
+    totals = Totals(nodes)
+    for node in nodes:
+        totals.add(node, standing[node.item], shown=standing[node.item])
+    assert totals.json()["top_units"] == top_units(nodes, standing)
+    return int(totals.json()["top_units"])
+
+
+def test_what_is_packed_in_an_affected_unit_is_not_on_top_and_in_an_affected_box_it_is() -> None:
+    h = History()
+    h.made(["a", "b", "z-case", "box:9"], ["lot:L/1"], at_hour=1)
+    assert counted(h) == 4  # a box that nothing was packed in yet may be a unit
+    h.pack("z-case", "a", at_hour=2)
+    assert counted(h) == 3
+    h.pack("box:9", "b", at_hour=3)
+    assert counted(h) == 2
