@@ -43,7 +43,8 @@ def capture_events() -> dict[str, Any]:
             "application/json": {"schema": both, "examples": shown},
             "application/x-ndjson": {"schema": lines},
         },
-        _REFUSALS,
+        "What is accepted is durably in the log: counts, the position to wait for, and an outcome an event.",
+        refusals=_REFUSALS,
     )
 
 
@@ -59,12 +60,13 @@ def capture_document() -> dict[str, Any]:
     )
     refusals[415] = "EPCIS 1.2 XML (`xml-not-taken`), or an encoding that is not taken (`encoding-not-taken`)."
     refusals[422] = "A header is wrong (`invalid-parameter`)."
-    return _route({"application/json": {"schema": schema, "examples": shown}}, refusals)
+    taken = "What was captured is durably in the log; Location tells how the capture went."
+    return _route({"application/json": {"schema": schema, "examples": shown}}, taken, refusals=refusals)
 
 
-def _route(content: Mapping[str, Any], refusals: Mapping[int, str]) -> dict[str, Any]:
-    """The keyword arguments of a route."""
+def _route(content: Mapping[str, Any], taken: str, *, refusals: Mapping[int, str]) -> dict[str, Any]:
+    """The keyword arguments of a route; `taken` says what 202 means."""
     return {
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
-        "responses": described(refusals),
+        "responses": {202: {"description": taken}, **described(refusals)},
     }
