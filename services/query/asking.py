@@ -73,3 +73,15 @@ async def item_asked(
         beside = await near_to(connection, tenant_id, item, scope=scope)
         raise Problem(404, "unknown-item", f"no event names {item}", item=str(item), nearest=beside)
     return item
+
+
+def class_asked(text: str) -> str:
+    """The class that an id, a GTIN or a name of a product means. Raises Problem 422."""
+    try:
+        if ":" in text:
+            item = ItemId.parse(text)
+        else:
+            item = ItemId.parse({"gtin" if text.isdigit() and len(text) in (8, 12, 13, 14) else "product": text})
+    except InvalidId as error:
+        raise Problem(422, "invalid-parameter", f"product: {error}") from error
+    return item.material or item

@@ -176,9 +176,37 @@ async def test_what_cannot_be_asked_is_refused_by_name(
     assert word in answer.json()["detail"]
 
 
-async def test_a_key_limited_to_sites_is_told_that_it_gets_none(service: httpx.AsyncClient) -> None:
-    await post(service, made("s-1", "08:00", line="SCOPED"))
-    scoped = {"name": "one-site", "roles": ["read"], "sites": ["SHOP"]}
-    key = (await service.post("/v1/keys", json=scoped)).json()["key"]
-    answer = await service.post("/v1/exposures", json={"line": "SCOPED"}, headers={"Authorization": f"Bearer {key}"})
-    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/site-scope")
+async def test_a_key_limited_to_sites_begins_with_what_its_own_events_made(service: httpx.AsyncClient) -> None:
+    def welded(site: str, serial: str, *, on: str) -> dict[str, Any]:
+        made = {
+            "inputs": [{"item": {"product": "XS-CELL", "lot": "L"}}],
+            "outputs": [{"item": {"product": "XS", "serial": serial}}],
+        }
+        around = {"circumstances": {"equipment": [on]}, "occurred_at": DAY.format("08:00")}
+        return {"kind": "transformed", "site": site, **made, **around}
+
+    position = await post(
+        service,
+        welded("XS-OWN", "1", on="XS-WELDER"),
+        welded("XS-OTHER", "2", on="XS-WELDER"),
+        welded("XS-OTHER", "3", on="XS-SECRET"),
+        {
+            "kind": "assembled",
+            "occurred_at": DAY.format("09:00"),
+            "parent": {"product": "XS-BIKE", "serial": "1"},
+            "components": [{"item": {"product": "XS", "serial": "1"}}],
+        },
+    )
+    scoped = {"name": "one-site", "roles": ["read"], "sites": ["XS-OWN"]}
+    headers = {"Authorization": f"Bearer {(await service.post('/v1/keys', json=scoped)).json()['key']}"}
+    params = {"wait_for": position}
+    answer = await service.post("/v1/exposures", json={"equipment": "XS-WELDER"}, headers=headers, params=params)
+    shown = [(n["item"], n.get("hidden", False)) for n in answer.json()["nodes"]]
+    assert shown[0] == ("urn:zhuisu:unit:own:XS:1", False)
+    assert [hidden for _, hidden in shown] == [False, True]
+    assert answer.json()["incomplete_because"] == ["scope"]
+    assert not {"XS:2", "XS-BIKE", "XS-OTHER"} & {
+        word for word in ("XS:2", "XS-BIKE", "XS-OTHER") if word in answer.text
+    }
+    secret = await service.post("/v1/exposures", json={"equipment": "XS-SECRET"}, headers=headers)
+    assert (secret.status_code, secret.json()["nearest"]) == (404, [])

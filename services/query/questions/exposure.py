@@ -17,6 +17,7 @@ from services.query.described import EXAMPLE_EXPOSURE, EXPOSURE_EXAMPLE, answers
 from services.query.formats import format_of
 from services.query.items_asked import body_of, json_of
 from services.query.paging import digest
+from services.query.record import SqlRecord
 from services.query.snapshot import Asked, Questions
 from services.query.tracing import Start, answer, trace_asked
 from services.query.watching import until_gone
@@ -53,12 +54,20 @@ WITH matching AS ({matching})
 SELECT event_no FROM matching JOIN views.events e USING (event_no)
 WHERE e.started_us IS NULL AND e.earliest_us >= {edge} ORDER BY e.earliest_us, event_no
 """
-_KNOWN = "SELECT EXISTS (SELECT FROM views.dimensions WHERE tenant_id = $1 AND dimension = $2 AND value = $3)"
+_KNOWN = """
+SELECT EXISTS (SELECT FROM views.dimensions d WHERE d.tenant_id = $1 AND d.dimension = $2 AND d.value = $3
+AND ($4::text[] IS NULL OR EXISTS (
+    SELECT FROM views.event_places p WHERE p.event_no = d.event_no AND p.place = ANY($4))))
+"""
 _NEXT = """
 SELECT min(value) FROM views.dimensions WHERE tenant_id = $1 AND dimension = $2 AND value > $3
 UNION ALL SELECT max(value) FROM views.dimensions WHERE tenant_id = $1 AND dimension = $2 AND value < $3
 """
-_KNOWN_PARAMETER = "SELECT EXISTS (SELECT FROM views.parameters WHERE tenant_id = $1 AND name = $2)"
+_KNOWN_PARAMETER = """
+SELECT EXISTS (SELECT FROM views.parameters n WHERE n.tenant_id = $1 AND n.name = $2
+AND ($3::text[] IS NULL OR EXISTS (
+    SELECT FROM views.event_places p WHERE p.event_no = n.event_no AND p.place = ANY($3))))
+"""
 _NEIGHBOURS_READ = 500
 
 
@@ -82,8 +91,6 @@ def create_router(questions: Questions) -> APIRouter:
         ask = trace_asked(given, Way.FORWARD, name="exposure", question=digest(request, body), form=form)
 
         async def begin(asked: Asked) -> Start:
-            if asked.scope is not None:  # whether what others made counts is theirs to tell: better none than too much
-                raise Problem(403, "site-scope", "this key sees some sites only: exposures need a key for all sites")
             await _all_known(asked, circumstance)
             return Start((), seeds=seeds(circumstance, await _matching(asked, circumstance)))
 
@@ -158,21 +165,25 @@ def _number(value: Any, side: str) -> Decimal | None:
 
 
 async def _all_known(asked: Asked, circumstance: Circumstance) -> None:
-    """A machine that nobody recorded exposed nothing, but a typing error must not look like that: 404."""
+    """A machine that nobody recorded exposed nothing, but a typing error must not look like that: 404.
+
+    What only events of others name is unknown to a key limited to sites.
+    """
+    places = sorted(asked.scope.places) if asked.scope is not None else None
     for name, value in circumstance.dimensions:
-        if not await asked.connection.fetchval(_KNOWN, asked.tenant_id, name, value):
-            near = await asked.connection.fetch(_NEXT, asked.tenant_id, name, value)
+        if not await asked.connection.fetchval(_KNOWN, asked.tenant_id, name, value, places):
+            near = await asked.connection.fetch(_NEXT, asked.tenant_id, name, value) if places is None else []
             nearest = [r[0] for r in near if r[0] is not None]
             detail = f"no event names the {name} {value}"
             raise Problem(404, "unknown-circumstance", detail, dimension=name, value=value, nearest=nearest)
     named = circumstance.parameter
-    if named is not None and not await asked.connection.fetchval(_KNOWN_PARAMETER, asked.tenant_id, named.name):
+    if named is not None and not await asked.connection.fetchval(_KNOWN_PARAMETER, asked.tenant_id, named.name, places):
         raise Problem(404, "unknown-circumstance", f"no event has a parameter {named.name}", value=named.name)
 
 
 async def _matching(asked: Asked, circumstance: Circumstance) -> list[Any]:
-    """The events that count in the window, and those beside it that may have lasted into it."""
-    record = asked.record()
+    """The events that count in the window, and those beside it that may have lasted into it; theirs alone."""
+    record = _record(asked)
     statement = _Statement(asked, circumstance)
     inside = await statement.rows(_INSIDE, since=circumstance.since_us, until=circumstance.until_us)
     found = await record.exposed_by([r[0] for r in inside])
@@ -182,10 +193,14 @@ async def _matching(asked: Asked, circumstance: Circumstance) -> list[Any]:
     return found
 
 
+def _record(asked: Asked) -> SqlRecord:
+    return asked.scope.record() if asked.scope is not None else asked.record()
+
+
 async def _beside(statement: "_Statement", template: str, *, circumstance: Circumstance, edge_us: int) -> list[Any]:
     """The nearest on one side: voided ones and those that exposed nothing are passed over."""
     numbers = [r[0] for r in await statement.rows(template, edge=edge_us)]
-    record = statement.asked.record()
+    record = _record(statement.asked)
     found: list[Any] = []
     for start in range(0, len(numbers), _NEIGHBOURS_READ):
         told = bool(found)

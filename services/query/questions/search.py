@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from domain.ids import InvalidId, ItemId, PartyId
 from services.access import Caller
 from services.problems import Problem
-from services.query.asking import NAMED, known_parameters
+from services.query.asking import NAMED, class_asked, known_parameters
 from services.query.caching import json_answer
 from services.query.paging import Cursor, digest, limit_of
 from services.query.snapshot import Asked, Questions
@@ -190,7 +190,7 @@ def _wanted(request: Request) -> Search:
         lot=given.get("lot"),
         supplier_lot=given.get("supplier_lot"),
         supplier=_supplier(given["supplier"]) if "supplier" in given else None,
-        product=_product(given["product"]) if "product" in given else None,
+        product=class_asked(given["product"]) if "product" in given else None,
         kind=kind,
     )
 
@@ -220,15 +220,3 @@ def _supplier(text: str) -> str:
         return PartyId.parse(text)
     except InvalidId as error:
         raise Problem(422, "invalid-parameter", f"supplier: {error}") from error
-
-
-def _product(text: str) -> str:
-    """The class that an id, a GTIN or a name means."""
-    try:
-        if ":" in text:
-            item = ItemId.parse(text)
-        else:
-            item = ItemId.parse({"gtin" if text.isdigit() and len(text) in (8, 12, 13, 14) else "product": text})
-    except InvalidId as error:
-        raise Problem(422, "invalid-parameter", f"product: {error}") from error
-    return item.material or item
