@@ -166,7 +166,8 @@ class Places:
         """The persistent dispositions that are set: in one event, unset goes before set."""
         standing: dict[str, bool] = {}
         past = (n for n in self._namings.get(item, []) if n.event.facts.latest_us <= at_us)
-        spoken = (n for n in past if n.mention.role is not Role.INPUT)
+        telling = (n for n in past if n.event.facts.set_flags or n.event.facts.unset_flags)  # very few
+        spoken = (n for n in telling if n.mention.role is not Role.INPUT)
         for naming in sorted(spoken, key=lambda n: n.event.facts.order):
             standing |= dict.fromkeys(naming.event.facts.unset_flags, False)
             standing |= dict.fromkeys(naming.event.facts.set_flags, True)
