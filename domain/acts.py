@@ -6,7 +6,7 @@ from typing import Any
 
 from domain import events as ev
 from domain.events.common import Event
-from domain.facts import Action, Flow, LoadFact, Mention, Role, Status, VesselAct, VesselFact
+from domain.facts import Action, Flow, LoadFact, Mention, Ranged, Role, Status, VesselAct, VesselFact
 from domain.ids import ItemId
 from domain.mentions import inputs_of, memberships_of, outputs_of
 
@@ -91,14 +91,15 @@ def drawn_lot(vessel: str, event_id: str, part: int) -> ItemId:
     return ItemId.parse({"product": f"vessel/{vessel}", "lot": number})
 
 
-def made_here(event: Event, mentions: Iterable[Mention]) -> dict[str, Any]:
+def made_here(event: Event, mentions: Iterable[Mention], ranges: Iterable[Ranged]) -> dict[str, Any]:
     """The equipment and line on which something was made, and how many units at least."""
     around = event.circumstances
     made = [m for m in mentions if is_made(m, event.kind)]
-    if around is None or not made:
+    serials = sum(ranged.serials.count for ranged in ranges)
+    if around is None or not (made or serials):
         return {}
     names = dict.fromkeys(name for name in (*around.equipment, around.line) if name)
-    return {"made_on": tuple(names), "made_units": sum(_units(m) for m in made)}
+    return {"made_on": tuple(names), "made_units": sum(_units(m) for m in made) + serials}
 
 
 def is_made(mention: Mention, kind: str) -> bool:

@@ -3,12 +3,13 @@
 Nothing here looks at a second event (SEMANTICS §4): what relates two events is joined when a question is asked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
 from domain.events import Basis, Parameter, ProductScope, UomFactor, VesselMode
 from domain.ids import ItemId
+from domain.serials import Serials
 
 
 class Role(IntEnum):
@@ -114,6 +115,36 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranged:
+    """A range of serials that the event brings forth: what it says of each of them, said once."""
+
+    serials: Serials
+    role: Role
+    status: Status | None = None
+    flow: Flow = Flow.NONE
+    lot: ItemId | None = None
+
+    def mention(self, item: ItemId) -> Mention:
+        """What the event says of one member."""
+        return Mention(item, self.role, status=self.status, flow=self.flow)
+
+
+def spelled_out(facts: "EventFacts") -> "EventFacts":
+    """The facts with each member of their ranges mentioned, as if it had been listed."""
+    if not facts.ranges:
+        return facts
+    members = [(ranged, item) for ranged in facts.ranges for item in ranged.serials.items()]
+    return replace(
+        facts,
+        mentions=(*facts.mentions, *(ranged.mention(item) for ranged, item in members)),
+        memberships=(
+            *facts.memberships,
+            *(Membership(ranged.lot, item, True) for ranged, item in members if ranged.lot is not None),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class HoldFact:
     """A hold is placed on, or released from, the subjects of the event; `for_all`: a release that names none."""
 
@@ -208,7 +239,8 @@ class EventFacts:
     `site` is where it happened and things are afterwards (bizLocation, else readPoint); `to_place`, `holder` and
     `owner` are where and whom a transfer goes to; `clears_holder`: nobody outside has it any more. `parent` is the
     container or unit that children and components go into or leave. `renaming`: what went by the first id goes by the
-    second. `made_on` are the equipment and line on which the
+    second. `ranges`: serials brought forth,
+    which `mentions` and `memberships` do not repeat. `made_on` are the equipment and line on which the
     event made something, `made_units` how many units at least. The record keeps these, loading and vessels in views of
     their own: what it answers leaves them out here.
     """
@@ -238,6 +270,7 @@ class EventFacts:
     unset_flags: tuple[str, ...] = ()
     memberships: tuple[Membership, ...] = ()
     identities: tuple[tuple[ItemId, ItemId], ...] = ()
+    ranges: tuple[Ranged, ...] = ()
     renaming: tuple[ItemId, ItemId] | None = None
     materials: tuple[tuple[ItemId, ItemId], ...] = ()
     hold: HoldFact | None = None

@@ -18,6 +18,7 @@ from domain.mentions import (
     inputs_of,
     memberships_of,
     outputs_of,
+    ranges_of,
     rank_of,
     spoken,
     structure_of,
@@ -59,7 +60,7 @@ def facts_of(envelope: Envelope) -> EventFacts:
         dimensions=dimensions(event),
         parameters=event.circumstances.parameters if event.circumstances else (),
         company_prefixes=envelope.company_prefixes,
-        **{**transfer(event), **made_here(event, own.get("mentions", ())), **own},
+        **{**transfer(event), **made_here(event, own.get("mentions", ()), own.get("ranges", ())), **own},
     )
 
 
@@ -80,10 +81,13 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
         case ev.Transformed():
             return _transformed(event, envelope)
         case ev.Commissioned():
-            outputs = outputs_of(event.items, Status.IN_STOCK, spoken(event)[1] or Flow.ENTER)
-            subjects = tuple(as_subject(m) for m in outputs)
-            factors = factors_of(event.items)
-            return {"mentions": subjects, "memberships": memberships_of(event.items), "uom_factors": factors}
+            flow = spoken(event)[1] or Flow.ENTER
+            return {
+                "mentions": tuple(as_subject(m) for m in outputs_of(event.items, Status.IN_STOCK, flow)),
+                "ranges": ranges_of(event.items, Role.SUBJECT, status=Status.IN_STOCK, flow=flow),
+                "memberships": memberships_of(event.items),
+                "uom_factors": factors_of(event.items),
+            }
         case ev.Assembled() | ev.Disassembled() | ev.Packed() | ev.Unpacked():
             return {"mentions": structure_of(event)}
         case ev.Reworked():
@@ -159,6 +163,7 @@ def _transformed(event: ev.Transformed, envelope: Envelope) -> dict[str, Any]:
     drawn, taken = draws(event, envelope.event_id)
     return {
         "mentions": (*inputs_of(event.inputs), *drawn, *outputs_of(event.outputs, Status.IN_STOCK, Flow.ENTER)),
+        "ranges": ranges_of(event.outputs, Role.OUTPUT, status=Status.IN_STOCK, flow=Flow.ENTER),
         "memberships": memberships_of(event.outputs),
         "uom_factors": factors_of(event.outputs),
         "vessels": taken,

@@ -48,7 +48,7 @@ class Linker:
 
     def out_of(self, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
         """The links that leave these items: into outputs, units, members, containers (follow_all), other names."""
-        yield from self.known.require(Need(linked=items))
+        yield from self.known.require(Need(linked=items, units_of=items))
         result = Linked()
         yield from self.uses.load_names(items)
         around = yield from self.uses.around_takings(items)

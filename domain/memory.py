@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from domain.corrections import Copy, Standing, Verdict, Version, judge
 from domain.envelope import Envelope
-from domain.facts import FLOW_ROLES, EventFacts, Mention, Role
+from domain.facts import FLOW_ROLES, EventFacts, Mention, Role, spelled_out
 from domain.flatten import facts_of
 from domain.ids import ItemId
 from domain.memory_equipment import EquipmentMemory
@@ -72,6 +72,7 @@ class MemoryView:
         self._equipment = EquipmentMemory()
         self._namings: dict[ItemId, list[Naming]] = {}
         self._members: dict[ItemId, list[MemberAt]] = {}
+        self._units_of: dict[ItemId, list[MemberAt]] = {}
         self._same: dict[ItemId, list[SameAt]] = {}
         self._renamed: list[RenamedAt] = []
         self._materials: dict[ItemId, set[ItemId]] = {}
@@ -82,7 +83,7 @@ class MemoryView:
         self._holds: dict[str, list[Happened]] = {}
         self._recalls: dict[str, list[Happened]] = {}
         self._recalls_of: dict[ItemId, list[Happened]] = {}
-        for event in self.happened.values():
+        for event in (replace(e, facts=spelled_out(e.facts)) for e in self.happened.values()):
             header = Happened(event.no, replace(event.facts, mentions=()), event.pending)
             self._equipment.add(header, event.facts)
             for mention in event.facts.mentions:
@@ -104,8 +105,8 @@ class MemoryView:
                 for product in {p.product for p in event.facts.recall.products}:
                     self._recalls_of.setdefault(product, []).append(header)
             for membership in event.facts.memberships:
-                for item in (membership.lot, membership.unit):
-                    self._members.setdefault(item, []).append(MemberAt(header, membership))
+                self._members.setdefault(membership.unit, []).append(MemberAt(header, membership))
+                self._units_of.setdefault(membership.lot, []).append(MemberAt(header, membership))
             for one, other in event.facts.identities:
                 for item in (one, other):
                     self._same.setdefault(item, []).append(SameAt(header, one, other))
@@ -124,6 +125,7 @@ class MemoryView:
             found.members[item] = self._members.get(item, [])
             found.same[item] = self._same.get(item, [])
             found.materials[item] = self._materials.get(item, set())
+        found.units_of = {lot: self._units_of.get(lot, []) for lot in need.units_of}
         found.contents = {no: self._contents.get(no, []) for no in need.contents}
         found.transformations = {key: self._transformations.get(key, []) for key in need.transformations}
         found.closings = {key: self._closings.get(key, []) for key in need.closings}

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from domain import events as ev
 from domain.events.common import Event
-from domain.facts import Action, Flow, Membership, Mention, Role, Status
+from domain.facts import Action, Flow, Membership, Mention, Ranged, Role, Status
 from domain.ids import ItemId
 from domain.steps import RANK_OF_STATUS, flow_of, status_of
 
@@ -77,12 +77,17 @@ def outputs_of(outputs: Sequence[ev.Output], status: Status | None, flow: Flow) 
     return unique(
         Mention(item, Role.OUTPUT, quantity=out.quantity, uom=out.uom, status=status, flow=flow, by_class=by_class(out))
         for out in outputs
-        for item in out.items()
+        if (item := out.item) is not None
     )
 
 
+def ranges_of(outputs: Sequence[ev.Output], role: Role, *, status: Status | None, flow: Flow) -> tuple[Ranged, ...]:
+    """The ranges among the outputs: their members are told of when asked."""
+    return tuple(Ranged(out.range.serials, role, status, flow, out.lot) for out in outputs if out.range is not None)
+
+
 def memberships_of(outputs: Sequence[ev.Output]) -> tuple[Membership, ...]:
-    return tuple(Membership(out.lot, i, True) for out in outputs if out.lot is not None for i in out.items())
+    return tuple(Membership(out.lot, out.item, True) for out in outputs if out.lot is not None and out.item is not None)
 
 
 def factors_of(outputs: Sequence[ev.Output]) -> tuple[tuple[ItemId, ev.UomFactor], ...]:
@@ -91,7 +96,7 @@ def factors_of(outputs: Sequence[ev.Output]) -> tuple[tuple[ItemId, ev.UomFactor
         (item, factor)
         for out in outputs
         for factor in out.uom_factors or ()
-        for item in ((out.lot,) if out.lot is not None else out.items())
+        if (item := out.lot or out.item) is not None
     )
 
 

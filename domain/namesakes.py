@@ -16,9 +16,9 @@ def materials(known: Known, item: ItemId) -> frozenset[ItemId]:
 
 def memberships(known: Known, item: ItemId, *, forward: bool) -> Generator[Need, Found, list[Link]]:
     """The units of a lot (forward), or the lots of a unit."""
-    members = [
-        m for m in known.found.members.get(item, []) if (m.membership.lot if forward else m.membership.unit) == item
-    ]
+    if forward:
+        yield from known.require(Need(units_of=frozenset({item})))
+    members = (known.found.units_of if forward else known.found.members).get(item, [])
     late = frozenset(m.membership.unit for m in members if not m.membership.at_making)
     if late:
         yield from known.require(Need(named=late))

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from domain import events as ev
 from domain.facts import Flow, Mention, PostingFact, Role, Status
 from domain.ids import PlaceId
-from domain.mentions import by_class, factors_of, inputs_of, memberships_of, outputs_of, unique
+from domain.mentions import by_class, factors_of, inputs_of, memberships_of, outputs_of, ranges_of, unique
 
 _STATUS_AFTER_REVERSAL: dict[str, Status | None] = {
     "issued_to_order": Status.IN_STOCK,
@@ -52,6 +52,7 @@ def _named(event: ev.AnyPosting) -> dict[str, Any]:
         case ev.OutputReported():
             return {
                 "mentions": outputs_of(event.outputs, Status.IN_STOCK, Flow.ENTER),
+                "ranges": ranges_of(event.outputs, Role.OUTPUT, status=Status.IN_STOCK, flow=Flow.ENTER),
                 "memberships": memberships_of(event.outputs),
                 "uom_factors": factors_of(event.outputs),
                 "mixed": event.mixed,

@@ -48,8 +48,9 @@ T = TypeVar("T")
 class Need:
     """What a question must know next. Everything is about events that count at the point asked about.
 
-    `linked`: items whose namings in a structural role (all but SUBJECT) are needed, with memberships and identities on
-    either side, and declared materials. `named`: the same with every role. `contents`: events whose CHILD, COMPONENT,
+    `linked`: items whose namings in a structural role (all but SUBJECT) are needed, with the lots they are of, their
+    identities and declared materials. `named`: the same with every role. `units_of`: lots whose units are needed.
+    `contents`: events whose CHILD, COMPONENT,
     PARENT and WHOLE mentions are needed. `transformations`: keys whose namings in a FLOW_ROLE are needed. `closings`:
     those whose closings are. `factors`: lots and classes whose equations of units of measure are needed.
     `of_material`: classes whose lots and units are needed (those that an event that counts names). `holds`, `recalls`:
@@ -64,6 +65,7 @@ class Need:
 
     linked: frozenset[ItemId] = frozenset()
     named: frozenset[ItemId] = frozenset()
+    units_of: frozenset[ItemId] = frozenset()
     contents: frozenset[int] = frozenset()
     transformations: frozenset[str] = frozenset()
     closings: frozenset[str] = frozenset()
@@ -87,7 +89,9 @@ class Found:
 
     namings: dict[ItemId, list[Naming]] = field(default_factory=dict)
     members: dict[ItemId, list[MemberAt]] = field(default_factory=dict)
-    """keyed by the lot and by the unit"""
+    """keyed by the unit"""
+    units_of: dict[ItemId, list[MemberAt]] = field(default_factory=dict)
+    """keyed by the lot"""
     same: dict[ItemId, list[SameAt]] = field(default_factory=dict)
     """keyed by either id"""
     materials: dict[ItemId, set[ItemId]] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from domain.ids import ItemId, serial_of
 from domain.kinds import is_lot
 from domain.namesakes import materials
 from domain.record import Found, Known, Naming, Need
+from domain.serials import within
 from domain.stays import Containment
 
 
@@ -41,7 +42,7 @@ def restraints(
     result = Restraints()
     for item in items:
         holds = {h for s in reach[item] for h in _holds_on(known, s, at_us)}
-        recalls = {r for s in reach[item] for r in _recalls_on(known, s, at_us)}
+        recalls = {r for s in reach[item] for r in _recalls_on(known, s, at_us, reaching=item)}
         done = {r for r in recalls if _remedied(known, item, r, at_us=at_us)}
         if holds:
             result.holds[item] = tuple(sorted(holds))
@@ -114,8 +115,11 @@ def _holds_on(known: Known, item: ItemId, at_us: int) -> Iterable[str]:
             yield hold_id
 
 
-def _recalls_on(known: Known, item: ItemId, at_us: int) -> Iterable[str]:
-    """Recalls declared on exactly this item, or on a stretch of its product that it falls into, and not closed."""
+def _recalls_on(known: Known, item: ItemId, at_us: int, *, reaching: ItemId) -> Iterable[str]:
+    """Recalls declared on exactly this item, or on a stretch of its product that it falls into, and not closed.
+
+    `reaching`: whom they would reach from it; a stretch of serials reaches a unit by its own serial, not by its lot.
+    """
     found: set[str] = set()
     for naming in known.found.namings.get(item, []):
         facts = naming.event.facts
@@ -128,7 +132,7 @@ def _recalls_on(known: Known, item: ItemId, at_us: int) -> Iterable[str]:
             recall = event.facts.recall
             if recall is not None and event.facts.latest_us <= at_us:
                 scopes = [p for p in recall.products if p.product == material]
-                if any(_falls_into(known, item, scope) for scope in scopes):
+                if any(_falls_into(known, item, scope, reaching=reaching) for scope in scopes):
                     found.add(recall.recall_id)
     return {r for r in found if not _closed(known, r, at_us)}
 
@@ -150,12 +154,12 @@ def _remedied(known: Known, item: ItemId, recall_id: str, *, at_us: int) -> bool
     )
 
 
-def _falls_into(known: Known, item: ItemId, scope: ProductScope) -> bool:
+def _falls_into(known: Known, item: ItemId, scope: ProductScope, *, reaching: ItemId) -> bool:
     """Whether the item is in the stretch. What the record does not tell (its serial, its birth) counts as inside."""
-    serials = [s for i in known.things.ids(item) if i.material == scope.product and (s := serial_of(i)) is not None]
+    serials = _serials(known, item, scope) or _serials(known, reaching, scope)
     if scope.first_serial is not None and scope.last_serial is not None and serials:
         low, high = scope.first_serial, scope.last_serial
-        if not any(_serial_key(low) <= _serial_key(serial) <= _serial_key(high) for serial in serials):
+        if not any(within(s, low, high, alphabet=scope.alphabet, check=scope.check) for s in serials):
             return False
     born = _born(n.event.facts for n in known.found.namings.get(item, []))
     if born is None:
@@ -165,9 +169,9 @@ def _falls_into(known: Known, item: ItemId, scope: ProductScope) -> bool:
     return after and before
 
 
-def _serial_key(serial: str) -> tuple[int, str]:
-    """Serials of one product compare by length, then by text: 2 before 10."""
-    return (len(serial), serial)
+def _serials(known: Known, item: ItemId, scope: ProductScope) -> list[str]:
+    ids = (i for i in known.things.ids(item) if i.material == scope.product)
+    return [serial for i in ids if (serial := serial_of(i)) is not None]
 
 
 def _born(facts: Iterable[EventFacts]) -> EventFacts | None:

@@ -113,7 +113,10 @@ class Settings(BaseSettings):
     max_json_depth: int = Field(default=32, ge=4, le=512, description="Deepest nesting of JSON in an event, in levels.")
     max_string_chars: Positive = Field(default=4_096, description="Longest string in an event, in characters.")
     max_items_per_event: Positive = Field(
-        default=20_000, description="Most items one event may name, serial ranges counted out."
+        default=20_000, description="Most items one event may name; a range of serials is one."
+    )
+    max_range_serials_per_event: Positive = Field(
+        default=100_000, description="Most serials that the ranges of one event may name."
     )
     rate_events_per_second_per_key: int = Field(
         default=0, ge=0, description="Events a second one API key may send to one process; 0 sets no limit."

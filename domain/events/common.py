@@ -1,20 +1,20 @@
 """What every event carries, and the values that events are made of."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from domain.ids import InvalidId, ItemId, PartyId, PlaceId, unit_of_product
+from domain.ids import ItemId, PartyId, PlaceId
 from domain.moments import Moment
+from domain.serials import Check, Serials, serials_of
 
 STRICT: dict[str, Any] = {"extra": "forbid"}
 """Read by the edge's validator: an unknown field is an error that names it, never silently dropped."""
 
-MAX_RANGE = 100_000
-"""Serials one range may name (SEMANTICS: a range costs a range is the next step; here it is expanded)."""
+MAX_RANGE = 1_000_000
+"""Serials one range may name: it costs a range, but who asks for its members gets them all."""
 
 
 MAX_DIGITS = 28
@@ -121,28 +121,46 @@ class Input(ItemQuantity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialRange:
-    """Serials `first` to `last` of one product: same length, same leading text, digits that count up at the end."""
+    """Serials `first` to `last` of one product (docs/semantics.md 'Serial ranges').
+
+    The last `width` characters count up by `step` in the order of `alphabet` (digits where left out); a `check` digit
+    has no part in that. `exclude` lists serials that are left out.
+    """
 
     product: ItemId
     first: str
     last: str
+    alphabet: str | None = None
+    width: int | None = None
+    step: int | None = None
+    check: Check | None = None
+    exclude: tuple[str, ...] | None = None
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
         if self.product.kind != "class":
             raise ValueError(f'product: {self.product} is not a product, e.g. {{"product": "CELL-21700"}} or a GTIN')
-        _bounds(self.first, self.last)
+        if self.serials.count > MAX_RANGE:
+            raise ValueError(f"last: {self.serials.count} serials, at most {MAX_RANGE} in one range")
+
+    @property
+    def serials(self) -> Serials:
+        """What it names, read."""
+        return serials_of(
+            self.product,
+            self.first,
+            self.last,
+            alphabet=self.alphabet,
+            width=self.width,
+            step=self.step,
+            check=self.check,
+            exclude=self.exclude or (),
+        )
 
     @property
     def count(self) -> int:
         """How many units it names."""
-        _, low, high, _ = _bounds(self.first, self.last)
-        return high - low + 1
-
-    def items(self) -> tuple[ItemId, ...]:
-        """Every unit of the range, in order."""
-        head, low, high, width = _bounds(self.first, self.last)
-        return tuple(unit_of_product(self.product, f"{head}{n:0{width}d}") for n in range(low, high + 1))
+        return self.serials.count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +179,13 @@ class Output:
     def __post_init__(self) -> None:
         if (self.item is None) == (self.range is None):
             raise ValueError("item: send item or range (one of them)")
+        if self.range is not None and self.quantity is not None and self.quantity != self.range.count:
+            raise ValueError(f"quantity: {self.quantity} is said, the range holds {self.range.count} serials")
+        if self.range is not None and self.uom_factors and self.lot is None:
+            raise ValueError("uom_factors: are of a lot: name the lot of the serials")
         check_number("quantity", self.quantity)
         if self.lot is not None and self.lot.kind in ("unit", "class", "container"):
             raise ValueError(f"lot: {self.lot} is a {self.lot.kind}, not a lot")
-
-    def items(self) -> tuple[ItemId, ...]:
-        return (self.item,) if self.item is not None else self.range.items() if self.range is not None else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,19 +248,3 @@ class Transfer(Event):
     to_place: PlaceId | None = None
     to_possessor: PartyId | None = None
     to_owner: PartyId | None = None
-
-
-_SERIAL = re.compile(r"^(.*?)(\d+)$", re.DOTALL)
-
-
-def _bounds(first: str, last: str) -> tuple[str, int, int, int]:
-    a, b = _SERIAL.match(first), _SERIAL.match(last)
-    if a is None or b is None or len(first) != len(last):
-        raise InvalidId("range: first and last must end in digits and have the same length, e.g. B0001 and B0500")
-    width = min(len(a[2]), len(b[2]))
-    head, low, high = first[:-width], int(first[-width:]), int(last[-width:])
-    if head != last[:-width] or high < low:
-        raise InvalidId(f"range: {first} to {last} does not count up within one leading text")
-    if high - low + 1 > MAX_RANGE:
-        raise InvalidId(f"range: {high - low + 1} serials, at most {MAX_RANGE} in one range")
-    return head, low, high, width

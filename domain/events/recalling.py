@@ -6,17 +6,23 @@ from typing import Any, ClassVar, Literal
 from domain.events.common import STRICT, Event, ItemQuantity
 from domain.ids import ItemId
 from domain.moments import Moment
+from domain.serials import Check, fits
 
 Remedy = Literal["label", "repair", "replace", "refund", "destroy", "software_update"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductScope:
-    """A product with a serial range or a production date range, both ends included."""
+    """A product with a serial range or a production date range, both ends included.
+
+    `alphabet` and `check` say how the serials count; without them every way that fits is tried.
+    """
 
     product: ItemId
     first_serial: str | None = None
     last_serial: str | None = None
+    alphabet: str | None = None
+    check: Check | None = None
     made_from: Moment | None = None
     made_until: Moment | None = None
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
@@ -26,6 +32,15 @@ class ProductScope:
             raise ValueError(f"product: {self.product} is a {self.product.kind}, not a product")
         if (self.first_serial is None) != (self.last_serial is None):
             raise ValueError("last_serial: a serial range needs first_serial and last_serial")
+        if self.first_serial is None or self.last_serial is None:
+            if self.alphabet is not None or self.check is not None:
+                raise ValueError("first_serial: alphabet and check say how serials count: name the serials")
+        elif not fits(self.first_serial, self.last_serial, alphabet=self.alphabet, check=self.check) and (
+            self.alphabet is not None or self.check is not None
+        ):
+            raise ValueError(
+                f"last_serial: {self.last_serial} does not follow {self.first_serial} when counted as said"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,10 @@ def _refused(event: LifecycleEvent, posted: Posted, limits: Limits) -> EventErro
     personal = personal_field(event)
     if personal is not None:
         return EventError("personal-data", *personal)
+    serials = sum(one.range.count for one in _outputs(event) if one.range is not None)
+    if serials > limits.serials_per_event:
+        detail = f"the event's ranges name {serials} serials, at most {limits.serials_per_event} are taken"
+        return EventError("too-many-serials", "range", detail, "split it into several events, a range each")
     count, field = _items(event)
     if count > limits.items_per_event:
         detail = f"the event names {count} items, at most {limits.items_per_event} are taken"
@@ -119,13 +123,13 @@ def _refused(event: LifecycleEvent, posted: Posted, limits: Limits) -> EventErro
     return None
 
 
+def _outputs(event: LifecycleEvent) -> list[Output]:
+    return [one for name in ("items", "outputs") for one in getattr(event, name, ()) if isinstance(one, Output)]
+
+
 def _items(event: LifecycleEvent) -> tuple[int, str]:
-    """How many items the event names, serial ranges counted out, and the list that has most of them."""
-    counts = {
-        name: sum(one.range.count if isinstance(one, Output) and one.range is not None else 1 for one in listed)
-        for name in _ITEM_LISTS
-        if (listed := getattr(event, name, ()))
-    }
+    """How many items and ranges the event names, and the list that has most of them."""
+    counts = {name: len(listed) for name in _ITEM_LISTS if (listed := getattr(event, name, ()))}
     return sum(counts.values()), max(counts, key=lambda name: counts[name], default="")
 
 

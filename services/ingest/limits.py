@@ -22,6 +22,7 @@ class Limits:
     event_bytes: int
     bounds: Bounds
     items_per_event: int
+    serials_per_event: int
     future_tolerance_us: int
     append_deadline_seconds: float
     events_per_second: int
@@ -35,6 +36,7 @@ def limits_of(settings: Settings) -> Limits:
         event_bytes=settings.max_event_bytes,
         bounds=Bounds(settings.max_json_depth, settings.max_string_chars),
         items_per_event=settings.max_items_per_event,
+        serials_per_event=settings.max_range_serials_per_event,
         future_tolerance_us=int(settings.future_tolerance_seconds * 1_000_000),
         append_deadline_seconds=settings.append_deadline_seconds,
         events_per_second=settings.rate_events_per_second_per_key,

@@ -7,7 +7,8 @@ from domain.ids import InvalidId, ItemId
 from domain.moments import InvalidMoment, Moment
 from domain.positions import InvalidPosition, parse_vector
 from services.problems import Problem
-from services.query.nearest import nearest
+from services.query.nearest import NEAREST_SHOWN, nearest
+from services.query.ranges import Ranges
 from services.query.scope import Scope
 
 
@@ -39,13 +40,17 @@ def vector_of(text: str | None, name: str) -> dict[int, int] | None:
 
 
 NAMED = """(EXISTS (SELECT FROM views.event_items e WHERE e.item_no = i.item_no)
-OR EXISTS (SELECT FROM views.memberships m WHERE m.lot_no = i.item_no))"""
+OR EXISTS (SELECT FROM views.memberships m WHERE m.lot_no = i.item_no)
+OR EXISTS (SELECT FROM views.serial_ranges r WHERE r.lot_no = i.item_no))"""
 """SQL: an event names item i. A lot may be known by its serials alone (ilmd, links): its recall must find them."""
 
 
 async def near_to(connection: asyncpg.Connection, tenant_id: int, text: str, *, scope: Scope | None) -> list[str]:
     """Known items that were probably meant, within the scope."""
     found = await nearest(connection, tenant_id, text)
+    if isinstance(text, ItemId):
+        members = [str(i) for i in await Ranges(connection, tenant_id).beside(text)]
+        found = list(dict.fromkeys([*members, *found]))[:NEAREST_SHOWN]
     own = await scope.own_items(found) if scope is not None else found
     return [item for item in found if item in own]
 
@@ -68,6 +73,7 @@ async def item_asked(
             tenant_id,
             str(item),
         )
+        or await Ranges(connection, tenant_id).holding([item])
     )
     if not known:
         beside = await near_to(connection, tenant_id, item, scope=scope)

@@ -6,6 +6,7 @@ import asyncpg
 
 from domain.genealogy import Conflict
 from domain.ids import ItemId
+from services.query.ranges import Ranges
 
 _RIVALS = """
 -- every version of the events that name these items, where an event id has more than one content
@@ -13,21 +14,25 @@ WITH keys AS (
     SELECT DISTINCT e.key_no
     FROM views.items i JOIN views.event_items x USING (item_no) JOIN views.events e ON e.event_no = x.event_no
     WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND ($3::bigint[] IS NULL OR e.key_no = ANY($3))
+    UNION SELECT e.key_no FROM views.events e WHERE e.event_no = ANY($4)
 ), rivals AS (
     SELECT e.key_no FROM views.events e JOIN keys USING (key_no)
     GROUP BY e.key_no HAVING count(DISTINCT e.content_hash) > 1
 )
-SELECT k.event_id, e.content_hash, e.log_partition, e.log_offset, i.uri
+SELECT k.event_id, e.event_no, e.content_hash, e.log_partition, e.log_offset, i.uri
 FROM rivals JOIN views.events e USING (key_no) JOIN views.event_keys k USING (key_no)
 LEFT JOIN views.event_items x ON x.event_no = e.event_no LEFT JOIN views.items i ON i.item_no = x.item_no
 """
 _REFUSED = """
 -- voids of events that name these items, posted by another source without the right to correct
-SELECT DISTINCT vk.event_id AS void_id, tk.event_id AS target_id, ve.log_partition, ve.log_offset, i.uri
-FROM views.items i JOIN views.event_items x USING (item_no) JOIN views.events te ON te.event_no = x.event_no
+SELECT DISTINCT vk.event_id AS void_id, tk.event_id AS target_id, ve.log_partition, ve.log_offset, n.uri
+FROM (SELECT x.event_no, i.uri FROM views.items i JOIN views.event_items x USING (item_no)
+      WHERE i.tenant_id = $1 AND i.uri = ANY($2)
+      UNION ALL SELECT * FROM unnest($4::bigint[], $5::text[])) AS n(event_no, uri)
+JOIN views.events te ON te.event_no = n.event_no
 JOIN views.voids v ON v.target_key_no = te.key_no JOIN views.events ve ON ve.event_no = v.event_no
 JOIN views.event_keys vk ON vk.key_no = ve.key_no JOIN views.event_keys tk ON tk.key_no = te.key_no
-WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND NOT ve.may_correct AND ve.source <> te.source AND te.void IS NULL
+WHERE NOT ve.may_correct AND ve.source <> te.source AND te.void IS NULL
 AND ($3::bigint[] IS NULL OR te.key_no = ANY($3))
 """
 
@@ -47,12 +52,16 @@ class ConflictsAbout:
         if not names or (troubled is not None and not troubled):
             return
         keys = None if troubled is None else list(troubled)
-        for row in await self._connection.fetch(_RIVALS, self._tenant_id, names, keys):
+        held = [(no, i) for i, no, _ in await Ranges(self._connection, self._tenant_id).holding(map(ItemId, names))]
+        ranged = ([no for no, _ in held], [str(i) for _, i in held])
+        for row in await self._connection.fetch(_RIVALS, self._tenant_id, names, keys, ranged[0]):
             if self._knows(row):
                 self._versions.setdefault(row["event_id"], set()).add(row["content_hash"])
+                touched = self._touched.setdefault(row["event_id"], set())
+                touched.update(i for no, i in held if no == row["event_no"])
                 if row["uri"] is not None:
                     self._touched.setdefault(row["event_id"], set()).add(ItemId(row["uri"]))
-        for row in await self._connection.fetch(_REFUSED, self._tenant_id, names, keys):
+        for row in await self._connection.fetch(_REFUSED, self._tenant_id, names, keys, *ranged):
             if self._knows(row):
                 self._refused.setdefault((row["void_id"], row["target_id"]), set()).add(ItemId(row["uri"]))
 

@@ -14,11 +14,14 @@ from domain.links import ALWAYS_US, NEVER_US
 from domain.record import Found, Happened, LoadSign, Making, Need, VesselSign
 from domain.spans import REACH, FillSpan, Near, Span
 from services.query import equipment_sql as sql
+from services.query.ranges import Ranges
 
 FIRST_LIMIT = REACH + 3
 """Signs asked for on either side at first; more only where some of them turn out not to count."""
 _FAR_US = 1 << 61
 """Further than any instant, and still a number that times can be added to."""
+MANY_UNITS = 1_000
+"""A making with more units is kept while the question lasts."""
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class Rows:
     load_events: Callable[[set[int]], Awaitable[None]]
     load_uris: Callable[[set[int]], Awaitable[None]]
     mentions: Callable[[str, Iterable[Any]], Any]
+    ranges: Ranges
     events: dict[int, Happened | None] = field(default_factory=dict)
     uri: dict[int, ItemId] = field(default_factory=dict)
 
@@ -40,6 +44,7 @@ class EquipmentRecord:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
+        self._made_in_ranges: dict[int, Making] = {}
 
     async def look_up(self, need: Need, found: Found) -> None:
         """Add what the need asks of it, of events that count."""
@@ -168,6 +173,11 @@ class EquipmentRecord:
                 item = self._rows.uri[row["item_no"]]
                 if making is not None and any(m.item == item for m in making.made):
                     found.makings_of.setdefault(item, []).append(making)
+            held = await self._rows.ranges.holding(need.makings_of)
+            made = await self._made({event_no for _, event_no, _ in held})
+            for item, event_no, _ in held:
+                if (making := made.get(event_no)) is not None:
+                    found.makings_of.setdefault(item, []).append(making)
 
     async def _near(self, wanted: list[Near], found: Found) -> None:
         todo, factor = wanted, 1
@@ -201,14 +211,19 @@ class EquipmentRecord:
         for row in await self._fetch(sql.MADE_ON, counting):
             equipment, _ = on.setdefault(row["event_no"], ([], row["units"]))
             equipment.append(row["equipment"])
-        found = {}
-        for no, (equipment, units) in on.items():
+        found = {no: self._made_in_ranges[no] for no in on if no in self._made_in_ranges}
+        ranged = {no for no in on if no not in found}
+        for no, one in await self._rows.ranges.of_events(ranged):
+            mentions.setdefault(no, []).extend(one.mention(item) for item in one.serials.items())
+        for no, (equipment, units) in ((no, on[no]) for no in ranged):
             event = self._rows.events[no]
             assert event is not None
             named = mentions.get(no, [])
             made = tuple(m for m in named if is_made(m, event.facts.kind))
             used = tuple(m for m in named if m.role in (Role.INPUT, Role.COMPONENT))
             found[no] = Making(event, tuple(equipment), units, made, used)
+            if units > MANY_UNITS:  # written out once a question
+                self._made_in_ranges[no] = found[no]
         return found
 
     # -- rows and values

@@ -47,6 +47,8 @@ def _recall(row: Mapping[str, Any]) -> RecallFact:
         ProductScope(
             product=ItemId(p["product"]),
             first_serial=p["first_serial"],
+            alphabet=p.get("alphabet"),
+            check=p.get("check"),
             last_serial=p["last_serial"],
             made_from=Moment.parse(p["made_from"]) if p["made_from"] else None,
             made_until=Moment.parse(p["made_until"]) if p["made_until"] else None,

@@ -12,7 +12,7 @@ UNION ALL
 (SELECT i.number, i.uri FROM views.items i WHERE i.tenant_id = $1 AND i.number < $2 ORDER BY i.number DESC LIMIT $3)
 """
 _BESIDE_ROWS = 50
-_SHOWN = 10
+NEAREST_SHOWN = 10
 _ALIKE = 0.5
 """Least likeness of two numbers, by difflib's ratio, for one to be named in place of the other."""
 
@@ -24,4 +24,4 @@ async def nearest(connection: asyncpg.Connection, tenant_id: int, text: str) -> 
     rows = await connection.fetch(_BESIDE, tenant_id, number, _BESIDE_ROWS)
     likeness = {r["uri"]: difflib.SequenceMatcher(None, number, r["number"]).ratio() for r in rows}
     alike = [uri for uri, ratio in likeness.items() if ratio >= _ALIKE]
-    return sorted(alike, key=lambda uri: (-likeness[uri], len(uri), uri))[:_SHOWN]
+    return sorted(alike, key=lambda uri: (-likeness[uri], len(uri), uri))[:NEAREST_SHOWN]

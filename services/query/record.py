@@ -8,11 +8,12 @@ import asyncpg
 
 from domain.corrections import Standing
 from domain.events import Basis, UomFactor
-from domain.facts import Action, Flow, Membership, Mention, Role, Status
+from domain.facts import Action, Flow, Membership, Mention, Ranged, Role, Status
 from domain.ids import ItemId
 from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, RenamedAt, SameAt
 from services.query.equipment import EquipmentRecord, Rows
 from services.query.facts_of_rows import facts_of_row
+from services.query.ranges import Ranges
 from services.query.standing import judged
 
 _ITEM_NOS = "SELECT item_no, uri FROM views.items WHERE tenant_id = $1 AND uri = ANY($2)"
@@ -28,13 +29,13 @@ FROM views.events e JOIN views.event_items i USING (event_no)
 WHERE e.tenant_id = $1 AND e.transformation = ANY($2) AND i.role IN (1, 2, 7, 8)
 """
 _RELATIONS = """
--- memberships and identities with these items at either end, each once, and materials declared for them
-SELECT 0 AS what, event_no, lot_no, unit_no, at_making FROM views.memberships WHERE lot_no = ANY($1)
-UNION SELECT 0, event_no, lot_no, unit_no, at_making FROM views.memberships WHERE unit_no = ANY($1)
+-- the lots of these items, identities with them at either end, each once, and materials declared for them
+SELECT 0 AS what, event_no, lot_no, unit_no, at_making FROM views.memberships WHERE unit_no = ANY($1)
 UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE one_no = ANY($1)
 UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE other_no = ANY($1)
 UNION SELECT 2, event_no, item_no, material_no, false FROM views.item_materials WHERE item_no = ANY($1)
 """
+_UNITS_OF = "SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE lot_no = ANY($1)"
 _CLOSINGS = """
 SELECT event_no, transformation FROM views.events
 WHERE tenant_id = $1 AND transformation = ANY($2) AND kind = 'order_closed'
@@ -110,6 +111,7 @@ class SqlRecord:
         self._no: dict[str, int] = {}
         self._uri: dict[int, ItemId] = {}
         self._events: dict[int, Happened | None] = {}
+        self._ranges = Ranges(connection, tenant_id)
         self._any_renamed: bool | None = None
         self._whole_chain: set[int] = set()
         self.troubled: set[int] = set()
@@ -121,6 +123,7 @@ class SqlRecord:
                 load_events=self._load_events,
                 load_uris=self._load_uris,
                 mentions=self._mentions,
+                ranges=self._ranges,
                 events=self._events,
                 uri=self._uri,
             )
@@ -142,10 +145,12 @@ class SqlRecord:
             for event, mention in rows:
                 found.transformations.setdefault(event.facts.transformation or "", []).append(Naming(event, mention))
         await self._relate(found, [*named, *linked])
+        await self._units(found, need)
         await self._orders(found, need)
         await self._classes(found, need.of_material)
         await self._notices(found, need)
         await self._equipment.look_up(need, found)
+        await self._members_of_ranges(found, need)
         found.renamed = await self._renamings()
         return found
 
@@ -196,14 +201,21 @@ class SqlRecord:
                 seen.add(key)
                 self._take_relation(found, what, event=event, ends=(self._uri[one_no], self._uri[other_no], at_making))
 
+    async def _units(self, found: Found, need: Need) -> None:
+        async for rows in self._fetch(_UNITS_OF, await self._numbers(need.units_of)):
+            await self._load_events({r["event_no"] for r in rows})
+            await self._load_uris({n for r in rows for n in (r["lot_no"], r["unit_no"])})
+            for event_no, lot_no, unit_no, at_making in rows:
+                if (event := self._events[event_no]) is not None:
+                    membership = Membership(self._uri[lot_no], self._uri[unit_no], at_making)
+                    found.units_of.setdefault(membership.lot, []).append(MemberAt(event, membership))
+
     @staticmethod
     def _take_relation(found: Found, what: int, *, event: Happened, ends: tuple[ItemId, ItemId, bool]) -> None:
         one, other, at_making = ends
         match what:
             case 0:
-                member = MemberAt(event, Membership(one, other, at_making))
-                for item in (one, other):
-                    found.members.setdefault(item, []).append(member)
+                found.members.setdefault(other, []).append(MemberAt(event, Membership(one, other, at_making)))
             case 1:
                 same = SameAt(event, one, other)
                 for item in (one, other):
@@ -246,12 +258,63 @@ class SqlRecord:
                 if event is not None:
                     _note(found, topic, subject=row["subject"], event=event)
 
+    async def _members_of_ranges(self, found: Found, need: Need) -> None:
+        """What ranges of serials say of their members: each as if it had been listed."""
+        told: list[ItemId] = []
+        for item, event_no, ranged in await self._ranges.holding(need.named | need.linked):
+            if (event := await self._event(event_no)) is not None:
+                if item in need.named or ranged.role is not Role.SUBJECT:
+                    found.namings.setdefault(item, []).append(Naming(event, ranged.mention(item)))
+                if ranged.lot is not None:
+                    member = MemberAt(event, Membership(ranged.lot, item, True))
+                    found.members.setdefault(item, []).append(member)
+                    told.append(ranged.lot)
+        for event_no, ranged in await self._ranges.of_lots(await self._numbers(need.units_of)):
+            if (event := await self._event(event_no)) is not None and ranged.lot is not None:
+                of_lot = found.units_of.setdefault(ranged.lot, [])
+                async for item in self._spelled(ranged, told):
+                    of_lot.append(MemberAt(event, Membership(ranged.lot, item, True)))
+        for event_no, ranged in await self._ranges.of_transformations(need.transformations):
+            if (event := await self._event(event_no)) is not None:
+                flows = found.transformations.setdefault(event.facts.transformation or "", [])
+                async for item in self._spelled(ranged, told):
+                    flows.append(Naming(event, ranged.mention(item)))
+        for event_no, ranged in await self._ranges.of_products(need.of_material):
+            if await self._event(event_no) is not None:
+                listed = set(found.of_material.get(ranged.serials.product, ()))
+                async for item in self._spelled(ranged, told):
+                    listed.add(item)
+                found.of_material[ranged.serials.product] = sorted(listed)
+        if told and await self._may_be_renamed():
+            await self._numbers(dict.fromkeys(told))
+
+    async def members_of_ranges(self, items: Iterable[ItemId]) -> set[ItemId]:
+        """Those of the units that a range names in an event that counts."""
+        held = await self._ranges.holding(items)
+        return {item for item, event_no, _ in held if await self._event(event_no) is not None}
+
+    async def _spelled(self, ranged: Ranged, told: list[ItemId]) -> AsyncIterator[ItemId]:
+        """The members of a range, with a breath between; noted in `told`."""
+        for n, item in enumerate(ranged.serials.items(), 1):
+            told.append(item)
+            yield item
+            if n % BREATH_ROWS == 0:
+                await asyncio.sleep(0)
+
+    async def _event(self, event_no: int) -> Happened | None:
+        """The event, if it counts."""
+        await self._load_events({event_no})
+        return self._events[event_no]
+
+    async def _may_be_renamed(self) -> bool:
+        if self._any_renamed is None:
+            self._any_renamed = bool(await self._connection.fetchval(_ANY_RENAMED, self._tenant_id))
+        return self._any_renamed
+
     async def _renamings(self) -> list[RenamedAt]:
         """Every relabelling that counts of the items met since last asked, along each chain to its ends."""
-        if self._any_renamed is None:
-            self._any_renamed = await self._connection.fetchval(_ANY_RENAMED, self._tenant_id)
         told: dict[tuple[int, int, int], None] = {}
-        while self._any_renamed and (fresh := self._uri.keys() - self._whole_chain):
+        while await self._may_be_renamed() and (fresh := self._uri.keys() - self._whole_chain):
             self._whole_chain |= fresh
             async for rows in self._fetch(_RENAMED, fresh):
                 await self._load_events({r["event_no"] for r in rows})

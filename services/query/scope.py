@@ -38,6 +38,7 @@ SELECT x.event_no FROM views.event_items x WHERE x.item_no = i.item_no
 UNION ALL SELECT m.event_no FROM views.memberships m WHERE m.lot_no = i.item_no
 UNION ALL SELECT m.event_no FROM views.memberships m WHERE m.unit_no = i.item_no
 UNION ALL SELECT m.event_no FROM views.item_materials m WHERE m.material_no = i.item_no
+UNION ALL SELECT r.event_no FROM views.serial_ranges r WHERE r.lot_no = i.item_no
 """
 # Row-level security shows places of these sites alone; the condition on them says the same once more.
 _AT_OWN = f"""
@@ -109,6 +110,7 @@ class Scope:
         verdicts = await judged(self.connection, [r["key_no"] for r in rows], vector=self.vector)
         counting = (Standing.COUNTS, Standing.PENDING)
         own |= {r["uri"] for r in rows if r["event_no"] in verdicts and verdicts[r["event_no"]].standing in counting}
+        own |= await self.record().members_of_ranges(ItemId(n) for n in wanted if n not in own)
         return frozenset(own)
 
     async def own_events(self, event_ids: Iterable[str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from domain import events as ev
 from domain.envelope import Envelope
-from domain.facts import EventFacts
+from domain.facts import EventFacts, Ranged
 from domain.flatten import facts_of
 from domain.ids import ItemId, PlaceId, serial_of
 from domain.moments import Moment
@@ -53,6 +53,10 @@ class Applied:
             yield from pair
         for item, _ in facts.uom_factors:
             yield item
+        for ranged in facts.ranges:
+            yield ranged.serials.product
+            if ranged.lot is not None:
+                yield ranged.lot
         if facts.parent is not None:
             yield facts.parent
 
@@ -88,6 +92,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "memberships": "lot_no unit_no at_making",
         "identities": "one_no other_no",
         "renamings": "old_no new_no",
+        "serial_ranges": (
+            "line product_no lot_no role flow status shape head first_ordinal last_ordinal span_bits step excluded"
+        ),
         "item_materials": "item_no material_no",
         "uom_factors": "item_no quantity uom equals in_uom",
         "voids": "target_key_no replacement_key_nos",
@@ -128,6 +135,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
         rows.add("memberships", (tenant, event_no, item_no(member.lot), item_no(member.unit), member.at_making))
     for a, b in facts.identities:
         rows.add("identities", (tenant, event_no, item_no(a), item_no(b)))
+    for line, ranged in enumerate(facts.ranges):
+        rows.add("serial_ranges", (tenant, event_no, line, *_range_row(ranged, item_no=item_no)))
     if facts.renaming is not None:
         old, new = facts.renaming
         rows.add("renamings", (tenant, event_no, item_no(old), item_no(new)))
@@ -205,6 +214,8 @@ def _recall(facts: EventFacts) -> dict[str, Any] | None:
         {
             "product": p.product,
             "first_serial": p.first_serial,
+            "alphabet": p.alphabet,
+            "check": p.check,
             "last_serial": p.last_serial,
             "made_from": _text(p.made_from),
             "made_until": _text(p.made_until),
@@ -216,6 +227,24 @@ def _recall(facts: EventFacts) -> dict[str, Any] | None:
 
 def _text(moment: Moment | None) -> str | None:
     return moment.text if moment is not None else None
+
+
+def _range_row(ranged: Ranged, *, item_no: Number) -> tuple[Any, ...]:
+    serials = ranged.serials
+    return (
+        item_no(serials.product),
+        item_no(ranged.lot) if ranged.lot is not None else None,
+        int(ranged.role),
+        int(ranged.flow),
+        str(ranged.status) if ranged.status is not None else None,
+        serials.shape.key,
+        serials.head,
+        serials.first,
+        serials.last,
+        serials.span_bits,
+        serials.step,
+        sorted(serials.excluded) or None,
+    )
 
 
 def _notices(facts: EventFacts) -> Sequence[tuple[str, str]]:

@@ -145,6 +145,30 @@ renamings = Table(
     Index("renamings_tenant_idx", "tenant_id"),
 )
 
+serial_ranges = Table(
+    "serial_ranges",
+    metadata,
+    tenant(),
+    event(),
+    Column("line", Integer, nullable=False, comment="which of its event's ranges"),
+    Column("product_no", BigInteger, nullable=False),
+    Column("lot_no", BigInteger),
+    Column("role", SmallInteger, nullable=False, comment="domain.facts.Role"),
+    Column("flow", SmallInteger, nullable=False, comment="domain.facts.Flow"),
+    Column("status", Text),
+    Column("shape", Text, nullable=False, comment="domain.serials.Shape: how its serials are written"),
+    Column("head", Text, nullable=False, comment="what its serials begin with"),
+    Column("first_ordinal", BigInteger, nullable=False),
+    Column("last_ordinal", BigInteger, nullable=False),
+    Column("span_bits", SmallInteger, nullable=False, comment="last_ordinal - first_ordinal is less than 2 to this"),
+    Column("step", BigInteger, nullable=False),
+    Column("excluded", ARRAY(BigInteger), comment="ordinals left out"),
+    PrimaryKeyConstraint("event_no", "line", name="serial_ranges_pkey"),
+    Index("serial_ranges_ordinal_idx", "product_no", "shape", "span_bits", "head", "first_ordinal"),
+    Index("serial_ranges_lot_idx", "lot_no"),
+    Index("serial_ranges_tenant_idx", "tenant_id", "product_no"),
+)
+
 item_materials = Table(
     "item_materials",
     metadata,

@@ -41,6 +41,7 @@ def steps(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
                 "posting",
                 "posting",
                 "posting",
+                "range",
                 "void",
             ]
         )
@@ -72,6 +73,9 @@ def steps(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
             return kind, draw(postings(UNITS + LOTS + BOXES, CLASSES))
         case "ship":
             return kind, (hour, draw(ANY))
+        case "range":
+            product, made = draw(st.sampled_from("UV")), draw(st.booleans())
+            return kind, (hour, product, made, draw(st.none() | st.sampled_from(LOTS)), draw(ANY))
         case "rename":
             alike = draw(st.sampled_from([UNITS, LOTS, BOXES]))
             return kind, (hour, *draw(st.lists(st.sampled_from(alike), min_size=2, max_size=2, unique=True)))
@@ -109,6 +113,13 @@ def build(told: list[tuple[str, tuple[object, ...]]]) -> History:
                 h.tell(ev.Identified(occurred_at=at(hour), item=item(one), same_as=item(other)))
             case "ship", (hour, thing):
                 h.tell(ev.Shipped(occurred_at=at(hour), items=(q(thing),)))
+            case "range", (hour, product, made, lot, source):
+                serials = ev.SerialRange(product=item(f"class:{product}"), first="1", last="2")
+                out = ev.Output(range=serials, lot=item(lot) if lot else None)
+                if made:
+                    h.made([out], of=[source], at_hour=hour)
+                else:
+                    h.tell(ev.Commissioned(occurred_at=at(hour), items=(out,)))
             case "rename", (hour, old, new):
                 h.tell(ev.Reidentified(occurred_at=at(hour), old_id=item(old), new_id=item(new)))
             case "posting", (what, says):

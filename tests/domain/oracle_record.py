@@ -1,6 +1,7 @@
 """The record for oracles: which events count, read from the log in the plainest way (SEMANTICS §1, §5).
 
-Nothing of `domain/` is used but `facts_of`, which tells what one event says. Slow on purpose.
+Nothing of `domain/` is used but `facts_of`, which tells what one event says, and its ranges of serials are
+written out. Slow on purpose.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 from domain.corrections import Copy
 from domain.envelope import Envelope
-from domain.facts import EventFacts, Mention, Role
+from domain.facts import EventFacts, Mention, Role, spelled_out
 from domain.flatten import facts_of
 from domain.ids import ItemId
 
@@ -48,7 +49,7 @@ class Record:
         first: dict[str, tuple[Copy, Envelope]] = {}
         for copy, envelope in sorted(known, key=lambda ce: (ce[0].appended_us, ce[0].partition, ce[0].offset)):
             first.setdefault(envelope.event_id, (copy, envelope))
-        events = {i: facts_of(e) for i, (_, e) in first.items()}
+        events = {i: spelled_out(facts_of(e)) for i, (_, e) in first.items()}
         voids = [f for f in events.values() if f.void is not None]
         self.events: list[Ev] = []
         for event_id, facts in events.items():

@@ -21,6 +21,7 @@ LIMITS: dict[str, Any] = {
     "max_json_depth": 8,
     "max_string_chars": 400,
     "max_items_per_event": 30,
+    "max_range_serials_per_event": 30,
 }
 
 
@@ -140,11 +141,15 @@ async def test_an_event_too_large(limited: httpx.AsyncClient) -> None:
     assert (second["outcome"], last["status"]) == ("accepted", 202)
 
 
-async def test_items_are_counted_with_the_serials_of_ranges(limited: httpx.AsyncClient) -> None:
+async def test_a_range_is_one_item_and_its_serials_are_counted_apart(limited: httpx.AsyncClient) -> None:
     made = {"kind": "commissioned", "occurred_at": "2026-03-01T08:00:00Z"}
     serials = {"product": {"product": "R"}, "first": "R001", "last": "R030"}
     assert (await limited.post("/v1/events", json={**made, "items": [{"range": serials}]})).status_code == 202
-    more = [{"range": serials}, {"item": {"product": "R", "serial": "R031"}}]
+    more = [{"range": serials}, {"range": {**serials, "first": "R031", "last": "R031"}}]
+    error = await refused(limited, {**made, "items": more})
+    assert (error["type"], error["field"]) == ("/problems/too-many-serials", "range")
+    assert ("name 31 serials, at most 30" in error["detail"], "split it" in error["fix"]) == (True, True)
+    more = [{"range": serials}, *({"item": {"product": "R", "serial": f"S{n}"}} for n in range(30))]
     error = await refused(limited, {**made, "items": more})
     assert (error["type"], error["field"]) == ("/problems/too-many-items", "items")
     assert ("names 31 items, at most 30" in error["detail"], "split it" in error["fix"]) == (True, True)

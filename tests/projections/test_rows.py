@@ -111,3 +111,20 @@ async def test_the_same_content_again_adds_nothing_and_other_content_is_a_second
     tables = await given(empty_views, h).when_delivered(2)
     assert {(r["key_no"], r["log_offset"]) for r in tables["events"]} == {("one", 0), ("one", 2)}
     assert {r["item_no"] for r in tables["event_items"]} == {item("A"), item("B")}
+
+
+async def test_a_range_of_serials_is_one_row_whatever_it_holds(empty_views: asyncpg.Pool) -> None:
+    h = History()
+    serials = ev.SerialRange(product=item("class:P"), first="B000001", last="B100000", step=3, exclude=("B000004",))
+    h.tell(ev.Commissioned(occurred_at=at(1), items=(ev.Output(range=serials, lot=item("lot:P/7")),)))
+    tables = await given(empty_views, h).when_delivered()
+    [row] = tables["serial_ranges"]
+    assert (row["product_no"], row["lot_no"], row["shape"], row["head"]) == (
+        item("class:P"),
+        item("lot:P/7"),
+        "- 6 0123456789",
+        "B",
+    )
+    assert (row["first_ordinal"], row["last_ordinal"], row["step"], row["excluded"]) == (1, 100_000, 3, [4])
+    assert (row["span_bits"], tables["event_items"], tables["memberships"]) == (17, [], [])
+    assert sum(len(rows) for rows in tables.values()) <= 8

@@ -16,7 +16,18 @@ from tests.domain.telling import History
 
 Log = Sequence[tuple[Copy, Envelope]]
 
-ITEM_COLUMNS = {"item_no", "lot_no", "unit_no", "one_no", "other_no", "material_no", "parent_no", "old_no", "new_no"}
+ITEM_COLUMNS = {
+    "item_no",
+    "lot_no",
+    "unit_no",
+    "one_no",
+    "other_no",
+    "material_no",
+    "parent_no",
+    "old_no",
+    "new_no",
+    "product_no",
+}
 KEY_COLUMNS = {"key_no", "target_key_no"}
 POSITION_COLUMNS = {"log_offset", "appended_us"}
 

@@ -9,12 +9,13 @@ from urllib.parse import unquote
 import asyncpg
 from fastapi import APIRouter, Depends, Request, Response
 
-from domain.ids import InvalidId, ItemId, PartyId
+from domain.ids import InvalidId, ItemId, PartyId, serial_of
 from services.access import Caller
 from services.problems import Problem
 from services.query.asking import NAMED, class_asked, known_parameters
 from services.query.caching import json_answer
 from services.query.paging import Cursor, digest, limit_of
+from services.query.ranges import Ranges, members_meant
 from services.query.snapshot import Asked, Questions
 from services.query.watching import watched
 
@@ -79,15 +80,20 @@ AND ($7::int[] IS NULL OR EXISTS (
   OR EXISTS (
     SELECT FROM views.memberships m JOIN views.events e USING (event_no)
     JOIN unnest($7::int[], $8::bigint[]) AS v(part, known) ON v.part = e.log_partition AND e.log_offset <= v.known
-    WHERE m.lot_no = i.item_no))
+    WHERE m.lot_no = i.item_no)
+  OR EXISTS (
+    SELECT FROM views.serial_ranges r JOIN views.events e USING (event_no)
+    JOIN unnest($7::int[], $8::bigint[]) AS v(part, known) ON v.part = e.log_partition AND e.log_offset <= v.known
+    WHERE r.lot_no = i.item_no))
 ORDER BY i.uri
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is looked for. `number` and `whole` are patterns of LIKE, the rest is exact."""
+    """What is looked for. `number` and `whole` are patterns of LIKE made of `text`, the rest is exact."""
 
+    text: str | None
     number: str | None
     whole: str | None
     lot: str | None
@@ -117,8 +123,10 @@ def create_router(questions: Questions) -> APIRouter:
         """Items in the order of their ids, by the page.
 
         `q`: a fragment of the serial or lot number or of what the id ends with, any case; one or two characters: what
-        it begins with. `lot`, `supplier_lot` (with `supplier`: theirs only): the whole number. `product`: an id, a GTIN
-        or your own name of it. `kind`: unit, lot, class, container; ids that do not show their kind stay in.
+        it begins with; units that only a range of serials names come beside the first page, at most 100, by their whole
+        serial or id, or by what the range's serials begin with. `lot`, `supplier_lot` (with `supplier`: theirs only):
+        the whole number. `product`: an id, a GTIN or your own name of it. `kind`: unit, lot, class, container; ids that
+        do not show their kind stay in.
         """
         known_parameters(request, *_PARAMETERS)
         wanted, question = _wanted(request), digest(request, None)
@@ -134,12 +142,29 @@ def create_router(questions: Questions) -> APIRouter:
             if last is not None:
                 vector = asked.fresh.vector if asked.vector is None else asked.vector
                 following = Cursor(question, vector, asked.fresh.now_us, 0, last).token()
-            answer = json_answer(request, {"items": [_json(r) for r in rows], "next": following} | asked.frame([]))
+            found = [_json(r) for r in rows]
+            if cursor is None and wanted.text is not None:
+                found += await members_like(asked, wanted, {r["uri"] for r in rows})
+            answer = json_answer(request, {"items": found, "next": following} | asked.frame([]))
             if following is not None:
                 answer.headers["Link"] = f'<{request.url.include_query_params(cursor=following)}>; rel="next"'
             return answer
 
     return router
+
+
+async def members_like(asked: Asked, wanted: Search, listed: set[str]) -> list[dict[str, Any]]:
+    """Units that ranges of serials alone name and the text means."""
+    if wanted.lot or wanted.supplier_lot or wanted.kind not in (None, "unit") or wanted.text is None:
+        return []
+    found = await members_meant(Ranges(asked.connection, asked.tenant_id), wanted.text)
+    known = await asked.record().members_of_ranges(i for i in found if i not in listed)
+    theirs = known if asked.scope is None else await asked.scope.own_items(known)
+    return [
+        {"item": i, "kind": i.kind, "material": i.material, "number": serial_of(i)}
+        for i in found
+        if i in theirs and i not in listed and wanted.product in (None, i.material)
+    ]
 
 
 def _json(row: asyncpg.Record) -> dict[str, Any]:
@@ -185,6 +210,7 @@ def _wanted(request: Request) -> Search:
         raise Problem(422, "invalid-parameter", "supplier: it goes with supplier_lot")
     number, whole = _patterns(given["q"]) if "q" in given else (None, None)
     return Search(
+        text=given.get("q"),
         number=number,
         whole=whole,
         lot=given.get("lot"),

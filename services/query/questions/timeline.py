@@ -13,6 +13,7 @@ from services.codec import EVENT
 from services.query.answering import answered
 from services.query.asking import known_parameters
 from services.query.caching import json_answer
+from services.query.ranges import Ranges
 from services.query.snapshot import Questions
 from services.query.watching import watched
 
@@ -23,9 +24,10 @@ SELECT e.event_no, k.event_id, e.kind, e.occurred_at, e.latest_us, e.rank, e.app
        (SELECT min(vk.event_id) FROM views.voids v JOIN views.events ve ON ve.event_no = v.event_no
         JOIN views.event_keys vk ON vk.key_no = ve.key_no
         WHERE v.target_key_no = e.key_no AND (ve.may_correct OR ve.source = e.source)) AS voided_by
-FROM (SELECT x.event_no, array_agg(DISTINCT i.uri ORDER BY i.uri) AS named
-      FROM views.items i JOIN views.event_items x USING (item_no)
-      WHERE i.tenant_id = $1 AND i.uri = ANY($2) GROUP BY x.event_no) n
+FROM (SELECT x.event_no, array_agg(DISTINCT x.uri ORDER BY x.uri) AS named
+      FROM (SELECT e.event_no, i.uri FROM views.items i JOIN views.event_items e USING (item_no)
+            WHERE i.tenant_id = $1 AND i.uri = ANY($2)
+            UNION ALL SELECT * FROM unnest($5::bigint[], $6::text[])) AS x(event_no, uri) GROUP BY x.event_no) n
 JOIN views.events e USING (event_no) JOIN views.event_keys k ON k.key_no = e.key_no
 WHERE $3::text[] IS NULL
 OR EXISTS (SELECT FROM views.event_places p WHERE p.event_no = e.event_no AND p.place = ANY($3))
@@ -50,7 +52,10 @@ def create_router(questions: Questions) -> APIRouter:
             scope = asked.scope
             places = sorted(scope.places) if scope is not None else None
             ids = await answered(ids_of(found), asked.record())
-            rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, [str(i) for i in ids], places, NOTICED)
+            held = await Ranges(asked.connection, asked.tenant_id).holding(ids)
+            ranges = ([event_no for _, event_no, _ in held], [str(i) for i, _, _ in held])
+            names = [str(i) for i in ids]
+            rows = await asked.connection.fetch(_TIMELINE, asked.tenant_id, names, places, NOTICED, *ranges)
             known = [_entry(r) for r in rows if asked.knows(r["log_partition"], r["log_offset"])]
             if scope is not None:
                 voids = await scope.names_of_events(e["voided_by"] for e in known)
