@@ -10,6 +10,7 @@ from enum import Enum
 from domain.answers import Conflict
 from domain.facts import EventFacts, Mention, Role
 from domain.ids import ItemId
+from domain.measures import in_unit, plain
 from domain.record import Naming
 
 PENDING, NET_QUANTITY, INFERRED = "replacement_pending", "net_quantity", "inferred"
@@ -110,8 +111,12 @@ def struck_lines(namings: Sequence[Naming]) -> set[Line]:
     return {line for group in _by_transformation(sure).values() for line in _Weighed(group).struck}
 
 
-def effects_of_reversals(namings: Sequence[Naming]) -> tuple[dict[Line, Decimal | None], list[Naming]]:
-    """One item's lines with what reversals left of each; and the reversals that change nothing or not all they say."""
+def weighed_lines(namings: Sequence[Naming]) -> tuple[dict[Line, Decimal | None], list[Naming]]:
+    """One item's posted lines with what reversals left of each, where they took something; and the reversals that took
+    less than they say.
+    """
+    if not any(n.mention.role is Role.REVERSED for n in namings):
+        return {}, []
     weighed = [_Weighed(group) for group in _by_transformation(namings).values()]
     left = {line: quantity for w in weighed for line, quantity in w.left.items()}
     return left, [n for w in weighed for n in w.unmatched]
@@ -148,11 +153,10 @@ class _Weighed:
         rest = posted_quantity(mention)
         assert rest is not None
         for n in sorted(lines, key=lambda n: n.event.facts.order):
-            held = self.left[line_of(n)]
-            if n.mention.uom == mention.uom and held is not None:
-                taken = min(held, rest)
-                self.left[line_of(n)] = held - taken
-                rest -= taken
+            held, wanted = self.left[line_of(n)], in_unit(rest, mention.uom, n.mention.uom)
+            if held is not None and wanted is not None:
+                self.left[line_of(n)] = max(held - wanted, Decimal(0))
+                rest = in_unit(max(wanted - held, Decimal(0)), n.mention.uom, mention.uom) or Decimal(0)
         return rest == 0
 
     def verdict(self, side: Role) -> tuple[Verdict, str | None]:
@@ -161,9 +165,9 @@ class _Weighed:
         back = [n for n in self.lines if n.mention.role is Role.RETURNED and line_of(n) not in self.struck]
         if side is Role.OUTPUT or not back:
             return (Verdict.STANDS if posted else Verdict.GONE), None
-        if len({n.mention.uom for n in (*posted, *back)}) > 1:
+        if len({plain(n.mention.uom)[0] for n in (*posted, *back)}) > 1:
             return Verdict.DOUBTFUL, "mixed_units"
-        net = self.net(side)[back[0].mention.uom]
+        net = self.net(side)[plain(back[0].mention.uom)[0]]
         if net is None:
             return Verdict.DOUBTFUL, None
         if net < 0:
@@ -171,12 +175,15 @@ class _Weighed:
         return (Verdict.GONE if net == 0 else Verdict.STANDS), None
 
     def net(self, side: Role) -> Net:
+        """What is left of a side, in the units that others are fixed multiples of."""
         found: Net = {}
         for n in self.lines:
             if n.mention.role is side or (n.mention.role is Role.RETURNED and side is Role.INPUT):
-                quantity, held = self.left[line_of(n)], found.get(n.mention.uom, Decimal(0))
+                uom = plain(n.mention.uom)[0]
+                left, held = self.left[line_of(n)], found.get(uom, Decimal(0))
+                quantity = in_unit(left, n.mention.uom, uom) if left is not None else None
                 sign = -1 if n.mention.role is Role.RETURNED else 1
-                found[n.mention.uom] = None if held is None or quantity is None else held + sign * quantity
+                found[uom] = None if held is None or quantity is None else held + sign * quantity
         return found
 
 

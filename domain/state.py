@@ -5,27 +5,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain.answers import Conflict, Gap
+from domain.balance import TOLERANCE, Balance, surely_unaccounted
+from domain.distribution import Where, balances_at, rows_of_lot, where_of
 from domain.facts import Role, Status
 from domain.ids import ItemId
-from domain.kinds import kind_of
+from domain.kinds import is_lot, kind_of
+from domain.measures import Measures, measures_of
 from domain.places import Places
-from domain.record import Known, Question
+from domain.record import Known, Need, Question
 from domain.renaming import birth_conflicts, identity_conflicts
 from domain.restraints import Restraints, restraints
 from domain.scene import scene_of
 from domain.stock import Stock, stock_of
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """One row of a distribution: how much is where, with whom, in what, in which status."""
-
-    site: str | None
-    holder: str | None
-    container: ItemId | None
-    status: Status | None
-    quantity: Decimal | None
-    uom: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +44,7 @@ class State:
     owner: str | None
     destination: str | None
     where: tuple[Where, ...]
+    balances: tuple[Balance, ...]
     holds: tuple[str, ...]
     recalls: tuple[str, ...]
     event_count: int
@@ -67,13 +59,18 @@ class State:
         return bool(self.holds or self.recalls)
 
 
-def states(items: Sequence[ItemId], *, at_us: int) -> Question[dict[ItemId, State]]:
-    """The state of each item at an instant. An item that no event names has status None and event_count 0."""
+def states(items: Sequence[ItemId], *, at_us: int, tolerance: Decimal = TOLERANCE) -> Question[dict[ItemId, State]]:
+    """The state of each item at an instant. An item that no event names has status None and event_count 0.
+
+    `tolerance`: the share of what came in of a lot that may be unaccounted for without being a gap.
+    """
     known = Known()
     things = yield from known.start(items)
     scene = yield from scene_of(known, things)
+    lots = {i for i in things if is_lot(i, known.found.namings.get(i, []))}
+    yield from known.require(Need(factors=frozenset(lots.union(*(_materials(known, i) for i in lots)))))
     held = yield from restraints(known, things, scene.around, at_us=at_us)
-    seen = _Seen(known, Places(known.found.namings, scene.around, scene.parts))
+    seen = _Seen(known, Places(known.found.namings, scene.around, scene.parts), tolerance)
     found = {item: _state(seen, item, held, at_us) for item in things}
     return {item: replace(found[known.things.of(item)], item=item) for item in items}
 
@@ -89,6 +86,16 @@ def ids_of(item: ItemId) -> Question[tuple[ItemId, ...]]:
 class _Seen:
     known: Known
     places: Places
+    tolerance: Decimal
+
+    def measures(self, lot: ItemId) -> Measures:
+        return measures_of(lot, _materials(self.known, lot), self.known.found.factors)
+
+
+def _materials(known: Known, lot: ItemId) -> set[ItemId]:
+    """The lot's products, by its id or declared."""
+    by_id = {ItemId(lot.material)} if lot.material is not None else set()
+    return by_id | known.found.materials.get(lot, set())
 
 
 def _state(seen: _Seen, item: ItemId, held: Restraints, at_us: int) -> State:  # noqa: PLR0917
@@ -102,8 +109,10 @@ def _state(seen: _Seen, item: ItemId, held: Restraints, at_us: int) -> State:  #
     disposition = max(spoken, key=lambda n: n.event.facts.order, default=None)
     containers = places.containers(item, at_us)
     status, uncertain = places.status(item, at_us)
-    stock = stock_of(namings, at_us=at_us) if kind in ("lot", "class") else None
-    where = _where_lot(places, stock, at_us) if stock is not None else _where_unit(places, item, status, at_us)
+    stock = stock_of(namings, at_us=at_us, measures=seen.measures(item)) if kind in ("lot", "class") else None
+    rows = rows_of_lot(places, stock, at_us) if stock is not None else {}
+    balances = balances_at(stock, rows) if stock is not None else ()
+    where = where_of(rows) if stock is not None else _where_unit(places, item, status, at_us)
     single = where[0] if len(where) == 1 else None
     if stock is not None:
         status = single.status if single else stock.last_status if not where else None
@@ -125,12 +134,16 @@ def _state(seen: _Seen, item: ItemId, held: Restraints, at_us: int) -> State:  #
         owner=places.owner(item, at_us) if is_unit or single else None,
         destination=places.destination(item, at_us) if status is Status.IN_TRANSIT else None,
         where=where,
+        balances=balances,
         holds=held.holds.get(item, ()),
         recalls=held.recalls.get(item, ()),
         event_count=len({n.event.no for n in past if places.counts(n)}),
         occurred_at=last.event.facts.occurred_at if last else None,
         order_uncertain=uncertain,
-        gaps=_gaps(item, where, status, uncertain=uncertain),
+        gaps=(
+            *_gaps(item, where, status, uncertain=uncertain),
+            *surely_unaccounted(item, balances, tolerance=seen.tolerance),
+        ),
         conflicts=(
             *(_stock_conflicts(item, stock) if stock is not None else ()),
             *(identity_conflicts(thing) if thing is not None else ()),
@@ -146,24 +159,6 @@ def _where_unit(places: Places, item: ItemId, status: Status | None, at_us: int)
     if (status, site, holder, box) == (None, None, None, None):
         return ()
     return (Where(site, holder, box, status, Decimal(1), None),)
-
-
-def _where_lot(places: Places, stock: Stock, at_us: int) -> tuple[Where, ...]:
-    """A row in a container has the container's place, holder and status (SEMANTICS §4 'Containment')."""
-    rows: dict[tuple[str | None, str | None, ItemId | None, Status | None, str | None], Decimal | None] = {}
-    for (spot, uom), quantity in stock.rows.items():
-        site, holder, status = spot.site, spot.holder, spot.status
-        if spot.container is not None:
-            site = places.site(spot.container, at_us) or site
-            holder = places.holder(spot.container, at_us)
-            status = places.status(spot.container, at_us)[0] or status
-        key = (site, holder, spot.container, status, uom)
-        held = rows.get(key, Decimal(0))
-        rows[key] = None if held is None or quantity is None else held + quantity
-    found = [Where(key[0], key[1], key[2], key[3], quantity, key[4]) for key, quantity in rows.items()]
-    return tuple(
-        sorted(found, key=lambda w: tuple(str(x or "") for x in (w.site, w.holder, w.container, w.status, w.uom)))
-    )
 
 
 def _chain(places: Places, single: Where | None, at_us: int) -> tuple[ItemId, ...]:

@@ -299,6 +299,7 @@ def _nothing(state: State) -> State:
         owner=None,
         destination=None,
         where=(),
+        balances=(),
         holds=(),
         recalls=(),
         event_count=0,

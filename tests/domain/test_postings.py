@@ -142,6 +142,17 @@ def test_p5_what_cannot_be_weighed_keeps_the_link(quantity: int | None, uom: str
     assert conflicts(o.h.trace(Way.BACKWARD, "M/1")) == told
 
 
+@pytest.mark.parametrize(("uom", "rest"), [("GRM", 0), ("GRM", 1), ("TNE", 0)])
+def test_grams_and_kilograms_are_one_measure(uom: str, rest: int) -> None:
+    o = Order()
+    o.issue("lot:L/1", 300, document="D1")
+    o.output("M/1")
+    o.reverse("D1", "lot:L/1", 100000 if uom == "GRM" else "0.1", uom=uom)
+    o.back("lot:L/1", 200000 - rest if uom == "GRM" else "0.2", uom=uom)
+    assert o.h.forward("lot:L/1") == ({} if rest == 0 else named_map({"M/1": "certain"}))
+    assert conflicts(o.h.trace(Way.FORWARD, "lot:L/1")) == []
+
+
 def test_p6_a_reversed_output_did_not_happen() -> None:
     o = Order()
     o.issue("lot:L/1")
