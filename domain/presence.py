@@ -27,14 +27,17 @@ def stood_at(
     `seen_there`: whether a container, or what that was in, was seen at the site.
     """
     known = [n for n in namings if n.event.facts.latest_us <= to_us]
-    stock, looked, been_here = Stock(), False, site is None
+    stock, been_here = Stock(), site is None
+    then_us: int | None = None
     for moved in movements(stock, known, measures):
-        if looked and moved.facts.latest_us > from_us and _may_be(stock, site, been_here, seen_there):
+        now_us = moved.facts.latest_us
+        # as it stood from the instant before until this one, if that reaches into the use
+        if then_us not in (None, now_us) and now_us > from_us and _may_be(stock, site, been_here, seen_there):
             return True
         take_in(stock, moved)
-        looked = True
+        then_us = now_us
         been_here = been_here or same_site(moved.facts.site, site)
-    return looked and _may_be(stock, site, been_here, seen_there)
+    return then_us is not None and _may_be(stock, site, been_here, seen_there)
 
 
 def _may_be(  # noqa: PLR0917

@@ -4,7 +4,18 @@ import asyncpg
 from fastapi import APIRouter
 
 from services.access import Keys
-from services.query.questions import capture_job, contents, event, exposure, master_data, search, state, timeline, trace
+from services.query.questions import (
+    balance,
+    capture_job,
+    contents,
+    event,
+    exposure,
+    master_data,
+    search,
+    state,
+    timeline,
+    trace,
+)
 from services.query.snapshot import Questions
 from services.settings import Settings
 
@@ -13,6 +24,6 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings) -> APIR
     """The read routes."""
     questions = Questions(pool=pool, keys=keys, settings=settings)
     router = APIRouter()
-    for question in (trace, exposure, search, state, contents, timeline, event, capture_job, master_data):
+    for question in (trace, exposure, search, state, balance, contents, timeline, event, capture_job, master_data):
         router.include_router(question.create_router(questions))
     return router

@@ -32,9 +32,16 @@ class Dressing:
         self._conflicts: list[Conflict] = []
 
     async def about(self, items: Sequence[ItemId]) -> None:
-        """Gather the conflicts of items that are asked about and are no nodes."""
+        """Gather the conflicts of items that are asked about and are no nodes, and what of them is unaccounted for."""
         for start in range(0, len(items), STATE_CHUNK):
-            await self._told.look(items[start : start + STATE_CHUNK])
+            chunk = items[start : start + STATE_CHUNK]
+            await self._told.look(chunk)
+            found = await answered(states(chunk, at_us=self.at_us), self.asked.record())
+            missing = {i: s for i, s in found.items() if any(g.code == "unaccounted" for g in s.gaps)}
+            if self.asked.scope is not None:
+                missing = {i: s.shown for i, s in (await self.asked.scope.seen(missing, at_us=self.at_us)).items()}
+            for gap in (g for s in missing.values() for g in s.gaps if g.code == "unaccounted"):
+                self._gather(gap)
 
     async def dressed(self, nodes: list[Node], *, show: int | None = None) -> AsyncIterator[list[dict[str, Any]]]:
         """The nodes as JSON data, in order, some at a time; past the first `show` they only count. Empties `nodes`."""
@@ -62,9 +69,12 @@ class Dressing:
             if self.totals is not None:
                 self.totals.add(node, seen[node.item].full, shown=state)
             for gap in state.gaps:
-                self._gaps.setdefault(replace(gap, items=()), []).extend(gap.items)
+                self._gather(gap)
             self._conflicts += state.conflicts
         return [marked(rendering.node_json(n, seen[n.item].shown), seen[n.item]) for n in shown]
+
+    def _gather(self, gap: Gap) -> None:
+        self._gaps.setdefault(replace(gap, items=()), []).extend(gap.items)
 
     def gaps(self) -> list[Gap]:
         """Those of the nodes' states: one a kind, which names every item it is about."""

@@ -12,8 +12,10 @@ from domain.corrections import Copy
 from domain.envelope import Envelope
 from domain.facts import Role, Status
 from domain.ids import ItemId
+from domain.measures import Measures
+from domain.presence import stood_at
 from domain.record import Happened, Naming
-from domain.stock import stood_at
+from domain.stock import same_site
 from tests.domain.oracle_intervals import Boxes, Interval, parts
 from tests.domain.oracle_record import FOREVER, Ev, Record
 
@@ -121,7 +123,7 @@ class Oracle:
                     continue
                 for lot in self.record.items:
                     of_it = m.item in self.record.materials(lot) and self.record.kind(lot) == "lot"
-                    if of_it and self._may_be_there(lot, e):
+                    if of_it and self._may_be_there(lot, e, outs):
                         for out, made in outs:
                             yield self._derivation(
                                 lot,
@@ -132,10 +134,33 @@ class Oracle:
                                 reasons={"class_level"},  # type: ignore[attr-defined]
                             )
 
-    def _may_be_there(self, lot: ItemId, e: Ev) -> bool:
+    def _may_be_there(self, lot: ItemId, e: Ev, outs: Sequence[tuple[Ev, object]]) -> bool:
+        """At some instant of the use, which begins with the first output if that is earlier."""
         namings = [Naming(Happened(i, ev.facts, ev.pending), m) for i, (ev, m) in enumerate(self.record.naming(lot))]
-        times = {e.facts.begins_us, e.at} | {n.event.facts.latest_us for n in namings}
-        return any(stood_at(namings, e.facts.site, at_us=t) for t in times if e.facts.begins_us <= t <= e.at)
+        begins = min([e.facts.begins_us, *(out.facts.begins_us for out, _ in outs)])
+        times = {begins, e.at} | {n.event.facts.latest_us for n in namings}
+
+        def seen_there(box: ItemId) -> bool:
+            return any(self._seen(b, e) for b in self._ever_around(box))
+
+        return any(
+            stood_at(namings, e.facts.site, from_us=t, to_us=t, measures=Measures(), seen_there=seen_there)
+            for t in times
+            if begins <= t <= e.at
+        )
+
+    def _seen(self, box: ItemId, e: Ev) -> bool:
+        places = [p for ev, _ in self.record.naming(box) if ev.at <= e.at for p in (ev.facts.site, ev.facts.to_place)]
+        return any(same_site(p, e.facts.site) for p in places)
+
+    def _ever_around(self, box: ItemId) -> set[ItemId]:
+        found, todo = {box}, [box]
+        while todo:
+            for ev, m in self.record.naming(todo.pop()):
+                if m.role is Role.CHILD and ev.facts.parent is not None and ev.facts.parent not in found:
+                    found.add(ev.facts.parent)
+                    todo.append(ev.facts.parent)
+        return found
 
     def _parts(self) -> Iterator[Step]:
         for part in self.parts:
