@@ -8,11 +8,9 @@ from domain.facts import Role
 from domain.ids import ItemId
 from domain.kinds import is_lot
 from domain.links import Link
-from domain.measures import measures_of
 from domain.open_orders import order_gaps
-from domain.presence import stood_at
+from domain.presence import Presence
 from domain.record import Found, Naming, Need
-from domain.stock import same_site
 from domain.transformations import Output, Transformation
 from domain.uses import Used
 
@@ -23,6 +21,7 @@ class ClassLevel:
     def __init__(self, derivations: Derivations) -> None:
         self.derivations = derivations
         self.uses = derivations.uses
+        self.presence = Presence(self.uses)
         self._gaps: list[Gap] = []
 
     def told(self) -> list[Gap]:
@@ -41,7 +40,7 @@ class ClassLevel:
             return []
         keys = frozenset(n.event.facts.transformation for n in uses if n.event.facts.transformation is not None)
         yield from self.uses.known.require(Need(transformations=keys))
-        yield from self._load_lots(frozenset({lot}))
+        yield from self.presence.load(frozenset({lot}))
         if not is_lot(lot, self.uses.known.found.namings.get(lot, [])):
             return []
         orders = frozenset(n.event.facts.transformation or "" for n in uses if n.event.facts.posting is not None)
@@ -63,7 +62,7 @@ class ClassLevel:
             return {}
         yield from self.uses.known.require(Need(of_material=classes))
         lots = {c: [i for i in self.uses.known.found.of_material.get(c, []) if i != c] for c in classes}
-        yield from self._load_lots(frozenset(i for found in lots.values() for i in found))
+        yield from self.presence.load(frozenset(i for found in lots.values() for i in found))
         return {c: [i for i in found if self.uses.kind(i) == "lot"] for c, found in lots.items()}
 
     def into(self, key: str, item: ItemId, lots: dict[ItemId, list[ItemId]]) -> list[Link]:
@@ -82,46 +81,10 @@ class ClassLevel:
 
     def _may_have_been(self, lot: ItemId, use: Naming, transformation: Transformation) -> bool:
         """The use lasts from its beginning, or that of its first output, to its booking."""
-        found, facts = self.uses.known.found, use.event.facts
+        facts = use.event.facts
         made = [n.event.facts.begins_us for outs in transformation.met_by(use).values() for n, _ in outs]
-        return stood_at(
-            found.namings.get(lot, []),
-            facts.site,
-            from_us=min([facts.begins_us, *made]),
-            to_us=facts.latest_us,
-            measures=measures_of(lot, self.uses.materials(lot), found.factors),
-            seen_there=lambda container: self._seen(container, facts.site, by_us=facts.latest_us),
-        )
-
-    def _seen(self, container: ItemId, site: str | None, *, by_us: int) -> bool:
-        """Whether a container, or what it was ever in, was at the site, or on its way there."""
-        for box in self._chain(container):
-            for n in self.uses.known.found.namings.get(box, []):
-                facts = n.event.facts
-                if facts.latest_us <= by_us and (same_site(facts.site, site) or same_site(facts.to_place, site)):
-                    return True
-        return False
-
-    def _chain(self, container: ItemId) -> set[ItemId]:
-        found, todo = set[ItemId](), {container}
-        while todo:
-            found |= todo
-            todo = {p for box in todo for p in self._parents(box)} - found
-        return found
-
-    def _parents(self, item: ItemId) -> set[ItemId]:
-        return {n.event.facts.parent for n in self.uses.namings(item, Role.CHILD) if n.event.facts.parent is not None}
-
-    def _load_lots(self, lots: frozenset[ItemId]) -> Generator[Need, Found, None]:
-        """All of the lots, of their units of measure, and of every container they were ever in."""
-        yield from self.uses.known.require(Need(named=lots))
-        measured = lots.union(*(self.uses.materials(lot) for lot in lots))
-        boxes, todo = set[ItemId](), {p for lot in lots for p in self._parents(lot)}
-        yield from self.uses.known.require(Need(named=frozenset(todo), factors=measured))
-        while todo:
-            boxes |= todo
-            todo = {p for box in todo for p in self._parents(box)} - boxes
-            yield from self.uses.known.require(Need(named=frozenset(todo)))
+        from_us = min([facts.begins_us, *made])
+        return self.presence.may_have_been(lot, facts.site, from_us=from_us, to_us=facts.latest_us)
 
     @staticmethod
     def _links(lot: ItemId, use: Naming, transformation: Transformation, *, outs: Iterable[Output]) -> list[Link]:

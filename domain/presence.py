@@ -1,15 +1,65 @@
 """Whether a lot may have been at a site when material was used there (docs/semantics.md)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 
-from domain.facts import Status
+from domain.facts import Role, Status
 from domain.ids import ItemId
-from domain.measures import Measures
-from domain.record import Naming
+from domain.measures import Measures, measures_of
+from domain.record import Found, Naming, Need
 from domain.stock import Spot, Stock, movements, same_site, take_in
+from domain.uses import Uses
 
 _MAY_BE_HERE = (Status.IN_STOCK, Status.RETURNED, Status.IN_TRANSIT)
 """A lot on its way to the site may have come."""
+
+
+class Presence:
+    """Asks whether lots of a class may have been where material of it was used. What it needs must be loaded."""
+
+    def __init__(self, uses: Uses) -> None:
+        self.uses = uses
+
+    def load(self, lots: frozenset[ItemId]) -> Generator[Need, Found, None]:
+        """All of the lots, of their units of measure, and of every container they were ever in."""
+        yield from self.uses.known.require(Need(named=lots))
+        measured = lots.union(*(self.uses.materials(lot) for lot in lots))
+        boxes, todo = set[ItemId](), {p for lot in lots for p in self._parents(lot)}
+        yield from self.uses.known.require(Need(named=frozenset(todo), factors=measured))
+        while todo:
+            boxes |= todo
+            todo = {p for box in todo for p in self._parents(box)} - boxes
+            yield from self.uses.known.require(Need(named=frozenset(todo)))
+
+    def may_have_been(self, lot: ItemId, site: str | None, *, from_us: int, to_us: int) -> bool:
+        """Whether a lot may have been at the site (None: anywhere) while something of its class was used there."""
+        found = self.uses.known.found
+        return stood_at(
+            found.namings.get(lot, []),
+            site,
+            from_us=from_us,
+            to_us=to_us,
+            measures=measures_of(lot, self.uses.materials(lot), found.factors),
+            seen_there=lambda container: self._seen(container, site, by_us=to_us),
+        )
+
+    def _seen(self, container: ItemId, site: str | None, *, by_us: int) -> bool:
+        """Whether a container, or what it was ever in, was at the site, or on its way there."""
+        for box in self._chain(container):
+            for n in self.uses.known.found.namings.get(box, []):
+                facts = n.event.facts
+                if facts.latest_us <= by_us and (same_site(facts.site, site) or same_site(facts.to_place, site)):
+                    return True
+        return False
+
+    def _chain(self, container: ItemId) -> set[ItemId]:
+        found, todo = set[ItemId](), {container}
+        while todo:
+            found |= todo
+            todo = {p for box in todo for p in self._parents(box)} - found
+        return found
+
+    def _parents(self, item: ItemId) -> set[ItemId]:
+        return {n.event.facts.parent for n in self.uses.namings(item, Role.CHILD) if n.event.facts.parent is not None}
 
 
 def stood_at(

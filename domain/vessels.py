@@ -6,16 +6,16 @@ from decimal import Decimal
 
 from domain.derivation import SURE_BASES
 from domain.events import VesselMode
-from domain.facts import Role, VesselAct
+from domain.facts import EventFacts, Role, VesselAct
 from domain.fifo import shares
 from domain.fills import Held, breaks_of, fill_of, held_in, merged_fills
 from domain.ids import ItemId
 from domain.kinds import is_lot
 from domain.links import Link, Relation
+from domain.presence import Presence
 from domain.record import Found, Naming, Need, VesselSign
 from domain.spans import FillSpan
 from domain.stays import Containment
-from domain.stock import stood_at
 from domain.uses import Uses
 
 CHARGED = "charged"
@@ -41,6 +41,7 @@ class Vessels:
     def __init__(self, uses: Uses) -> None:
         self.uses = uses
         self.known = uses.known
+        self.presence = Presence(uses)
 
     def links_out(
         self, items: frozenset[ItemId], around: Containment
@@ -142,7 +143,7 @@ class Vessels:
             lots = {c: self.known.found.of_material.get(c, []) for c in classes}
         else:
             lots = {c: [i for i in sorted(asked) if c in self.uses.materials(i)] for c in classes}
-        yield from self.known.require(Need(named=frozenset(i for found in lots.values() for i in found)))
+        yield from self.presence.load(frozenset(i for found in lots.values() for i in found))
         return lots
 
     def _stood_for(self, item: ItemId, naming: Naming | None, around: Containment) -> list[_Source]:
@@ -157,8 +158,11 @@ class Vessels:
         facts = charge.event.facts
         for lot in lots.get(item, []):
             namings = self.known.found.namings.get(lot, [])
-            if lot != item and is_lot(lot, namings) and stood_at(namings, facts.site, at_us=facts.latest_us):
+            if lot != item and is_lot(lot, namings) and self._may_have_been(lot, facts):
                 yield lot
+
+    def _may_have_been(self, lot: ItemId, facts: EventFacts) -> bool:
+        return self.presence.may_have_been(lot, facts.site, from_us=facts.begins_us, to_us=facts.latest_us)
 
     # -- links
 
