@@ -1,0 +1,67 @@
+"""Rows grouped by a number: for many numbers at once, where each one's rows are."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """For keys 0 … n-1: `order[start[k] : start[k + 1]]` are the rows whose key is k."""
+
+    start: Ints
+    order: Ints
+
+    @classmethod
+    def of(cls, keys: Ints, count: int) -> "Groups":
+        """Group row numbers by their key; rows whose key is negative are in no group."""
+        order = np.argsort(keys, kind="stable")
+        order = order[np.searchsorted(keys[order], 0) :]
+        start = np.zeros(count + 1, dtype=np.int64)
+        np.cumsum(np.bincount(keys[order], minlength=count), out=start[1:])
+        return cls(start, order)
+
+    def expand(self, keys: Ints) -> tuple[Ints, Ints]:
+        """All rows of the keys: (position in `keys`, row), in the order of the keys."""
+        first, counts = self.start[keys], self.start[keys + 1] - self.start[keys]
+        at = np.repeat(np.arange(len(keys)), counts)
+        within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return at, self.order[np.repeat(first, counts) + within]
+
+    def counts(self) -> Ints:
+        """How many rows each key has."""
+        return np.diff(self.start)
+
+
+def positions(sorted_numbers: Ints, wanted: Ints) -> Ints:
+    """Where each wanted number is in a sorted array without repeats; -1 where it is not."""
+    if not len(sorted_numbers):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    at = np.searchsorted(sorted_numbers, wanted)
+    at[at == len(sorted_numbers)] = 0
+    return np.where(sorted_numbers[at] == wanted, at, -1)
+
+
+def pairs(one: Ints, other: Ints) -> Ints:
+    """One number for each pair of small non-negative numbers (below 2^31)."""
+    return (one << 32) | other
+
+
+def first_of_each(keys: Ints) -> Ints:
+    """The rows at which a sorted array begins a new key."""
+    if not len(keys):
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+
+
+def any_by(keys: Ints, flags: Bools | Any, count: int) -> Bools:
+    """For keys 0 … count-1: whether any row with that key is flagged."""
+    found = np.zeros(count, dtype=np.bool_)
+    chosen = keys[flags]
+    found[chosen[chosen >= 0]] = True
+    return found

@@ -1,0 +1,199 @@
+"""Links as columns, and the plain ones of many items at once (SEMANTICS §3; the domain's meaning is `domain/linking.py`)."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from domain.facts import Role
+from domain.links import ALWAYS_US, NEVER_US
+from services.query.graph.graph import Graph, Relations
+from services.query.graph.groups import Bools, Ints
+
+DERIVATION, PART_OF, MEMBER_OF_LOT, IDENTIFIED_AS = 0, 1, 2, 4
+RELATIONS = ("derivation", "part_of", "member_of_lot", "contained_in", "identified_as")
+
+REASONS = (
+    "against_time",
+    "basis",
+    "class_level",
+    "inferred",
+    "replacement_pending",
+    "several_inputs",
+    "touched",
+)
+"""Bits of `reasons`, from 1: bit 0 of a path's labels is `certain`. Others get bits as the domain names them."""
+CERTAIN_BIT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LinkColumns:
+    """Links, oriented as recorded, one a row. See `domain.links.Link` for the instants; NEVER and ALWAYS where open.
+
+    `reasons` are bits. `event`, `mention` and `made` are rows of the graph that tell the rest (-1: none); `told` is the
+    number of a link that the domain made (-1: a plain one).
+    """
+
+    source: Ints
+    target: Ints
+    relation: Ints
+    since_us: Ints
+    until_us: Ints
+    leave_us: Ints
+    leave_until_us: Ints
+    reach_us: Ints
+    against: Bools
+    reasons: Ints
+    event: Ints
+    mention: Ints
+    told: Ints
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, rows: Ints) -> "LinkColumns":
+        return LinkColumns(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+
+def joined(tables: list[LinkColumns]) -> LinkColumns:
+    """All rows of several tables, in order."""
+    return LinkColumns(*(np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(LinkColumns)))
+
+
+def bit_of(reason: str) -> int:
+    return 2 << REASONS.index(reason)
+
+
+_AGAINST, _BASIS, _SEVERAL = bit_of("against_time"), bit_of("basis"), bit_of("several_inputs")
+
+
+def plain_out_of(graph: Graph, items: Ints) -> LinkColumns:
+    """The plain links that leave these items."""
+    at, rows = graph.by_item.expand(items)
+    role = graph.mentions.role[rows]
+    used = rows[role == Role.INPUT]
+    on, made = graph.outputs.expand(graph.events.flow[graph.mentions.event[used]])
+    fitted = rows[(role == Role.COMPONENT) & (graph.events.parent[graph.mentions.event[rows]] >= 0)]
+    return joined(
+        [
+            _derivations(graph, used[on], made),
+            _parts(graph, fitted),
+            _members(graph, graph.members.by_one.expand(items)[1]),
+            *_identities(graph, items, forward=True),
+        ]
+    )
+
+
+def plain_into(graph: Graph, items: Ints) -> LinkColumns:
+    """The plain links that arrive at these items."""
+    _, rows = graph.by_item.expand(items)
+    role = graph.mentions.role[rows]
+    made = rows[role == Role.OUTPUT]
+    on, used = graph.inputs.expand(graph.events.flow[graph.mentions.event[made]])
+    wholes = rows[role == Role.WHOLE]
+    _, beside = graph.by_event.expand(graph.mentions.event[wholes])
+    fitted = beside[graph.mentions.role[beside] == Role.COMPONENT]
+    return joined(
+        [
+            _derivations(graph, used, made[on]),
+            _parts(graph, np.unique(fitted)),
+            _members(graph, graph.members.by_other.expand(items)[1]),
+            *_identities(graph, items, forward=False),
+        ]
+    )
+
+
+def _derivations(graph: Graph, used: Ints, made: Ints) -> LinkColumns:
+    mentions, events = graph.mentions, graph.events
+    taking, making = mentions.event[used], mentions.event[made]
+    against = events.begins_us[taking] > events.latest_us[making]
+    reasons = (
+        np.where(~mentions.sure_basis[used], _BASIS, 0)
+        | np.where(mentions.several[used], _SEVERAL, 0)
+        | np.where(against, _AGAINST, 0)
+    )
+    return LinkColumns(
+        source=mentions.item[used],
+        target=mentions.item[made],
+        relation=_all(len(used), DERIVATION),
+        since_us=events.latest_us[taking],
+        until_us=_all(len(used), ALWAYS_US),
+        leave_us=events.begins_us[taking],
+        leave_until_us=events.latest_us[taking],
+        reach_us=np.maximum(events.begins_us[taking], events.begins_us[making]),
+        against=against,
+        reasons=reasons,
+        event=taking,
+        mention=used,
+        told=_all(len(used), -1),
+    )
+
+
+def _parts(graph: Graph, fitted: Ints) -> LinkColumns:
+    event = graph.mentions.event[fitted]
+    n = len(fitted)
+    return LinkColumns(
+        source=graph.mentions.item[fitted],
+        target=graph.events.parent[event],
+        relation=_all(n, PART_OF),
+        since_us=graph.events.latest_us[event],
+        until_us=_all(n, ALWAYS_US),
+        leave_us=_all(n, NEVER_US),
+        leave_until_us=_all(n, ALWAYS_US),
+        reach_us=_all(n, NEVER_US),
+        against=np.zeros(n, dtype=np.bool_),
+        reasons=_all(n, 0),
+        event=event,
+        mention=fitted,
+        told=_all(n, -1),
+    )
+
+
+def _members(graph: Graph, rows: Ints) -> LinkColumns:
+    event = graph.members.event[rows]
+    at_us, n = graph.events.begins_us[event], len(rows)
+    return LinkColumns(
+        source=graph.members.one[rows],
+        target=graph.members.other[rows],
+        relation=_all(n, MEMBER_OF_LOT),
+        since_us=at_us,
+        until_us=_all(n, ALWAYS_US),
+        leave_us=at_us,
+        leave_until_us=at_us,
+        reach_us=at_us,
+        against=np.zeros(n, dtype=np.bool_),
+        reasons=_all(n, 0),
+        event=event,
+        mention=_all(n, -1),
+        told=_all(n, -1),
+    )
+
+
+def _identities(graph: Graph, items: Ints, *, forward: bool) -> list[LinkColumns]:
+    def turned(same: Relations, rows: Ints, near: Ints, far: Ints) -> LinkColumns:  # noqa: PLR0917
+        event, n = same.event[rows], len(rows)
+        return LinkColumns(
+            source=near if forward else far,
+            target=far if forward else near,
+            relation=_all(n, IDENTIFIED_AS),
+            since_us=graph.events.latest_us[event],
+            until_us=_all(n, ALWAYS_US),
+            leave_us=_all(n, NEVER_US),
+            leave_until_us=_all(n, ALWAYS_US),
+            reach_us=_all(n, NEVER_US),
+            against=np.zeros(n, dtype=np.bool_),
+            reasons=_all(n, 0),
+            event=event,
+            mention=_all(n, -1),
+            told=_all(n, -1),
+        )
+
+    same = graph.same
+    ones, others = same.by_one.expand(items)[1], same.by_other.expand(items)[1]
+    return [
+        turned(same, ones, same.one[ones], same.other[ones]),
+        turned(same, others, same.other[others], same.one[others]),
+    ]
+
+
+def _all(count: int, value: int) -> Ints:
+    return np.full(count, value, dtype=np.int64)

@@ -1,0 +1,179 @@
+"""Building a graph from the views, in one snapshot."""
+
+from typing import Any
+
+import asyncpg
+import numpy as np
+
+from domain.facts import Action, Role
+from services.query.graph.graph import Events, Graph, Mentions, Relations
+from services.query.graph.groups import Bools, Groups, Ints, positions
+from services.query.graph.plain import Drawn, odd_items, several_inputs
+from services.query.graph.reading import read_columns
+
+_ITEMS = """
+SELECT item_no, CASE kind WHEN 'unit' THEN 1 WHEN 'lot' THEN 2 WHEN 'class' THEN 3 WHEN 'container' THEN 4 ELSE 0 END,
+       CASE WHEN material IS NULL THEN 0 ELSE hashtextextended(material, 0) END
+FROM views.items WHERE tenant_id = $1::int ORDER BY item_no
+"""
+_EVENTS = """
+-- own: a transformation of this event alone; else a number for the text of its key
+SELECT e.event_no, e.key_no, e.latest_us, e.earliest_us, coalesce(e.started_us, e.earliest_us), e.rank,
+       coalesce(e.parent_no, -1), e.transformation IS NOT NULL, e.transformation IS NOT DISTINCT FROM 'event ' || k.event_id,
+       CASE WHEN e.transformation IS NULL THEN 0 ELSE hashtextextended(e.transformation, 0) END, e.mixed, e.void IS NOT NULL
+FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.tenant_id = $1::int ORDER BY e.event_no
+"""
+_MENTIONS = """
+SELECT event_no, item_no, role, action, by_class, coalesce(basis, 'scanned') IN ('scanned', 'declared')
+FROM views.event_items WHERE tenant_id = $1::int
+"""
+_VOIDED = "SELECT DISTINCT target_key_no FROM views.voids WHERE tenant_id = $1::int"
+_MEMBERS = "SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE tenant_id = $1::int"
+_SAME = "SELECT event_no, one_no, other_no FROM views.identities WHERE tenant_id = $1::int"
+_DECLARED = """
+-- items that an event declares to be of another class than their id shows
+SELECT DISTINCT m.item_no FROM views.item_materials m JOIN views.items i ON i.item_no = m.item_no
+JOIN views.items c ON c.item_no = m.material_no
+WHERE m.tenant_id = $1::int AND c.uri IS DISTINCT FROM i.material
+"""
+
+
+async def load(connection: asyncpg.Connection, tenant_id: int, vector: dict[int, int]) -> Graph:
+    """The graph of what the transaction of `connection` sees, which is everything up to `vector`."""
+    items = await read_columns(connection, _ITEMS, tenant_id, types={"no": "int8", "kind": "int4", "material": "int8"})
+    raw = await read_columns(
+        connection,
+        _EVENTS,
+        tenant_id,
+        types={
+            "no": "int8",
+            "key": "int8",
+            "latest": "int8",
+            "earliest": "int8",
+            "begins": "int8",
+            "rank": "int2",
+            "parent": "int8",
+            "flows": "bool",
+            "own": "bool",
+            "flow": "int8",
+            "mixed": "bool",
+            "void": "bool",
+        },
+    )
+    voided = await read_columns(connection, _VOIDED, tenant_id, types={"key": "int8"})
+    said = await read_columns(
+        connection,
+        _MENTIONS,
+        tenant_id,
+        types={"event": "int8", "item": "int8", "role": "int2", "action": "int2", "by_class": "bool", "sure": "bool"},
+    )
+    members = await read_columns(
+        connection,
+        _MEMBERS,
+        tenant_id,
+        types={"event": "int8", "one": "int8", "other": "int8", "at_making": "bool"},
+    )
+    same = await read_columns(connection, _SAME, tenant_id, types={"event": "int8", "one": "int8", "other": "int8"})
+    declared = await read_columns(connection, _DECLARED, tenant_id, types={"item": "int8"})
+    return _build(vector, items, raw=raw, voided=voided["key"], said=said, members=members, same=same, declared=declared)
+
+
+def _build(
+    vector: dict[int, int],
+    items: dict[str, Ints],
+    *,
+    raw: dict[str, Ints],
+    voided: Ints,
+    said: dict[str, Ints],
+    members: dict[str, Ints],
+    same: dict[str, Ints],
+    declared: dict[str, Ints],
+) -> Graph:
+    nos, count = items["no"], len(items["no"])
+    troubled = _troubled(raw["key"], voided)
+    flow = _flows(raw)
+    event = positions(raw["no"], said["event"])
+    item = positions(nos, said["item"])
+    events = Events(
+        raw["no"],
+        raw["latest"],
+        raw["earliest"],
+        raw["begins"],
+        raw["rank"],
+        positions(nos, raw["parent"]),
+        flow,
+    )
+    drawn = Drawn(
+        kind=items["kind"],
+        material=items["material"],
+        event=event,
+        item=item,
+        role=said["role"],
+        action=said["action"],
+        flow=flow[event],
+        whole=events.parent[event],
+        mixed=raw["mixed"][event].astype(np.bool_),
+        troubled=troubled[event],
+        declared=positions(nos, declared["item"]),
+        members=_indexed(members, raw["no"], nos) | {"at_making": members["at_making"]},
+        same=_indexed(same, raw["no"], nos),
+        event_troubled=troubled,
+    )
+    several, unclear = several_inputs(drawn)
+    odd = odd_items(drawn, unclear)
+    kept = ~troubled[event]
+    mentions = Mentions(
+        np.flatnonzero(kept),
+        event[kept],
+        item[kept],
+        said["role"][kept],
+        said["action"][kept],
+        said["sure"][kept].astype(np.bool_),
+        several[kept],
+    )
+    flows = int(flow.max(initial=-1)) + 1
+    of_flow = flow[mentions.event]
+    return Graph(
+        vector,
+        nos,
+        odd,
+        events,
+        mentions,
+        Groups.of(mentions.item, count),
+        Groups.of(np.where(mentions.role == Role.INPUT, of_flow, -1), flows),
+        Groups.of(np.where(mentions.role == Role.OUTPUT, of_flow, -1), flows),
+        Groups.of(mentions.event, len(events)),
+        _relations(drawn.members, troubled, count),
+        _relations(drawn.same, troubled, count),
+    )
+
+
+def _troubled(keys: Ints, voided: Ints) -> Bools:
+    """Events that a void names, or that have rivals of the same id."""
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    return np.asarray((counts[inverse] > 1) | np.isin(keys, voided), dtype=np.bool_)
+
+
+def _flows(raw: dict[str, Ints]) -> Ints:
+    """A number from 0 for each transformation, -1 for events that are none."""
+    flows, own = raw["flows"].astype(np.bool_), raw["own"].astype(np.bool_)
+    shared = flows & ~own
+    keys, numbers = np.unique(raw["flow"][shared], return_inverse=True)
+    found = np.full(len(flows), -1, dtype=np.int64)
+    found[shared] = numbers
+    found[own] = len(keys) + np.arange(int(own.sum()))
+    return found
+
+
+def _indexed(columns: dict[str, Ints], event_nos: Ints, item_nos: Ints) -> dict[str, Ints]:
+    return {
+        "event": positions(event_nos, columns["event"]),
+        "one": positions(item_nos, columns["one"]),
+        "other": positions(item_nos, columns["other"]),
+    }
+
+
+def _relations(columns: dict[str, Ints], troubled: Bools, count: int) -> Relations:
+    kept = ~troubled[columns["event"]]
+    event, one, other = (columns[name][kept] for name in ("event", "one", "other"))
+    return Relations(event, one, other, Groups.of(one, count), Groups.of(other, count))

@@ -1,0 +1,152 @@
+"""Which items the plain rules cover: the others are odd, and asked of the domain.
+
+Plain links are those that one look at each event gives. Everything that needs more is odd here: voids and rival copies,
+containers standing for their contents, parts taken out or fitted twice, classes used without a lot, memberships told
+after the making, declared materials. What this module does not know must make items odd, never plain.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from domain.facts import Action, Role
+from services.query.graph.groups import Bools, Ints, any_by, first_of_each, pairs
+
+CLASS = 3
+_LOT_OR_CLASS = (2, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """All mentions as drawn from the views, those of troubled events too; `flow` and `whole` are their event's."""
+
+    kind: Ints
+    material: Ints
+    event: Ints
+    item: Ints
+    role: Ints
+    action: Ints
+    flow: Ints
+    whole: Ints
+    mixed: Bools
+    troubled: Bools
+    declared: Ints
+    members: dict[str, Ints]
+    same: dict[str, Ints]
+    event_troubled: Bools
+
+    @property
+    def items(self) -> int:
+        return len(self.kind)
+
+    @property
+    def flows(self) -> int:
+        return int(self.flow.max(initial=-1)) + 1
+
+
+def several_inputs(drawn: Drawn) -> tuple[Bools, Bools]:
+    """By mention, whether an input's links have `several_inputs`; by transformation, whether that is not plain to see.
+
+    SEMANTICS §3: certain with a single output, declared mixed, or no other input item of the same (or an unknown)
+    material.
+    """
+    several = np.zeros(len(drawn.item), dtype=np.bool_)
+    unclear = np.zeros(drawn.flows, dtype=np.bool_)
+    if not drawn.flows:
+        return several, unclear
+    outputs = _distinct(drawn, drawn.role == Role.OUTPUT)
+    many = outputs > 1
+    mixed = any_by(drawn.flow, drawn.mixed, drawn.flows)
+    rows = np.flatnonzero((drawn.role == Role.INPUT) & (drawn.flow >= 0) & ~drawn.troubled)
+    rows = rows[many[drawn.flow[rows]] & ~mixed[drawn.flow[rows]]]
+    flow, item = drawn.flow[rows], drawn.item[rows]
+    order = np.lexsort((item, flow))
+    once = order[first_of_each(pairs(flow[order], item[order]))]  # each input item of a transformation once
+    others = np.bincount(flow[once], minlength=drawn.flows) > 1
+    unknown = any_by(flow[once], drawn.material[item[once]] == 0, drawn.flows)
+    material = np.unique(drawn.material, return_inverse=True)[1].astype(np.int64)
+    of_material = pairs(flow[once], material[item[once]])
+    keys, counts = np.unique(of_material, return_counts=True)
+    shared = counts[np.searchsorted(keys, pairs(flow, material[item]))] > 1
+    several[rows] = others[flow] & (unknown[flow] | shared)
+    named_twice = np.zeros(drawn.items, dtype=np.bool_)
+    named_twice[drawn.declared[drawn.declared >= 0]] = True
+    for end in ("one", "other"):  # two names of one thing are not two inputs
+        named_twice[drawn.same[end]] = True
+    unclear |= any_by(flow, named_twice[item] & several[rows], drawn.flows)
+    unclear |= any_by(flow, _of(drawn.declared, drawn.items)[item], drawn.flows)
+    return several, unclear
+
+
+def _distinct(drawn: Drawn, chosen: Bools) -> Ints:
+    """How many items each transformation has among the chosen mentions that count."""
+    rows = chosen & (drawn.flow >= 0) & ~drawn.troubled
+    keys = np.unique(pairs(drawn.flow[rows], drawn.item[rows]))
+    return np.bincount(keys >> 32, minlength=drawn.flows)
+
+
+def odd_items(drawn: Drawn, unclear: Bools) -> Bools:
+    """Items of which a link may be other than the plain rules make it, in either direction."""
+    n = drawn.items
+    odd = _of(drawn.item[drawn.troubled], n)
+    role, action = drawn.role, drawn.action
+    odd |= _of(drawn.item[(role > Role.COMPONENT) | (action > Action.TAKE_ALL)], n)
+    is_container = _of(drawn.item[role == Role.PARENT], n) & ~np.isin(drawn.kind, _LOT_OR_CLASS)
+    taken = (role == Role.INPUT) | ((role == Role.COMPONENT) & (action != Action.TAKE))
+    is_taken = _of(drawn.item[taken], n)
+    odd |= _inside(drawn, is_container & is_taken)
+    odd |= _odd_flows(drawn, is_container, unclear)
+    odd |= _odd_parts(drawn, is_container)
+    odd |= _odd_members(drawn)
+    used_classes = drawn.item[(role == Role.INPUT) & (drawn.kind[drawn.item] == CLASS)]
+    odd |= np.isin(drawn.material, drawn.material[used_classes])
+    odd |= (drawn.kind == CLASS) | _of(drawn.declared, n)
+    for name in ("one", "other"):
+        odd |= _of(drawn.same[name][drawn.event_troubled[drawn.same["event"]]], n)
+    return odd
+
+
+def _of(items: Ints, count: int) -> Bools:
+    found = np.zeros(count, dtype=np.bool_)
+    found[items[items >= 0]] = True
+    return found
+
+
+def _inside(drawn: Drawn, opened: Bools) -> Bools:
+    """Containers that were taken, and everything that ever was in them, at every depth."""
+    rows = np.flatnonzero((drawn.role == Role.CHILD) & (drawn.whole >= 0))
+    while True:
+        wider = opened | _of(drawn.item[rows[opened[drawn.whole[rows]]]], drawn.items)
+        if np.array_equal(wider, opened):
+            return opened
+        opened = wider
+
+
+def _odd_flows(drawn: Drawn, is_container: Bools, unclear: Bools) -> Bools:
+    """Everything in a transformation with a troubled event, a container or a class among its inputs."""
+    if not drawn.flows:
+        return np.zeros(drawn.items, dtype=np.bool_)
+    of_input = drawn.role == Role.INPUT
+    doubtful = drawn.troubled | (of_input & (is_container[drawn.item] | (drawn.kind[drawn.item] == CLASS)))
+    flows = any_by(drawn.flow, doubtful, drawn.flows) | unclear
+    rows = (drawn.flow >= 0) & flows[drawn.flow] & np.isin(drawn.role, (Role.INPUT, Role.OUTPUT))
+    return _of(drawn.item[rows], drawn.items)
+
+
+def _odd_parts(drawn: Drawn, is_container: Bools) -> Bools:
+    """Both ends of what was taken out, fitted twice, or fitted in several units; units that were emptied."""
+    n = drawn.items
+    emptied = _of(drawn.item[(drawn.role == Role.WHOLE) & (drawn.action == Action.TAKE_ALL)], n)
+    rows = np.flatnonzero((drawn.role == Role.COMPONENT) & (drawn.whole >= 0))
+    part, whole = drawn.item[rows], drawn.whole[rows]
+    fitted_once = np.bincount(part, minlength=n) == 1
+    doubtful = (drawn.action[rows] == Action.TAKE) | ~fitted_once[part] | emptied[whole] | is_container[part]
+    return emptied | _of(part[doubtful], n) | _of(whole[doubtful], n)
+
+
+def _odd_members(drawn: Drawn) -> Bools:
+    members = drawn.members
+    late = (members["at_making"] == 0) | drawn.event_troubled[members["event"]]
+    return _of(members["one"][late], drawn.items) | _of(members["other"][late], drawn.items)
+
+

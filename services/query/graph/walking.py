@@ -1,0 +1,224 @@
+"""The walk over columns: `domain/walk.py`, step for step, for all paths of a level at once.
+
+A row is a path: the item it ends in (begins in, backward), the window of its chain, the instants it must keep, and its
+labels as bits. Rows that agree in everything but labels are one row.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from domain.links import ALWAYS_US, NEVER_US
+from services.query.graph.groups import Bools, Ints, first_of_each, positions
+from services.query.graph.links import CERTAIN_BIT, DERIVATION, PART_OF, LinkColumns, bit_of
+
+IDENTIFIED_AS, CONTAINED_IN = 4, 3
+_AGAINST, _TOUCHED = bit_of("against_time"), bit_of("touched")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """See `domain.walk.Path`; `next_…` are the backward walk's."""
+
+    item: Ints
+    consistent: Bools
+    in_chain: Bools
+    chain_from_us: Ints
+    chain_to_us: Ints
+    bound_us: Ints
+    next_from_us: Ints
+    next_to_us: Ints
+    next_derives: Bools
+    labels: Ints
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def take(self, rows: Ints | Bools) -> "Paths":
+        return Paths(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @classmethod
+    def starting(cls, items: Ints, labels: Ints, *, forward: bool) -> "Paths":
+        """Paths of no link yet."""
+        n = len(items)
+        return cls(
+            items,
+            np.ones(n, dtype=np.bool_),
+            np.zeros(n, dtype=np.bool_),
+            _all(n, NEVER_US),
+            _all(n, ALWAYS_US),
+            _all(n, NEVER_US if forward else ALWAYS_US),
+            _all(n, ALWAYS_US),
+            _all(n, ALWAYS_US),
+            np.zeros(n, dtype=np.bool_),
+            labels,
+        )
+
+
+def concatenated(tables: list[Paths]) -> Paths:
+    return Paths(*(np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(Paths)))
+
+
+def extended(paths: Paths, links: LinkColumns, *, forward: bool, at_us: int | None) -> tuple[Paths, Bools]:
+    """Each path with the link of the same row at its end (before its beginning, backward), and whether the mode walks
+    it. `at_us`: as maintained then; None: ever.
+    """
+    step = _forward if forward else _backward
+    labels = np.where(links.reasons > 0, (paths.labels & ~CERTAIN_BIT) | links.reasons, paths.labels)
+    ahead = links.target if forward else links.source
+    return step(replace(paths, item=ahead, labels=labels), links, at_us=at_us)
+
+
+def _forward(paths: Paths, links: LinkColumns, *, at_us: int | None) -> tuple[Paths, Bools]:
+    interval = (links.relation == PART_OF) | (links.relation == CONTAINED_IN)
+    plain = links.relation == IDENTIFIED_AS
+    walked = np.ones(len(paths), dtype=np.bool_)
+    # a chain goes on, or begins
+    since, until = links.since_us, np.maximum(links.until_us, links.since_us + 1)
+    first, end = np.maximum(paths.chain_from_us, since), np.minimum(paths.chain_to_us, until)
+    chain_holds = paths.consistent & (np.maximum(first, paths.bound_us) < end)
+    chain_bound = np.where(chain_holds & (paths.bound_us > first), paths.bound_us, NEVER_US)
+    # an instant leaves it
+    earliest = np.maximum(paths.bound_us, paths.chain_from_us)
+    leaves = paths.consistent & ~links.against & (earliest <= links.leave_until_us)
+    touched = paths.in_chain & (links.relation == DERIVATION) & (paths.chain_to_us <= links.leave_us)
+    if at_us is not None:
+        walked &= ~interval | ((first < end) & (since <= at_us))
+        together = (paths.chain_from_us <= links.leave_until_us) & (links.leave_us < paths.chain_to_us)
+        walked &= interval | plain | ((links.leave_us <= at_us) & (~paths.in_chain | together))
+    consistent = np.where(plain, paths.consistent, np.where(interval, chain_holds, leaves))
+    labels = np.where(~interval & ~plain & touched, (paths.labels & ~CERTAIN_BIT) | _TOUCHED, paths.labels)
+    labels = np.where(~plain & ~consistent, (labels & ~CERTAIN_BIT) | _AGAINST, labels)
+    reach = np.where(leaves, links.reach_us, NEVER_US)
+    return (
+        replace(
+            paths,
+            consistent=consistent,
+            in_chain=np.where(plain, paths.in_chain, interval),
+            chain_from_us=np.where(plain, paths.chain_from_us, np.where(interval, first, NEVER_US)),
+            chain_to_us=np.where(plain, paths.chain_to_us, np.where(interval, end, ALWAYS_US)),
+            bound_us=np.where(plain, paths.bound_us, np.where(interval, chain_bound, reach)),
+            labels=labels,
+        ),
+        walked,
+    )
+
+
+def _backward(paths: Paths, links: LinkColumns, *, at_us: int | None) -> tuple[Paths, Bools]:
+    interval = (links.relation == PART_OF) | (links.relation == CONTAINED_IN)
+    plain = links.relation == IDENTIFIED_AS
+    walked = np.ones(len(paths), dtype=np.bool_)
+    since, until = links.since_us, np.maximum(links.until_us, links.since_us + 1)
+    first, end = np.maximum(paths.chain_from_us, since), np.minimum(paths.chain_to_us, until)
+    bound = np.minimum(np.minimum(paths.bound_us, paths.next_to_us), end - 1)
+    chain_holds = paths.consistent & (first < end) & (first <= bound)
+    arrives = paths.consistent & ~links.against & (links.reach_us <= paths.bound_us)
+    if at_us is not None:
+        ends_path = paths.next_to_us == ALWAYS_US
+        hold_from = np.where(ends_path, at_us, paths.next_from_us)
+        hold_to = np.where(ends_path, at_us, paths.next_to_us)
+        holds = (first < end) & (since <= at_us) & (first <= hold_to) & (hold_from < end)
+        walked &= np.where(interval, holds, plain | (links.leave_us <= at_us))
+    closing = np.where(interval | plain, paths.labels, closed(paths))
+    consistent = np.where(plain, paths.consistent, np.where(interval, chain_holds, arrives))
+    labels = np.where(~plain & ~consistent, (closing & ~CERTAIN_BIT) | _AGAINST, closing)
+    kept = interval | plain
+    bound = np.where(consistent, np.where(interval, bound, links.leave_until_us), ALWAYS_US)
+    return (
+        replace(
+            paths,
+            consistent=consistent,
+            in_chain=np.where(plain, paths.in_chain, interval),
+            chain_from_us=np.where(plain, paths.chain_from_us, np.where(interval, first, NEVER_US)),
+            chain_to_us=np.where(plain, paths.chain_to_us, np.where(interval, end, ALWAYS_US)),
+            bound_us=np.where(plain, paths.bound_us, bound),
+            next_from_us=np.where(kept, paths.next_from_us, links.leave_us),
+            next_to_us=np.where(kept, paths.next_to_us, links.leave_until_us),
+            next_derives=np.where(kept, paths.next_derives, links.relation == DERIVATION),
+            labels=labels,
+        ),
+        walked,
+    )
+
+
+def closed(paths: Paths) -> Ints:
+    """Backward: the labels once the chain at the beginning is complete; a derivation after its end only touched it."""
+    touched = paths.in_chain & paths.next_derives & (paths.chain_to_us <= paths.next_from_us)
+    return np.where(touched, (paths.labels & ~CERTAIN_BIT) | _TOUCHED, paths.labels)
+
+
+class Seen:
+    """All paths so far, and which are new: rows are told apart by a 64-bit mix of what they agree in."""
+
+    def __init__(self) -> None:
+        self._mixed = np.zeros(0, dtype=np.int64)
+        self._paths: Paths | None = None
+
+    def take(self, paths: Paths) -> Paths:
+        """Add paths; those that say something new, with the labels that are new. Raises Collision."""
+        if not len(paths):
+            return paths
+        paths, mixed = _unique(paths)
+        if self._paths is None:
+            self._mixed, self._paths = mixed, paths
+            return paths
+        at = positions(self._mixed, mixed)
+        known = at >= 0
+        if not _alike(self._paths.take(at[known]), paths.take(known)):
+            raise Collision
+        labels = self._paths.labels.copy()
+        fresh_bits = paths.labels.copy()
+        fresh_bits[known] &= ~labels[at[known]]
+        labels[at[known]] |= paths.labels[known]
+        old = replace(self._paths, labels=labels)
+        added = paths.take(~known)
+        order = np.argsort(np.concatenate([self._mixed, mixed[~known]]), kind="stable")
+        self._mixed = np.concatenate([self._mixed, mixed[~known]])[order]
+        self._paths = concatenated([old, added]).take(order)
+        return replace(paths, labels=fresh_bits).take(fresh_bits > 0)
+
+    @property
+    def paths(self) -> Paths:
+        """All of them."""
+        if self._paths is None:
+            raise ValueError("nothing was taken yet")
+        return self._paths
+
+
+class Collision(Exception):
+    """Two different paths have one mix: the domain must answer. Not seen in practice."""
+
+
+_KEYS = tuple(f.name for f in fields(Paths) if f.name != "labels")
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mix(paths: Paths) -> Ints:
+    found = np.zeros(len(paths), dtype=np.uint64)
+    for name in _KEYS:
+        found ^= getattr(paths, name).astype(np.int64).view(np.uint64)
+        found *= _ODD
+        found ^= found >> np.uint64(29)
+        found *= np.uint64(0xBF58476D1CE4E5B9)
+        found ^= found >> np.uint64(32)
+    return found.view(np.int64)
+
+
+def _unique(paths: Paths) -> tuple[Paths, Ints]:
+    mixed = _mix(paths)
+    order = np.argsort(mixed, kind="stable")
+    mixed, paths = mixed[order], paths.take(order)
+    starts = first_of_each(mixed)
+    labels = np.bitwise_or.reduceat(paths.labels, starts)
+    once = paths.take(starts)
+    if not _alike(once.take(np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(mixed))))), paths):
+        raise Collision
+    return replace(once, labels=labels), mixed[starts]
+
+
+def _alike(one: Paths, other: Paths) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in _KEYS)
+
+
+def _all(count: int, value: int) -> Ints:
+    return np.full(count, value, dtype=np.int64)
