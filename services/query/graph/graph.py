@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.query.graph.facts import Standing
 from services.query.graph.groups import Bools, Groups, Ints, positions
 
 
@@ -64,6 +65,7 @@ class Graph:
     by_event: Groups
     members: Relations
     same: Relations
+    standing: Standing
 
     def index(self, numbers: Ints) -> Ints:
         """Positions of items by their number; -1 for those that came later."""

@@ -1,6 +1,5 @@
 """Building a graph from the views, in one snapshot."""
 
-from typing import Any
 
 import asyncpg
 import numpy as np
@@ -8,8 +7,10 @@ import numpy as np
 from domain.facts import Action, Role
 from services.query.graph.graph import Events, Graph, Mentions, Relations
 from services.query.graph.groups import Bools, Groups, Ints, positions
-from services.query.graph.plain import Drawn, odd_items, several_inputs
+from services.query.graph.plain import PLAIN_KINDS, Drawn, odd_items, several_inputs
 from services.query.graph.reading import read_columns
+from services.query.graph.facts import CLEARED, STATUSES
+from services.query.graph.drawing import standing_of
 
 _ITEMS = """
 SELECT item_no, CASE kind WHEN 'unit' THEN 1 WHEN 'lot' THEN 2 WHEN 'class' THEN 3 WHEN 'container' THEN 4 ELSE 0 END,
@@ -20,12 +21,27 @@ _EVENTS = """
 -- own: a transformation of this event alone; else a number for the text of its key
 SELECT e.event_no, e.key_no, e.latest_us, e.earliest_us, coalesce(e.started_us, e.earliest_us), e.rank,
        coalesce(e.parent_no, -1), e.transformation IS NOT NULL, e.transformation IS NOT DISTINCT FROM 'event ' || k.event_id,
-       CASE WHEN e.transformation IS NULL THEN 0 ELSE hashtextextended(e.transformation, 0) END, e.mixed, e.void IS NOT NULL
+       CASE WHEN e.transformation IS NULL THEN 0 ELSE hashtextextended(e.transformation, 0) END, e.mixed,
+       e.kind <> ALL ($2::text[]), e.accepted_us, e.request_index,
+       coalesce(hashtextextended(e.site, 0), 0),
+       CASE WHEN e.clears_holder THEN 1 ELSE coalesce(hashtextextended(e.holder, 0), 0) END,
+       coalesce(hashtextextended(e.owner, 0), 0), coalesce(hashtextextended(e.disposition, 0), 0),
+       e.hold IS NOT NULL OR e.recall IS NOT NULL
 FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.tenant_id = $1::int ORDER BY e.event_no
 """
 _MENTIONS = """
-SELECT event_no, item_no, role, action, by_class, coalesce(basis, 'scanned') IN ('scanned', 'declared')
+SELECT event_no, item_no, role, action, by_class, coalesce(basis, 'scanned') IN ('scanned', 'declared'),
+       coalesce(array_position($2::text[], status), 0)
 FROM views.event_items WHERE tenant_id = $1::int
+"""
+_TEXTS = """
+SELECT DISTINCT hashtextextended(t.text, 0), t.text
+FROM views.events e CROSS JOIN LATERAL (VALUES (e.site), (e.holder), (e.owner), (e.disposition)) AS t(text)
+WHERE e.tenant_id = $1::int AND t.text IS NOT NULL
+"""
+_RECALLED = """
+-- classes on which a recall was declared, by the number of their text
+SELECT DISTINCT hashtextextended(subject, 0) FROM views.notices WHERE tenant_id = $1::int AND topic = 'product'
 """
 _VOIDED = "SELECT DISTINCT target_key_no FROM views.voids WHERE tenant_id = $1::int"
 _MEMBERS = "SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE tenant_id = $1::int"
@@ -45,6 +61,7 @@ async def load(connection: asyncpg.Connection, tenant_id: int, vector: dict[int,
         connection,
         _EVENTS,
         tenant_id,
+        sorted(PLAIN_KINDS),
         types={
             "no": "int8",
             "key": "int8",
@@ -57,7 +74,14 @@ async def load(connection: asyncpg.Connection, tenant_id: int, vector: dict[int,
             "own": "bool",
             "flow": "int8",
             "mixed": "bool",
-            "void": "bool",
+            "unknown": "bool",
+            "accepted": "int8",
+            "index": "int4",
+            "site": "int8",
+            "holder": "int8",
+            "owner": "int8",
+            "disposition": "int8",
+            "restrains": "bool",
         },
     )
     voided = await read_columns(connection, _VOIDED, tenant_id, types={"key": "int8"})
@@ -65,7 +89,16 @@ async def load(connection: asyncpg.Connection, tenant_id: int, vector: dict[int,
         connection,
         _MENTIONS,
         tenant_id,
-        types={"event": "int8", "item": "int8", "role": "int2", "action": "int2", "by_class": "bool", "sure": "bool"},
+        [str(status) for status in STATUSES[1:]],
+        types={
+            "event": "int8",
+            "item": "int8",
+            "role": "int2",
+            "action": "int2",
+            "by_class": "bool",
+            "sure": "bool",
+            "status": "int4",
+        },
     )
     members = await read_columns(
         connection,
@@ -75,7 +108,23 @@ async def load(connection: asyncpg.Connection, tenant_id: int, vector: dict[int,
     )
     same = await read_columns(connection, _SAME, tenant_id, types={"event": "int8", "one": "int8", "other": "int8"})
     declared = await read_columns(connection, _DECLARED, tenant_id, types={"item": "int8"})
-    return _build(vector, items, raw=raw, voided=voided["key"], said=said, members=members, same=same, declared=declared)
+    recalled = await read_columns(connection, _RECALLED, tenant_id, types={"material": "int8"})
+    rows = await connection.fetch(_TEXTS, tenant_id)
+    texts = {number: text for number, text in rows}
+    if len(texts) != len(rows) or CLEARED in texts or 0 in texts:
+        raise ValueError("two texts of the views have one number: this record is asked without a graph")
+    return _build(
+        vector,
+        items,
+        raw=raw,
+        voided=voided["key"],
+        said=said,
+        members=members,
+        same=same,
+        declared=declared,
+        recalled=recalled["material"],
+        texts=texts,
+    )
 
 
 def _build(
@@ -88,9 +137,11 @@ def _build(
     members: dict[str, Ints],
     same: dict[str, Ints],
     declared: dict[str, Ints],
+    recalled: Ints,
+    texts: dict[int, str],
 ) -> Graph:
     nos, count = items["no"], len(items["no"])
-    troubled = _troubled(raw["key"], voided)
+    troubled = _troubled(raw["key"], voided) | raw["unknown"].astype(np.bool_)
     flow = _flows(raw)
     event = positions(raw["no"], said["event"])
     item = positions(nos, said["item"])
@@ -145,6 +196,7 @@ def _build(
         Groups.of(mentions.event, len(events)),
         _relations(drawn.members, troubled, count),
         _relations(drawn.same, troubled, count),
+        standing_of(drawn, raw, said=said, odd=odd, recalled=recalled, texts=texts),
     )
 
 

@@ -12,6 +12,43 @@ import numpy as np
 from domain.facts import Action, Role
 from services.query.graph.groups import Bools, Ints, any_by, first_of_each, pairs
 
+PLAIN_KINDS = frozenset(
+    {
+        "assembled",
+        "capture_finished",
+        "commissioned",
+        "destroyed",
+        "disassembled",
+        "documents_linked",
+        "held",
+        "hold_released",
+        "identified",
+        "inspected",
+        "material_received",
+        "observed",
+        "packed",
+        "party_described",
+        "place_described",
+        "product_described",
+        "recall_closed",
+        "recall_declared",
+        "received",
+        "released",
+        "remedied",
+        "returned",
+        "reworked",
+        "scrapped",
+        "shipped",
+        "sold",
+        "stock_adjusted",
+        "stored",
+        "transformed",
+        "unpacked",
+        "voided",
+    }
+)
+"""Kinds whose links these rules know. An event of another kind makes everything it names odd."""
+
 CLASS = 3
 _LOT_OR_CLASS = (2, 3)
 

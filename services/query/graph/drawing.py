@@ -1,0 +1,85 @@
+"""The standing of plain units, drawn from the same rows as the graph, and which items are odd there."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from domain.facts import Role
+from services.query.graph.drawing_parts import LOT, below, facts_of, kinds, parts_of, stays_of, ties
+from services.query.graph.facts import EventTexts, Standing
+from services.query.graph.groups import Bools, Groups, Ints, any_by
+from services.query.graph.plain import CLASS, Drawn
+
+Pair = tuple[Ints, Ints]
+
+
+def standing_of(
+    drawn: Drawn,
+    raw: Mapping[str, Ints],
+    *,
+    said: Mapping[str, Ints],
+    odd: Bools,
+    recalled: Ints,
+    texts: Mapping[int, str],
+) -> Standing:
+    """Facts, stays and parts of everything; `odd` grows by what needs more than one look."""
+    n = drawn.items
+    events, tied = _order(raw)
+    kept = ~drawn.troubled
+    rows = {"item": drawn.item[kept], "event": drawn.event[kept]}
+    role, action, whole = drawn.role[kept], drawn.action[kept], drawn.whole[kept]
+    facts = facts_of(**rows, role=role, status=said["status"][kept], rank=raw["rank"], texts=events, count=n)
+    marks = rows | {"role": role, "action": action, "whole": whole, "latest_us": raw["latest"]}
+    stays, strange = stays_of(**marks, texts=events, count=n)
+    parts = parts_of(**marks, texts=events, count=n)
+    kind = kinds(drawn.kind, drawn.item, role=drawn.role, by_class=said["by_class"].astype(np.bool_))
+    unsure = tied | (raw["earliest"] != raw["latest"])
+    odd = odd | strange | ties(facts, raw["latest"], raw["rank"], n)
+    odd |= any_by(drawn.item, unsure[drawn.event], n)
+    in_container = np.flatnonzero((drawn.role == Role.CHILD) & (drawn.whole >= 0))
+    fitted = np.flatnonzero((drawn.role == Role.COMPONENT) & (drawn.whole >= 0))
+    contents = (drawn.whole[in_container], drawn.item[in_container])
+    odd = below(odd, contents, (drawn.whole[fitted], drawn.item[fitted]))
+    odd |= _restrained(drawn, raw, kind=kind, contents=contents, recalled=recalled)
+    odd |= np.isin(kind, (LOT, CLASS))
+    return Standing(odd, kind, texts, events, facts, stays, parts)
+
+
+def _order(raw: Mapping[str, Ints]) -> tuple[EventTexts, Bools]:
+    """The order of SEMANTICS §2 as one number an event, and events of which only their ids tell the order."""
+    keys = ("index", "accepted", "rank", "latest")
+    order = np.lexsort(tuple(raw[k] for k in keys))
+    rank_no = np.empty(len(order), dtype=np.int64)
+    rank_no[order] = np.arange(len(order))
+    same = np.ones(max(0, len(order) - 1), dtype=np.bool_)
+    for key in keys:
+        same &= raw[key][order][1:] == raw[key][order][:-1]
+    tied = np.zeros(len(order), dtype=np.bool_)
+    tied[order[1:][same]] = True
+    tied[order[:-1][same]] = True
+    columns = (raw[name] for name in ("site", "holder", "owner", "disposition"))
+    return EventTexts(*columns, rank_no, order, raw["latest"][order]), tied
+
+
+def _restrained(
+    drawn: Drawn, raw: Mapping[str, Ints], *, kind: Ints, contents: Pair, recalled: Ints
+) -> Bools:
+    """Everything that a hold or a recall may reach: `domain/restraints.py` tells which of them do."""
+    named = any_by(drawn.item, raw["restrains"].astype(np.bool_)[drawn.event], drawn.items)
+    named |= np.isin(drawn.material, recalled) & (drawn.material != 0)
+    lots = np.isin(kind, (LOT, CLASS))
+    of_flow = np.where(lots[drawn.item], drawn.flow, -1)
+    used = np.flatnonzero((drawn.role == Role.INPUT) & (of_flow >= 0))
+    made = Groups.of(np.where(drawn.role == Role.OUTPUT, of_flow, -1), drawn.flows)
+    on, rows = made.expand(drawn.flow[used])
+    one, other = drawn.same["one"], drawn.same["other"]
+    return below(
+        named,
+        contents,
+        (drawn.members["one"], drawn.members["other"]),
+        (one, other),
+        (other, one),
+        (drawn.item[used][on], drawn.item[rows]),
+    )
+
+
