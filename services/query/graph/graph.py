@@ -54,7 +54,10 @@ class Graph:
     """One tenant's record. Items are positions in `item_nos`; `odd` ones are for the domain to answer about."""
 
     vector: Mapping[int, int]
+    applied_us: Mapping[int, int]
+    """append time of the newest record of each partition"""
     item_nos: Ints
+    material: Ints
     odd: Bools
     events: Events
     mentions: Mentions
@@ -63,6 +66,8 @@ class Graph:
     """mentions as input, by transformation"""
     outputs: Groups
     by_event: Groups
+    below: Groups
+    """mentions as child or component, by the container or unit"""
     members: Relations
     same: Relations
     standing: Standing

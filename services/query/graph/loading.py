@@ -54,8 +54,12 @@ WHERE m.tenant_id = $1::int AND c.uri IS DISTINCT FROM i.material
 """
 
 
-async def load(connection: asyncpg.Connection, tenant_id: int, vector: dict[int, int]) -> Graph:
-    """The graph of what the transaction of `connection` sees, which is everything up to `vector`."""
+_CHECKPOINTS = "SELECT log_partition, applied_offset, coalesce(applied_us, 0) FROM views.checkpoints"
+
+
+async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
+    """The graph of what the transaction of `connection`, repeatable read, sees. Raises ValueError if it cannot be."""
+    checkpoints = await connection.fetch(_CHECKPOINTS)
     items = await read_columns(connection, _ITEMS, tenant_id, types={"no": "int8", "kind": "int4", "material": "int8"})
     raw = await read_columns(
         connection,
@@ -114,8 +118,9 @@ async def load(connection: asyncpg.Connection, tenant_id: int, vector: dict[int,
     if len(texts) != len(rows) or CLEARED in texts or 0 in texts:
         raise ValueError("two texts of the views have one number: this record is asked without a graph")
     return _build(
-        vector,
-        items,
+        {partition: offset for partition, offset, _ in checkpoints},
+        {partition: applied_us for partition, _, applied_us in checkpoints},
+        items=items,
         raw=raw,
         voided=voided["key"],
         said=said,
@@ -129,8 +134,9 @@ async def load(connection: asyncpg.Connection, tenant_id: int, vector: dict[int,
 
 def _build(
     vector: dict[int, int],
-    items: dict[str, Ints],
+    applied_us: dict[int, int],
     *,
+    items: dict[str, Ints],
     raw: dict[str, Ints],
     voided: Ints,
     said: dict[str, Ints],
@@ -186,7 +192,9 @@ def _build(
     of_flow = flow[mentions.event]
     return Graph(
         vector,
+        applied_us,
         nos,
+        items["material"],
         odd,
         events,
         mentions,
@@ -194,6 +202,9 @@ def _build(
         Groups.of(np.where(mentions.role == Role.INPUT, of_flow, -1), flows),
         Groups.of(np.where(mentions.role == Role.OUTPUT, of_flow, -1), flows),
         Groups.of(mentions.event, len(events)),
+        Groups.of(
+            np.where(np.isin(mentions.role, (Role.CHILD, Role.COMPONENT)), events.parent[mentions.event], -1), count
+        ),
         _relations(drawn.members, troubled, count),
         _relations(drawn.same, troubled, count),
         standing_of(drawn, raw, said=said, odd=odd, recalled=recalled, texts=texts),

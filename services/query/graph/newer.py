@@ -1,0 +1,158 @@
+"""What events that are newer than a graph may have changed: those items are asked of the domain.
+
+Everything that one look at an event gives concerns the items it names. What relates it to others is followed here:
+copies and voids of older events, shared transformations, contents of what was taken, parts of what was emptied, lots of
+a class used without a lot, and what a hold or recall may reach.
+"""
+
+from dataclasses import dataclass
+
+import asyncpg
+import numpy as np
+
+from domain.facts import Action, Role
+from services.query.graph.graph import Graph
+from services.query.graph.groups import Bools, Ints
+
+MOST_EVENTS = 50_000
+"""Newer events that are looked at; with more the graph is of no use."""
+
+_NEWER = """
+SELECT e.event_no, e.key_no, e.transformation, e.hold IS NOT NULL OR e.recall IS NOT NULL AS restrains
+FROM unnest($2::int[], $3::bigint[], $4::bigint[]) AS known(partition, log_offset, appended_us)
+JOIN views.events e ON e.log_partition = known.partition AND e.appended_us >= known.appended_us
+                   AND e.log_offset > known.log_offset
+WHERE e.tenant_id = $1 LIMIT $5
+"""
+_TOUCHED = """
+-- these events, their copies, what they void, and all events of the transformations of any of them
+WITH keys AS (
+    SELECT unnest($2::bigint[]) AS key_no
+    UNION SELECT target_key_no FROM views.voids WHERE event_no = ANY ($3)
+    UNION SELECT v.target_key_no FROM views.voids v JOIN views.events e USING (event_no) WHERE e.key_no = ANY ($2)
+    UNION SELECT v.target_key_no FROM views.voids v WHERE v.tenant_id = $1 AND v.replacement_key_nos && $2
+), named AS (
+    SELECT e.event_no, e.transformation FROM views.events e JOIN keys USING (key_no)
+)
+SELECT event_no FROM named
+UNION
+SELECT e.event_no FROM views.events e
+WHERE e.tenant_id = $1 AND e.transformation IN (SELECT transformation FROM named WHERE transformation IS NOT NULL)
+"""
+_NAMED = """
+SELECT item_no, role, action, event_no = ANY ($2) AS newer, false AS related
+FROM views.event_items WHERE event_no = ANY ($1)
+UNION ALL SELECT lot_no, 0, 0, false, false FROM views.memberships WHERE event_no = ANY ($1)
+UNION ALL SELECT unit_no, 0, 0, false, false FROM views.memberships WHERE event_no = ANY ($1)
+UNION ALL SELECT one_no, 0, 0, false, true FROM views.identities WHERE event_no = ANY ($1)
+UNION ALL SELECT other_no, 0, 0, false, true FROM views.identities WHERE event_no = ANY ($1)
+UNION ALL SELECT item_no, 0, 0, false, true FROM views.item_materials WHERE event_no = ANY ($1)
+UNION ALL SELECT parent_no, 0, 0, false, false FROM views.events WHERE event_no = ANY ($1) AND parent_no IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """By item of the graph: whether its links, or its state, may be other than the graph says."""
+
+    links: Bools
+    state: Bools
+
+
+class TooNew(Exception):
+    """More happened since the graph was built than is worth following: it must be built again."""
+
+
+async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) -> Changed:
+    """What may have changed in what the transaction of `connection` sees. Raises TooNew."""
+    partitions = await connection.fetch("SELECT log_partition, applied_offset FROM views.checkpoints")
+    known = [(p, graph.vector.get(p, -1), graph.applied_us.get(p, 0)) for p, _ in partitions]
+    columns = list(zip(*known, strict=True)) or [(), (), ()]
+    rows = await connection.fetch(_NEWER, tenant_id, *columns, MOST_EVENTS + 1)
+    if len(rows) > MOST_EVENTS:
+        raise TooNew
+    none = np.zeros(len(graph.item_nos), dtype=np.bool_)
+    if not rows:
+        return Changed(none, none)
+    newer = [r["event_no"] for r in rows]
+    touched = [r[0] for r in await connection.fetch(_TOUCHED, tenant_id, [r["key_no"] for r in rows], newer)]
+    named = await connection.fetch(_NAMED, touched, newer)
+    restrains = any(r["restrains"] for r in rows)
+    return _followed(graph, named, restrains=restrains)
+
+
+def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> Changed:
+    def those(chosen: list[asyncpg.Record]) -> Ints:
+        found = graph.index(np.array([r["item_no"] for r in chosen], dtype=np.int64))
+        return np.unique(found[found >= 0])
+
+    def taken(r: asyncpg.Record) -> bool:
+        fitted = r["role"] == Role.COMPONENT and r["action"] != Action.TAKE
+        return r["role"] == Role.INPUT or fitted or r["action"] == Action.TAKE_ALL
+
+    links = np.zeros(len(graph.item_nos), dtype=np.bool_)
+    links[those(named)] = True
+    links[_contents(graph, those([r for r in named if taken(r)]))] = True
+    used = those([r for r in named if r["role"] == Role.INPUT])
+    links |= np.isin(graph.material, graph.material[used[_is_class(graph, used)]])
+    related = those([r for r in named if r["related"] or r["role"] == Role.PARENT])
+    links[_beside(graph, related)] = True
+    state = links.copy()
+    state[_contents(graph, np.flatnonzero(links))] = True
+    if restrains:
+        state[_reached(graph, np.flatnonzero(state))] = True
+    return Changed(links, state)
+
+
+def _is_class(graph: Graph, items: Ints) -> Bools:
+    return graph.standing.kind[items] == 3
+
+
+def _contents(graph: Graph, items: Ints) -> Ints:
+    """Everything that was ever in these containers and units, at every depth."""
+    found = items
+    frontier = items
+    while len(frontier):
+        _, rows = graph.below.expand(frontier)
+        frontier = np.setdiff1d(graph.mentions.item[rows], found)
+        found = np.union1d(found, frontier)
+    return found
+
+
+def _beside(graph: Graph, items: Ints) -> Ints:
+    """All items of the transformations that these are an input of."""
+    _, rows = graph.by_item.expand(items)
+    rows = rows[graph.mentions.role[rows] == Role.INPUT]
+    flows = np.unique(graph.events.flow[graph.mentions.event[rows]])
+    both = [groups.expand(flows)[1] for groups in (graph.inputs, graph.outputs)]
+    return np.unique(graph.mentions.item[np.concatenate(both)])
+
+
+def _reached(graph: Graph, items: Ints) -> Ints:
+    """What a hold or recall on any of these may reach: contents, units of lots, other names, lots split off, and every
+    unit and lot of a class.
+    """
+    found = items
+    frontier = items
+    while len(frontier):
+        of_class = frontier[_is_class(graph, frontier)]
+        ahead = [
+            _contents(graph, frontier),
+            graph.members.other[graph.members.by_one.expand(frontier)[1]],
+            graph.same.other[graph.same.by_one.expand(frontier)[1]],
+            graph.same.one[graph.same.by_other.expand(frontier)[1]],
+            _outputs(graph, frontier),
+            np.flatnonzero(np.isin(graph.material, graph.material[of_class])),
+        ]
+        frontier = np.setdiff1d(np.concatenate(ahead), found)
+        found = np.union1d(found, frontier)
+    return found
+
+
+def _outputs(graph: Graph, items: Ints) -> Ints:
+    lots = items[graph.standing.kind[items] == 2]
+    _, rows = graph.by_item.expand(lots)
+    rows = rows[graph.mentions.role[rows] == Role.INPUT]
+    _, made = graph.outputs.expand(graph.events.flow[graph.mentions.event[rows]])
+    made = graph.mentions.item[made]
+    return np.unique(made[graph.standing.kind[made] == 2])
