@@ -1,5 +1,7 @@
 """Answers over a graph equal the domain's: for any history, also one that went on since the graph was built."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +20,7 @@ from services.query.graph.loading import load
 from services.query.graph.names import Names
 from services.query.graph.newer import changed
 from services.query.graph.standing import stand
-from services.query.graph.tracing import GraphWalk, as_trace
+from services.query.graph.tracing import Barred, GraphWalk, as_trace
 from services.query.record import SqlRecord
 from tests.domain.histories import BOXES, LOTS, UNITS, histories
 from tests.domain.telling import History, item, us
@@ -31,7 +33,7 @@ NAMES = UNITS + LOTS
 
 @given(h=histories, cuts=st.lists(st.booleans(), min_size=1, max_size=4), data=st.data())
 @pytest.mark.timeout(600)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_answers_over_a_graph_equal_the_domains(
     views: Views, h: History, *, cuts: list[bool], data: st.DataObject
 ) -> None:
@@ -40,7 +42,7 @@ async def test_answers_over_a_graph_equal_the_domains(
     built_after = data.draw(st.integers(0, len(log)))
     await apply(views, log[:built_after], 3)
     async with tenant_transaction(views.api, tenant) as connection:
-        graph = await load(connection, tenant)
+        graph = replace(await load(connection, tenant), applied_us={})  # each example begins the same day again
     if built_after < len(log):
         await apply(views, log[built_after:], 3)
     at_us = data.draw(st.none() | st.sampled_from([us(2), us(4), us(7)]))
@@ -51,21 +53,21 @@ async def test_answers_over_a_graph_equal_the_domains(
             if item(name) not in known:
                 continue
             for way in Way:
-                names = Names(connection, tenant, graph, dirty=newer.links)
+                names = Names(connection, tenant, graph, changed=newer)
                 walk = GraphWalk(
                     graph, SqlRecord(connection, tenant), names, way=way, at_us=at_us, limits=Limits(50, 10_000)
                 )
-                walked = await walk.run(await names.indexes([item(name)]))
+                try:
+                    walked = await walk.run(await names.indexes([item(name)]))
+                except Barred:
+                    continue
                 over_graph = await as_trace(walk, walked, (item(name),))
                 mode = Mode.EVER if at_us is None else Mode.AS_MAINTAINED
                 question = trace([item(name)], way=way, mode=mode, at_us=at_us, now_us=us(100))
                 by_domain = await answer_async(question, SqlRecord(connection, tenant).look_up)
-                if not any(n.item in {item(b) for b in BOXES} for n in by_domain.nodes):
-                    assert over_graph.nodes == by_domain.nodes
+                assert over_graph.nodes == by_domain.nodes
         everything = [i for n in NAMES + BOXES if (i := item(n)) in known]
-        by_domain_states = await answer_async(
-            states(everything, at_us=us(6)), SqlRecord(connection, tenant).look_up
-        )
+        by_domain_states = await answer_async(states(everything, at_us=us(6)), SqlRecord(connection, tenant).look_up)
         await _stands_alike(Names(connection, tenant, graph), graph, newer.state, by_domain_states)
 
 

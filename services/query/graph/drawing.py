@@ -36,6 +36,7 @@ def standing_of(
     unsure = tied | (raw["earliest"] != raw["latest"])
     odd = odd | strange | ties(facts, raw["latest"], raw["rank"], n)
     odd |= any_by(drawn.item, unsure[drawn.event], n)
+    odd |= np.bincount(drawn.item[raw["rank"][drawn.event] == 0], minlength=n) > 1  # commissioned twice, perhaps
     in_container = np.flatnonzero((drawn.role == Role.CHILD) & (drawn.whole >= 0))
     fitted = np.flatnonzero((drawn.role == Role.COMPONENT) & (drawn.whole >= 0))
     contents = (drawn.whole[in_container], drawn.item[in_container])
@@ -61,9 +62,7 @@ def _order(raw: Mapping[str, Ints]) -> tuple[EventTexts, Bools]:
     return EventTexts(*columns, rank_no, order, raw["latest"][order]), tied
 
 
-def _restrained(
-    drawn: Drawn, raw: Mapping[str, Ints], *, kind: Ints, contents: Pair, recalled: Ints
-) -> Bools:
+def _restrained(drawn: Drawn, raw: Mapping[str, Ints], *, kind: Ints, contents: Pair, recalled: Ints) -> Bools:
     """Everything that a hold or a recall may reach: `domain/restraints.py` tells which of them do."""
     named = any_by(drawn.item, raw["restrains"].astype(np.bool_)[drawn.event], drawn.items)
     named |= np.isin(drawn.material, recalled) & (drawn.material != 0)
@@ -81,5 +80,3 @@ def _restrained(
         (other, one),
         (drawn.item[used][on], drawn.item[rows]),
     )
-
-

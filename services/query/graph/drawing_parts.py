@@ -57,7 +57,7 @@ def stays_of(
     until[:-1] = np.where(has_next[:-1], at_us[1:], ALWAYS_US)
     emptied = np.flatnonzero((role == Role.PARENT) & (action == Action.TAKE_ALL))
     emptied = emptied[np.lexsort((latest_us[event[emptied]], item[emptied]))]
-    first, at_once = _first_emptying(parent, at_us, item[emptied], latest_us[event[emptied]])
+    first, at_once = _first_emptying(parent, at_us, emptied=item[emptied], at_us=latest_us[event[emptied]])
     until = np.minimum(until, first)
     odd |= at_once & puts
     begun = puts & ~odd
@@ -74,7 +74,7 @@ def stays_of(
     return stays, strange | _used_inside(stays, item, event, role=role, action=action, latest_us=latest_us, count=count)
 
 
-def _first_emptying(parent: Ints, since_us: Ints, emptied: Ints, at_us: Ints) -> tuple[Ints, Bools]:
+def _first_emptying(parent: Ints, since_us: Ints, *, emptied: Ints, at_us: Ints) -> tuple[Ints, Bools]:
     """When each parent was first emptied after an instant; and whether it was at that very instant."""
     if not len(emptied):
         return np.full(len(parent), ALWAYS_US, dtype=np.int64), np.zeros(len(parent), dtype=np.bool_)
@@ -129,7 +129,7 @@ def below(odd: Bools, *relations: tuple[Ints, Ints]) -> Bools:
 
 
 def ties(facts: Facts, latest_us: Ints, rank: Ints, count: int) -> Bools:  # noqa: PLR0917
-    """Items of which two facts of different status have the same instant and rank: the record leaves open which last."""
+    """Items of which two facts of different status have one instant and rank: the record leaves open which is last."""
     said = np.flatnonzero(facts.status != 0)
     item = np.searchsorted(facts.start, said, side="right") - 1
     event, status = facts.event[said], facts.status[said]
@@ -141,12 +141,10 @@ def ties(facts: Facts, latest_us: Ints, rank: Ints, count: int) -> Bools:  # noq
 
 
 def kinds(kind: Ints, item: Ints, *, role: Ints, by_class: Bools) -> Ints:
-    """Kinds of items; where the id does not tell: container if a packing's parent, lot if in a quantity list, else unit."""
+    """Kinds; where the id does not tell: container if a packing's parent, lot if in a quantity list, else unit."""
     found = kind.copy()
     unknown = kind == 0
     parent = any_by(item, role == Role.PARENT, len(kind))
     listed = any_by(item, by_class, len(kind))
     found[unknown] = np.where(parent, CONTAINER, np.where(listed, LOT, UNIT))[unknown]
     return found
-
-

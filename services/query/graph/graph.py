@@ -59,6 +59,8 @@ class Graph:
     item_nos: Ints
     material: Ints
     odd: Bools
+    barred: Bools
+    """the domain must answer a question that comes to one of these, from its beginning"""
     events: Events
     mentions: Mentions
     by_item: Groups

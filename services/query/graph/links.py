@@ -1,4 +1,4 @@
-"""Links as columns, and the plain ones of many items at once (SEMANTICS §3; the domain's meaning is `domain/linking.py`)."""
+"""Links as columns, and the plain ones of many items at once: what they mean is in `domain/linking.py`."""
 
 from dataclasses import dataclass, fields
 
@@ -22,6 +22,7 @@ REASONS = (
     "touched",
 )
 """Bits of `reasons`, from 1: bit 0 of a path's labels is `certain`. Others get bits as the domain names them."""
+KNOWN_REASONS = frozenset(REASONS)
 CERTAIN_BIT = 1
 
 
@@ -68,7 +69,7 @@ _AGAINST, _BASIS, _SEVERAL = bit_of("against_time"), bit_of("basis"), bit_of("se
 
 def plain_out_of(graph: Graph, items: Ints) -> LinkColumns:
     """The plain links that leave these items."""
-    at, rows = graph.by_item.expand(items)
+    _, rows = graph.by_item.expand(items)
     role = graph.mentions.role[rows]
     used = rows[role == Role.INPUT]
     on, made = graph.outputs.expand(graph.events.flow[graph.mentions.event[used]])

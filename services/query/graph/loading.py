@@ -1,16 +1,15 @@
 """Building a graph from the views, in one snapshot."""
 
-
 import asyncpg
 import numpy as np
 
-from domain.facts import Action, Role
-from services.query.graph.graph import Events, Graph, Mentions, Relations
-from services.query.graph.groups import Bools, Groups, Ints, positions
-from services.query.graph.plain import PLAIN_KINDS, Drawn, odd_items, several_inputs
-from services.query.graph.reading import read_columns
-from services.query.graph.facts import CLEARED, STATUSES
+from domain.facts import Role
 from services.query.graph.drawing import standing_of
+from services.query.graph.facts import CLEARED, STATUSES
+from services.query.graph.graph import Events, Graph, Mentions, Relations
+from services.query.graph.groups import Bools, Groups, Ints, any_by, positions
+from services.query.graph.plain import LINKED_KINDS, PLAIN_KINDS, Drawn, odd_items, several_inputs
+from services.query.graph.reading import read_columns
 
 _ITEMS = """
 SELECT item_no, CASE kind WHEN 'unit' THEN 1 WHEN 'lot' THEN 2 WHEN 'class' THEN 3 WHEN 'container' THEN 4 ELSE 0 END,
@@ -20,9 +19,10 @@ FROM views.items WHERE tenant_id = $1::int ORDER BY item_no
 _EVENTS = """
 -- own: a transformation of this event alone; else a number for the text of its key
 SELECT e.event_no, e.key_no, e.latest_us, e.earliest_us, coalesce(e.started_us, e.earliest_us), e.rank,
-       coalesce(e.parent_no, -1), e.transformation IS NOT NULL, e.transformation IS NOT DISTINCT FROM 'event ' || k.event_id,
+       coalesce(e.parent_no, -1), e.transformation IS NOT NULL,
+       e.transformation IS NOT DISTINCT FROM 'event ' || k.event_id,
        CASE WHEN e.transformation IS NULL THEN 0 ELSE hashtextextended(e.transformation, 0) END, e.mixed,
-       e.kind <> ALL ($2::text[]), e.accepted_us, e.request_index,
+       e.kind <> ALL ($2::text[]), e.kind <> ALL ($3::text[]), e.accepted_us, e.request_index,
        coalesce(hashtextextended(e.site, 0), 0),
        CASE WHEN e.clears_holder THEN 1 ELSE coalesce(hashtextextended(e.holder, 0), 0) END,
        coalesce(hashtextextended(e.owner, 0), 0), coalesce(hashtextextended(e.disposition, 0), 0),
@@ -66,6 +66,7 @@ async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
         _EVENTS,
         tenant_id,
         sorted(PLAIN_KINDS),
+        sorted(PLAIN_KINDS | LINKED_KINDS),
         types={
             "no": "int8",
             "key": "int8",
@@ -78,6 +79,7 @@ async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
             "own": "bool",
             "flow": "int8",
             "mixed": "bool",
+            "unplain": "bool",
             "unknown": "bool",
             "accepted": "int8",
             "index": "int4",
@@ -114,7 +116,7 @@ async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
     declared = await read_columns(connection, _DECLARED, tenant_id, types={"item": "int8"})
     recalled = await read_columns(connection, _RECALLED, tenant_id, types={"material": "int8"})
     rows = await connection.fetch(_TEXTS, tenant_id)
-    texts = {number: text for number, text in rows}
+    texts = dict(rows)
     if len(texts) != len(rows) or CLEARED in texts or 0 in texts:
         raise ValueError("two texts of the views have one number: this record is asked without a graph")
     return _build(
@@ -147,7 +149,7 @@ def _build(
     texts: dict[int, str],
 ) -> Graph:
     nos, count = items["no"], len(items["no"])
-    troubled = _troubled(raw["key"], voided) | raw["unknown"].astype(np.bool_)
+    troubled = _troubled(raw["key"], voided) | raw["unplain"].astype(np.bool_)
     flow = _flows(raw)
     event = positions(raw["no"], said["event"])
     item = positions(nos, said["item"])
@@ -175,6 +177,7 @@ def _build(
         members=_indexed(members, raw["no"], nos) | {"at_making": members["at_making"]},
         same=_indexed(same, raw["no"], nos),
         event_troubled=troubled,
+        barring=raw["unknown"].astype(np.bool_)[event],
     )
     several, unclear = several_inputs(drawn)
     odd = odd_items(drawn, unclear)
@@ -196,6 +199,7 @@ def _build(
         nos,
         items["material"],
         odd,
+        any_by(item, drawn.barring, count),
         events,
         mentions,
         Groups.of(mentions.item, count),

@@ -4,10 +4,11 @@ import asyncpg
 import numpy as np
 
 from domain.ids import ItemId
-from domain.links import ALWAYS_US, NEVER_US, Link, Relation
+from domain.links import ALWAYS_US, Link, Relation
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
 from services.query.graph.links import REASONS, RELATIONS, LinkColumns, bit_of
+from services.query.graph.newer import Changed
 
 _IDS = "SELECT item_no, uri FROM views.items WHERE item_no = ANY ($1)"
 _NUMBERS = "SELECT item_no, uri FROM views.items WHERE tenant_id = $1 AND uri = ANY ($2)"
@@ -24,9 +25,9 @@ _CHUNK = 20_000
 class Names:
     """Names within one snapshot. Items that are newer than the graph get positions behind its own, and are odd."""
 
-    def __init__(self, connection: asyncpg.Connection, tenant_id: int, graph: Graph, *, dirty: Bools | None = None):
+    def __init__(self, connection: asyncpg.Connection, tenant_id: int, graph: Graph, *, changed: Changed | None = None):
         self._connection, self._tenant_id, self._graph = connection, tenant_id, graph
-        self._dirty = dirty
+        self._changed = changed
         self._later_nos: list[int] = []
         self._later: dict[int, int] = {}
         self._id_of: dict[int, ItemId] = {}
@@ -40,8 +41,16 @@ class Names:
         """Which of the items are for the domain to answer about."""
         base = len(self._graph.item_nos)
         inside = np.minimum(items, base - 1) if base else items
-        odd = self._graph.odd if self._dirty is None else self._graph.odd | self._dirty
+        odd = self._graph.odd if self._changed is None else self._graph.odd | self._changed.links
         return (items >= base) | odd[inside] if base else np.ones(len(items), dtype=np.bool_)
+
+    def barred(self, items: Ints) -> bool:
+        """Whether one of the items is for the domain from the beginning of the question."""
+        base = self._graph.barred
+        if base[items[items < len(base)]].any():
+            return True
+        newer = self._changed.barred if self._changed is not None else frozenset()
+        return bool(newer) and not newer.isdisjoint(self.numbers(items).tolist())
 
     def numbers(self, items: Ints) -> Ints:
         nos = np.concatenate([self._graph.item_nos, np.array(self._later_nos, dtype=np.int64)])

@@ -13,12 +13,13 @@ import numpy as np
 from domain.facts import Action, Role
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
+from services.query.graph.plain import LINKED_KINDS, PLAIN_KINDS
 
 MOST_EVENTS = 50_000
 """Newer events that are looked at; with more the graph is of no use."""
 
 _NEWER = """
-SELECT e.event_no, e.key_no, e.transformation, e.hold IS NOT NULL OR e.recall IS NOT NULL AS restrains
+SELECT e.event_no, e.key_no, e.kind, e.hold IS NOT NULL OR e.recall IS NOT NULL AS restrains
 FROM unnest($2::int[], $3::bigint[], $4::bigint[]) AS known(partition, log_offset, appended_us)
 JOIN views.events e ON e.log_partition = known.partition AND e.appended_us >= known.appended_us
                    AND e.log_offset > known.log_offset
@@ -57,6 +58,8 @@ class Changed:
 
     links: Bools
     state: Bools
+    barred: frozenset[int] = frozenset()
+    """numbers of items that newer events of a kind unknown here name"""
 
 
 class TooNew(Exception):
@@ -77,8 +80,10 @@ async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) 
     newer = [r["event_no"] for r in rows]
     touched = [r[0] for r in await connection.fetch(_TOUCHED, tenant_id, [r["key_no"] for r in rows], newer)]
     named = await connection.fetch(_NAMED, touched, newer)
-    restrains = any(r["restrains"] for r in rows)
-    return _followed(graph, named, restrains=restrains)
+    found = _followed(graph, named, restrains=any(r["restrains"] for r in rows))
+    unknown = [r["event_no"] for r in rows if r["kind"] not in PLAIN_KINDS | LINKED_KINDS]
+    barred = await connection.fetch(_NAMED, unknown, newer) if unknown else []
+    return Changed(found.links, found.state, frozenset(r["item_no"] for r in barred))
 
 
 def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> Changed:

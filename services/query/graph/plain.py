@@ -47,7 +47,12 @@ PLAIN_KINDS = frozenset(
         "voided",
     }
 )
-"""Kinds whose links these rules know. An event of another kind makes everything it names odd."""
+"""Kinds whose links these rules know."""
+LINKED_KINDS = frozenset(
+    {"issued_to_order", "order_closed", "output_reported", "posting_reversed", "returned_from_order"}
+)
+"""Kinds that make everything they name odd: the domain's linker knows their links. Any other kind bars what it names:
+a walk that comes there leaves the whole question to the domain."""
 
 CLASS = 3
 _LOT_OR_CLASS = (2, 3)
@@ -71,6 +76,7 @@ class Drawn:
     members: dict[str, Ints]
     same: dict[str, Ints]
     event_troubled: Bools
+    barring: Bools
 
     @property
     def items(self) -> int:
@@ -185,5 +191,3 @@ def _odd_members(drawn: Drawn) -> Bools:
     members = drawn.members
     late = (members["at_making"] == 0) | drawn.event_troubled[members["event"]]
     return _of(members["one"][late], drawn.items) | _of(members["other"][late], drawn.items)
-
-

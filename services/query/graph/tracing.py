@@ -4,15 +4,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from domain.answers import FROM_SHOWN, LINKS_SHOWN, Conflict, Gap, Limits, Node, Trace, Way
+from domain.answers import FROM_SHOWN, LINKS_SHOWN, Limits, Node, Trace, Way
 from domain.ids import ItemId
 from domain.linking import Linker
-from domain.links import ALWAYS_US, NEVER_US, Link, Relation
+from domain.links import ALWAYS_US, NEVER_US, Link
 from domain.record import Known, answer_async
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, any_by, first_of_each
+from services.query.graph.groups import Ints, first_of_each
 from services.query.graph.links import (
     CERTAIN_BIT,
+    KNOWN_REASONS,
     REASONS,
     RELATIONS,
     LinkColumns,
@@ -43,6 +44,10 @@ class Walked:
     incomplete: list[str] = field(default_factory=list)
 
 
+class Barred(Exception):
+    """The walk came to an item that only the domain can answer about."""
+
+
 class GraphWalk:
     """One trace, forward or backward. `at_us`: as maintained then; None: ever."""
 
@@ -69,6 +74,8 @@ class GraphWalk:
         incomplete: list[str] = []
         depth = 0
         while len(fresh):
+            if self.names.barred(np.unique(fresh.item)):
+                raise Barred
             if depth >= self.limits.depth:
                 incomplete.append("depth_limit")
                 break
@@ -106,6 +113,8 @@ class GraphWalk:
         question = self._linker.out_of(frozenset(ids)) if self.forward else self._linker.into(frozenset(ids))
         linked = await answer_async(question, self._record.look_up)
         links = [link for item in ids for link in linked.links.get(item, [])]
+        if any(not link.reasons <= KNOWN_REASONS for link in links):
+            raise Barred
         first = len(self.told)
         self.told += links
         return await self._as_columns(links, first)
