@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.facts import Action, Role
-from services.query.graph.groups import Bools, Ints, any_by, first_of_each, pairs
+from services.query.graph.groups import Bools, Groups, Ints, any_by, first_of_each, pairs, positions
 
 PLAIN_KINDS = frozenset(
     {
@@ -112,13 +112,19 @@ def several_inputs(drawn: Drawn) -> tuple[Bools, Bools]:
     keys, counts = np.unique(of_material, return_counts=True)
     shared = counts[np.searchsorted(keys, pairs(flow, material[item]))] > 1
     several[rows] = others[flow] & (unknown[flow] | shared)
-    named_twice = np.zeros(drawn.items, dtype=np.bool_)
-    named_twice[drawn.declared[drawn.declared >= 0]] = True
-    for end in ("one", "other"):  # two names of one thing are not two inputs
-        named_twice[drawn.same[end]] = True
-    unclear |= any_by(flow, named_twice[item] & several[rows], drawn.flows)
+    unclear |= _named_twice(drawn, flow, item)
     unclear |= any_by(flow, _of(drawn.declared, drawn.items)[item], drawn.flows)
     return several, unclear
+
+
+def _named_twice(drawn: Drawn, flow: Ints, item: Ints) -> Bools:
+    """Transformations among whose inputs are two names of one thing: those are not two inputs."""
+    found = np.zeros(drawn.flows, dtype=np.bool_)
+    inputs = np.unique(pairs(flow, item))
+    on, rows = Groups.of(item, drawn.items).expand(drawn.same["one"])
+    both = positions(inputs, pairs(flow[rows], drawn.same["other"][on])) >= 0
+    found[flow[rows][both]] = True
+    return found
 
 
 def _distinct(drawn: Drawn, chosen: Bools) -> Ints:
