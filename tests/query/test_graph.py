@@ -19,8 +19,9 @@ from services.query.graph.graph import Graph
 from services.query.graph.loading import load
 from services.query.graph.names import Names
 from services.query.graph.newer import changed
+from services.query.graph.nodes import Nodes, all_nodes
 from services.query.graph.standing import stand
-from services.query.graph.tracing import Barred, GraphWalk, as_trace
+from services.query.graph.tracing import Barred, GraphWalk
 from services.query.record import SqlRecord
 from tests.domain.histories import BOXES, LOTS, UNITS, histories
 from tests.domain.telling import History, item, us
@@ -61,11 +62,11 @@ async def test_answers_over_a_graph_equal_the_domains(
                     walked = await walk.run(await names.indexes([item(name)]))
                 except Barred:
                     continue
-                over_graph = await as_trace(walk, walked, (item(name),))
+                over_graph = await all_nodes(Nodes(connection, graph, names=names, walked=walked))
                 mode = Mode.EVER if at_us is None else Mode.AS_MAINTAINED
                 question = trace([item(name)], way=way, mode=mode, at_us=at_us, now_us=us(100))
                 by_domain = await answer_async(question, SqlRecord(connection, tenant).look_up)
-                assert over_graph.nodes == by_domain.nodes
+                assert over_graph == by_domain.nodes
         everything = [i for n in NAMES + BOXES if (i := item(n)) in known]
         by_domain_states = await answer_async(states(everything, at_us=us(6)), SqlRecord(connection, tenant).look_up)
         await _stands_alike(Names(connection, tenant, graph), graph, newer.state, by_domain_states)

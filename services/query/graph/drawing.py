@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from domain.facts import Role
-from services.query.graph.drawing_parts import LOT, below, facts_of, kinds, parts_of, stays_of, ties
+from services.query.graph.drawing_parts import below, facts_of, kinds, parts_of, stays_of, ties
 from services.query.graph.facts import EventTexts, Standing
-from services.query.graph.groups import Bools, Groups, Ints, any_by
-from services.query.graph.plain import CLASS, Drawn
+from services.query.graph.groups import Bools, Groups, Ints, any_by, small
+from services.query.graph.plain import CLASS, LOT, Drawn
 
 Pair = tuple[Ints, Ints]
 
@@ -58,8 +58,16 @@ def _order(raw: Mapping[str, Ints]) -> tuple[EventTexts, Bools]:
     tied = np.zeros(len(order), dtype=np.bool_)
     tied[order[1:][same]] = True
     tied[order[:-1][same]] = True
-    columns = (raw[name] for name in ("site", "holder", "owner", "disposition"))
-    return EventTexts(*columns, rank_no, order, raw["latest"][order]), tied
+    texts = EventTexts(
+        site=raw["site"],
+        holder=raw["holder"],
+        owner=raw["owner"],
+        disposition=raw["disposition"],
+        rank_no=small(rank_no),
+        by_rank=small(order),
+        latest_sorted=raw["latest"][order],
+    )
+    return texts, tied
 
 
 def _restrained(drawn: Drawn, raw: Mapping[str, Ints], *, kind: Ints, contents: Pair, recalled: Ints) -> Bools:

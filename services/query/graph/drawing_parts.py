@@ -5,16 +5,16 @@ import numpy as np
 from domain.facts import INHERITED, Action, Role
 from domain.links import ALWAYS_US
 from services.query.graph.facts import STATUSES, EventTexts, Facts, Stays, newest
-from services.query.graph.groups import Bools, Groups, Ints, any_by
+from services.query.graph.groups import Bools, Groups, Ints, any_by, small
+from services.query.graph.plain import CONTAINER, LOT, UNIT
 
-UNIT, LOT, CONTAINER = 1, 2, 4
 _SHARED = [code for code, status in enumerate(STATUSES) if status in INHERITED]
 
 
 def facts_of(item: Ints, event: Ints, *, role: Ints, status: Ints, rank: Ints, texts: EventTexts, count: int) -> Facts:
     """All mentions by (item, order)."""
     width = len(texts.by_rank) + 1
-    key = item * width + texts.rank_no[event]
+    key = item.astype(np.int64) * width + texts.rank_no[event]
     order = np.argsort(key, kind="stable")
     key, item, event, role, status = key[order], item[order], event[order], role[order], status[order]
     start = np.searchsorted(item, np.arange(count + 1))
@@ -23,9 +23,9 @@ def facts_of(item: Ints, event: Ints, *, role: Ints, status: Ints, rank: Ints, t
     shared = np.isin(status, _SHARED) & (rank[event] >= 3)
     return Facts(
         key,
-        start,
-        event,
-        status,
+        small(start),
+        small(event),
+        status.astype(np.int8),
         newest(speaks & (texts.site[event] != 0), first),
         newest(speaks & (texts.holder[event] != 0), first),
         newest(speaks & (texts.owner[event] != 0), first),
@@ -80,8 +80,8 @@ def _first_emptying(parent: Ints, since_us: Ints, *, emptied: Ints, at_us: Ints)
         return np.full(len(parent), ALWAYS_US, dtype=np.int64), np.zeros(len(parent), dtype=np.bool_)
     instants = np.unique(np.concatenate([at_us, since_us]))
     width = len(instants) + 1
-    keys = emptied * width + np.searchsorted(instants, at_us)
-    wanted = parent * width + np.searchsorted(instants, since_us)
+    keys = emptied.astype(np.int64) * width + np.searchsorted(instants, at_us)
+    wanted = parent.astype(np.int64) * width + np.searchsorted(instants, since_us)
     after = np.minimum(np.searchsorted(keys, wanted, side="right"), len(keys) - 1)
     found = (keys[after] > wanted) & (emptied[after] == parent)
     same = np.minimum(np.searchsorted(keys, wanted, side="left"), len(keys) - 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.facts import Status
-from services.query.graph.groups import Bools, Groups, Ints
+from services.query.graph.groups import Bools, Groups, Ints, small
 
 STATUSES: tuple[Status | None, ...] = (None, *Status)
 """Statuses by code; 0 is none."""
@@ -78,4 +78,4 @@ def newest(says: Bools, start_of_row: Ints) -> Ints:
     """For each row the newest row up to it, of the same item, that says something; -1 where there is none."""
     rows = np.where(says, np.arange(len(says)), -1)
     found = np.maximum.accumulate(rows) if len(rows) else rows
-    return np.where(found >= start_of_row, found, -1)
+    return small(np.where(found >= start_of_row, found, -1))

@@ -27,9 +27,8 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Every item in every role of every event that counts. `doubtful`: its derivation links have `several_inputs`."""
+    """Every item in every role of every event that counts. `several`: its derivation links have `several_inputs`."""
 
-    no: Ints
     event: Ints
     item: Ints
     role: Ints

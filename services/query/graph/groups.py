@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]
 Bools = NDArray[np.bool_]
 
 
@@ -24,7 +24,7 @@ class Groups:
         order = order[np.searchsorted(keys[order], 0) :]
         start = np.zeros(count + 1, dtype=np.int64)
         np.cumsum(np.bincount(keys[order], minlength=count), out=start[1:])
-        return cls(start, order)
+        return cls(small(start), small(order))
 
     def expand(self, keys: Ints) -> tuple[Ints, Ints]:
         """All rows of the keys: (position in `keys`, row), in the order of the keys."""
@@ -38,6 +38,12 @@ class Groups:
         return np.diff(self.start)
 
 
+def small(values: Ints) -> Ints:
+    """The same numbers in half the room, where they fit."""
+    fits = not len(values) or (values.max() < 1 << 31 and values.min() >= -(1 << 31))
+    return values.astype(np.int32) if fits else values
+
+
 def positions(sorted_numbers: Ints, wanted: Ints) -> Ints:
     """Where each wanted number is in a sorted array without repeats; -1 where it is not."""
     if not len(sorted_numbers):
@@ -47,9 +53,17 @@ def positions(sorted_numbers: Ints, wanted: Ints) -> Ints:
     return np.where(sorted_numbers[at] == wanted, at, -1)
 
 
+def picked(values: Ints, rows: Ints, default: int = -1) -> Ints:
+    """The values at these rows; `default` where a row is negative or there is none."""
+    there = (rows >= 0) & (rows < len(values))
+    found = np.full(len(rows), default, dtype=np.int64)
+    found[there] = values[rows[there]]
+    return found
+
+
 def pairs(one: Ints, other: Ints) -> Ints:
     """One number for each pair of small non-negative numbers (below 2^31)."""
-    return (one << 32) | other
+    return (one.astype(np.int64) << 32) | other
 
 
 def first_of_each(keys: Ints) -> Ints:

@@ -107,11 +107,10 @@ def _derivations(graph: Graph, used: Ints, made: Ints) -> LinkColumns:
     mentions, events = graph.mentions, graph.events
     taking, making = mentions.event[used], mentions.event[made]
     against = events.begins_us[taking] > events.latest_us[making]
-    reasons = (
-        np.where(~mentions.sure_basis[used], _BASIS, 0)
-        | np.where(mentions.several[used], _SEVERAL, 0)
-        | np.where(against, _AGAINST, 0)
-    )
+    reasons = np.zeros(len(used), dtype=np.int64)
+    reasons[~mentions.sure_basis[used]] |= _BASIS
+    reasons[mentions.several[used]] |= _SEVERAL
+    reasons[against] |= _AGAINST
     return LinkColumns(
         source=mentions.item[used],
         target=mentions.item[made],

@@ -7,7 +7,7 @@ from domain.facts import Role
 from services.query.graph.drawing import standing_of
 from services.query.graph.facts import CLEARED, STATUSES
 from services.query.graph.graph import Events, Graph, Mentions, Relations
-from services.query.graph.groups import Bools, Groups, Ints, any_by, positions
+from services.query.graph.groups import Bools, Groups, Ints, any_by, positions, small
 from services.query.graph.plain import LINKED_KINDS, PLAIN_KINDS, Drawn, odd_items, several_inputs
 from services.query.graph.reading import read_columns
 
@@ -183,11 +183,10 @@ def _build(
     odd = odd_items(drawn, unclear)
     kept = ~troubled[event]
     mentions = Mentions(
-        np.flatnonzero(kept),
-        event[kept],
-        item[kept],
-        said["role"][kept],
-        said["action"][kept],
+        small(event[kept]),
+        small(item[kept]),
+        said["role"][kept].astype(np.int8),
+        said["action"][kept].astype(np.int8),
         said["sure"][kept].astype(np.bool_),
         several[kept],
     )
@@ -243,4 +242,4 @@ def _indexed(columns: dict[str, Ints], event_nos: Ints, item_nos: Ints) -> dict[
 def _relations(columns: dict[str, Ints], troubled: Bools, count: int) -> Relations:
     kept = ~troubled[columns["event"]]
     event, one, other = (columns[name][kept] for name in ("event", "one", "other"))
-    return Relations(event, one, other, Groups.of(one, count), Groups.of(other, count))
+    return Relations(small(event), small(one), small(other), Groups.of(one, count), Groups.of(other, count))

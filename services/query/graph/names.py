@@ -4,21 +4,12 @@ import asyncpg
 import numpy as np
 
 from domain.ids import ItemId
-from domain.links import ALWAYS_US, Link, Relation
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
-from services.query.graph.links import REASONS, RELATIONS, LinkColumns, bit_of
 from services.query.graph.newer import Changed
 
 _IDS = "SELECT item_no, uri FROM views.items WHERE item_no = ANY ($1)"
 _NUMBERS = "SELECT item_no, uri FROM views.items WHERE tenant_id = $1 AND uri = ANY ($2)"
-_EVENT_IDS = """
-SELECT e.event_no, k.event_id FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.event_no = ANY ($1)
-"""
-_QUANTITIES = """
-SELECT event_no, item_no, role, quantity, uom, basis FROM views.event_items
-WHERE event_no = ANY ($1) AND role IN (1, 6)
-"""
 _CHUNK = 20_000
 
 
@@ -86,54 +77,3 @@ class Names:
     def _keep(self, index: int, item: ItemId) -> None:
         self._id_of[index] = item
         self._index_of[item] = index
-
-    async def links(self, links: LinkColumns, told: list[Link]) -> list[Link]:
-        """Each row as the domain's link."""
-        events = self._graph.events
-        used = np.unique(links.event[links.event >= 0])
-        event_ids: dict[int, str] = {}
-        quantities: dict[tuple[int, int, int], tuple[object, ...]] = {}
-        numbers = events.no[used].tolist()
-        for start in range(0, len(numbers), _CHUNK):
-            some = numbers[start : start + _CHUNK]
-            event_ids |= {r[0]: r[1] for r in await self._connection.fetch(_EVENT_IDS, some)}
-            for no, item, role, *rest in await self._connection.fetch(_QUANTITIES, some):
-                quantities[(no, item, role)] = tuple(rest)
-        sources, targets = await self.ids(links.source), await self.ids(links.target)
-        found = []
-        for row in range(len(links)):
-            if links.told[row] >= 0:
-                found.append(told[links.told[row]])
-                continue
-            no = int(events.no[links.event[row]])
-            quantity, uom, basis = None, None, None
-            relation = RELATIONS[links.relation[row]]
-            if links.mention[row] >= 0:
-                item_no = int(self._graph.item_nos[links.source[row]])
-                role = 1 if relation == "derivation" else 6
-                quantity, uom, basis = quantities[(no, item_no, role)]
-            found.append(_link(links, row, sources[row], targets[row], event_ids[no], (quantity, uom, basis)))  # type: ignore[arg-type]
-        return found
-
-
-def _link(links: LinkColumns, row: int, source: ItemId, target: ItemId, event_id: str, told: tuple) -> Link:  # type: ignore[type-arg] # noqa: PLR0917
-    quantity, uom, basis = told
-    relation = Relation(RELATIONS[links.relation[row]])
-    until = int(links.until_us[row])
-    bits = int(links.reasons[row])
-    return Link(
-        relation=relation,
-        source=source,
-        target=target,
-        event_id=event_id,
-        since_us=int(links.since_us[row]),
-        until_us=None if until == ALWAYS_US else until,
-        leave_us=int(links.leave_us[row]),
-        leave_until_us=int(links.leave_until_us[row]),
-        reach_us=int(links.reach_us[row]),
-        against_time=bool(links.against[row]),
-        quantity=quantity,
-        uom=uom,
-        basis=basis if relation is Relation.DERIVATION else None,
-        reasons=frozenset(r for r in REASONS if bits & bit_of(r)),
-    )

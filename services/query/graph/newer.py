@@ -13,7 +13,7 @@ import numpy as np
 from domain.facts import Action, Role
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
-from services.query.graph.plain import LINKED_KINDS, PLAIN_KINDS
+from services.query.graph.plain import CLASS, LINKED_KINDS, LOT, PLAIN_KINDS
 
 MOST_EVENTS = 50_000
 """Newer events that are looked at; with more the graph is of no use."""
@@ -93,7 +93,7 @@ def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> 
 
     def taken(r: asyncpg.Record) -> bool:
         fitted = r["role"] == Role.COMPONENT and r["action"] != Action.TAKE
-        return r["role"] == Role.INPUT or fitted or r["action"] == Action.TAKE_ALL
+        return bool(r["role"] == Role.INPUT or fitted or r["action"] == Action.TAKE_ALL)
 
     links = np.zeros(len(graph.item_nos), dtype=np.bool_)
     links[those(named)] = True
@@ -110,7 +110,7 @@ def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> 
 
 
 def _is_class(graph: Graph, items: Ints) -> Bools:
-    return graph.standing.kind[items] == 3
+    return np.asarray(graph.standing.kind[items] == CLASS)
 
 
 def _contents(graph: Graph, items: Ints) -> Ints:
@@ -155,9 +155,9 @@ def _reached(graph: Graph, items: Ints) -> Ints:
 
 
 def _outputs(graph: Graph, items: Ints) -> Ints:
-    lots = items[graph.standing.kind[items] == 2]
+    lots = items[graph.standing.kind[items] == LOT]
     _, rows = graph.by_item.expand(lots)
     rows = rows[graph.mentions.role[rows] == Role.INPUT]
     _, made = graph.outputs.expand(graph.events.flow[graph.mentions.event[rows]])
     made = graph.mentions.item[made]
-    return np.unique(made[graph.standing.kind[made] == 2])
+    return np.unique(made[graph.standing.kind[made] == LOT])

@@ -54,8 +54,9 @@ LINKED_KINDS = frozenset(
 """Kinds that make everything they name odd: the domain's linker knows their links. Any other kind bars what it names:
 a walk that comes there leaves the whole question to the domain."""
 
-CLASS = 3
-_LOT_OR_CLASS = (2, 3)
+UNIT, LOT, CLASS, CONTAINER = 1, 2, 3, 4
+"""Kinds by code; 0: the id does not tell."""
+_LOT_OR_CLASS = (LOT, CLASS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

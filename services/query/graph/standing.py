@@ -6,7 +6,7 @@ import numpy as np
 
 from domain.facts import Status
 from services.query.graph.facts import CLEARED, STATUSES, Standing, Stays
-from services.query.graph.groups import Ints, first_of_each
+from services.query.graph.groups import Ints, first_of_each, picked
 
 _STATUS_BITS = 4
 _MOST_LEVELS = 50
@@ -62,9 +62,7 @@ def stand(standing: Standing, items: Ints, at_us: int) -> Stood:
         return found
 
     def text(values: Ints, rank: Ints) -> Ints:
-        if not len(texts.by_rank):
-            return np.zeros(len(rank), dtype=np.int64)
-        return np.where(rank >= 0, values[texts.by_rank[np.maximum(rank, 0)]], 0)
+        return picked(values, picked(texts.by_rank, rank), 0)
 
     holder = text(texts.holder, greatest(facts.last_holder))
     own_row = _row_of(standing, items, np.full(len(items), at_us))
@@ -97,7 +95,7 @@ def _climb(standing: Standing, items: Ints, at_us: int) -> list[_Asked]:
         parent, until, since, started = (np.concatenate([f[k] for f in found]) for k in (1, 2, 3, 4))
         is_stay = np.repeat(np.array([1, 0]), [len(f[0]) for f in found])
         instants, code = np.unique(until, return_inverse=True)
-        keys, above = np.unique(parent * max(1, len(instants)) + code, return_inverse=True)
+        keys, above = np.unique(parent.astype(np.int64) * max(1, len(instants)) + code, return_inverse=True)
         levels.append(_Asked(item, at, below, above, since, started, is_stay))
         item, at = keys // max(1, len(instants)), instants[keys % max(1, len(instants))] if len(instants) else keys
     return levels or [_Asked(items, items, *(np.zeros(0, dtype=np.int64),) * 5)]
@@ -116,17 +114,13 @@ def _row_of(standing: Standing, item: Ints, at_us: Ints) -> Ints:
     """The newest fact of each item by an instant: a row of the facts, -1 for none."""
     by_then = np.searchsorted(standing.events.latest_sorted, at_us, side="right")
     width = len(standing.events.by_rank) + 1
-    row = np.searchsorted(standing.facts.key, item * width + by_then, side="left") - 1
+    row = np.searchsorted(standing.facts.key, item.astype(np.int64) * width + by_then, side="left") - 1
     return np.where(row >= standing.facts.start[item], row, -1)
 
 
 def _rank_of(standing: Standing, row: Ints, last: Ints) -> Ints:
     """The rank of the event of the newest row that says something; -1 for none."""
-    if not len(last):
-        return np.full(len(row), -1, dtype=np.int64)
-    at = np.where(row >= 0, last[np.maximum(row, 0)], -1)
-    event = standing.facts.event[np.maximum(at, 0)]
-    return np.where(at >= 0, standing.events.rank_no[event], -1)
+    return picked(standing.events.rank_no, picked(standing.facts.event, picked(last, row)))
 
 
 def _status(standing: Standing, levels: list[_Asked]) -> Ints:
@@ -139,9 +133,9 @@ def _status(standing: Standing, levels: list[_Asked]) -> Ints:
         own = _ranked_status(standing, row, standing.facts.last_status) if depth == 0 else shared
         if above is not None:
             told = above[level.above]
-            event = standing.events.by_rank[np.maximum(told >> _STATUS_BITS, 0)]
-            during = standing.events.latest_sorted[standing.events.rank_no[event]] >= level.since_us
-            counts = (told >= 0) & during & (told >> _STATUS_BITS > level.started) & (level.is_stay == 1)
+            rank = told >> _STATUS_BITS
+            during = picked(standing.events.latest_sorted, rank) >= level.since_us
+            counts = (told >= 0) & during & (rank > level.started) & (level.is_stay == 1)
             np.maximum.at(own, level.below[counts], told[counts])
         above = own
     assert above is not None
@@ -150,12 +144,9 @@ def _status(standing: Standing, levels: list[_Asked]) -> Ints:
 
 def _ranked_status(standing: Standing, row: Ints, last: Ints) -> Ints:
     """Rank and status in one number, so that the greatest carries its status; -1 for none."""
-    if not len(last):
-        return np.full(len(row), -1, dtype=np.int64)
-    at = np.where(row >= 0, last[np.maximum(row, 0)], -1)
-    kept = np.maximum(at, 0)
-    rank = standing.events.rank_no[standing.facts.event[kept]]
-    return np.where(at >= 0, (rank << _STATUS_BITS) | standing.facts.status[kept], -1)
+    at = picked(last, row)
+    rank = picked(standing.events.rank_no, picked(standing.facts.event, at))
+    return np.where(at >= 0, (rank << _STATUS_BITS) | picked(standing.facts.status, at), -1)
 
 
 def _inside(stays: Stays, items: Ints, at_us: int) -> Ints:

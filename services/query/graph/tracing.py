@@ -1,10 +1,12 @@
 """A trace over a graph: plain items by columns, odd ones by the domain, one walk over both."""
 
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from domain.answers import FROM_SHOWN, LINKS_SHOWN, Limits, Node, Trace, Way
+from domain.answers import Limits, Way
 from domain.ids import ItemId
 from domain.linking import Linker
 from domain.links import ALWAYS_US, NEVER_US, Link
@@ -14,7 +16,6 @@ from services.query.graph.groups import Ints, first_of_each
 from services.query.graph.links import (
     CERTAIN_BIT,
     KNOWN_REASONS,
-    REASONS,
     RELATIONS,
     LinkColumns,
     bit_of,
@@ -81,7 +82,8 @@ class GraphWalk:
                 break
             depth += 1
             links = await self._links(np.unique(fresh.item))
-            level, is_start = self._grown(level, -1), self._grown(is_start, False)
+            level = _grown(level, self.names.count, -1)
+            is_start = _grown(is_start, self.names.count, False)
             ahead = links.target if self.forward else links.source
             links = links.take(np.flatnonzero(~is_start[ahead]))
             on, rows = _matched(fresh.item, links.source if self.forward else links.target)
@@ -149,11 +151,6 @@ class GraphWalk:
         self._arrived.append(links.target if self.forward else links.source)
         self._came_from.append(links.source if self.forward else links.target)
 
-    def _grown(self, values: Ints, fill: object) -> Ints:
-        """As long as there are items now: links told by the domain may name ones that are newer than the graph."""
-        more = self.names.count - len(values)
-        return np.concatenate([values, np.full(more, fill, dtype=values.dtype)]) if more else values
-
     # -- the answer
 
     def _walked(self, level: Ints, seen: Seen, incomplete: list[str]) -> Walked:
@@ -187,6 +184,15 @@ class GraphWalk:
         )
 
 
+A = TypeVar("A", bound=NDArray[Any])
+
+
+def _grown(values: A, count: int, fill: object) -> A:
+    """As long as there are items now: links told by the domain may name ones that are newer than the graph."""
+    more = np.full(count - len(values), fill, dtype=values.dtype)
+    return np.concatenate([values, more]) if len(more) else values  # type: ignore[return-value]
+
+
 def _matched(paths: Ints, links: Ints) -> tuple[Ints, Ints]:
     """Every pair of a path and a link that leaves its item: (row of paths, row of links)."""
     order = np.argsort(links, kind="stable")
@@ -196,48 +202,3 @@ def _matched(paths: Ints, links: Ints) -> tuple[Ints, Ints]:
     on = np.repeat(np.arange(len(paths)), counts)
     within = np.arange(len(on)) - np.repeat(np.cumsum(counts) - counts, counts)
     return on, order[np.repeat(first, counts) + within]
-
-
-def verdict(labels: int, consistent: int) -> tuple[str, tuple[str, ...]]:
-    """Certainty and reasons, as `domain.walk.outcome`."""
-    if consistent & CERTAIN_BIT:
-        return "certain", ()
-    bits = (consistent or labels) & ~CERTAIN_BIT
-    return "possible", tuple(sorted(r for r in REASONS if bits & bit_of(r)))
-
-
-async def as_trace(walk: GraphWalk, walked: Walked, items: tuple[ItemId, ...]) -> Trace:
-    """The domain's answer from what was walked, links and all: for small answers, and to compare."""
-    ids = dict(zip(walked.nodes.tolist(), await walk.names.ids(walked.nodes), strict=True))
-    links = await walk.names.links(walked.links, walked.told)
-    arrivals: dict[int, dict[Link, int]] = {}
-    for node, link, came in zip(walked.arrived.tolist(), links, walked.came_from.tolist(), strict=True):
-        arrivals.setdefault(node, {})[link] = came
-    came_ids = dict(
-        zip(np.unique(walked.came_from).tolist(), await walk.names.ids(np.unique(walked.came_from)), strict=True)
-    )
-    nodes = []
-    for node, labels, consistent in zip(
-        walked.nodes.tolist(), walked.labels.tolist(), walked.consistent_labels.tolist(), strict=True
-    ):
-        certainty, reasons = verdict(labels, consistent)
-        level = int(walked.level[node])
-        mine = arrivals.get(node, {})
-        shown = sorted((link for link in mine if link.event_id), key=lambda link: link.sort_key)
-        up = sorted({came_ids[c] for c in mine.values() if walked.level[c] == level - 1})
-        reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in shown]
-        nodes.append(
-            Node(
-                item=ids[node],
-                level=level,
-                certainty=certainty,
-                reasons=reasons,
-                came_from=tuple(up[:FROM_SHOWN]),
-                from_count=len(up),
-                links=tuple(shown[:LINKS_SHOWN]),
-                link_count=len(shown),
-                reached_us=min((r for r in reached if r is not None), default=None),
-            )
-        )
-    nodes.sort(key=lambda n: (n.level, n.item))
-    return Trace(items, nodes, incomplete=list(walked.incomplete))
