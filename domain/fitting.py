@@ -1,7 +1,9 @@
 """What is part of what, and what is in what, as links over intervals (SEMANTICS §3 'part_of')."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
 
+from domain.answers import Conflict
 from domain.assembly import Fit, Part, parts_of
 from domain.facts import Action, Role
 from domain.ids import ItemId
@@ -119,3 +121,22 @@ def stay_links(stay: Stay) -> list[Link]:
 
     pending = frozenset({"replacement_pending"} if stay.start.pending else ())
     return _interval_links(build, stay, pending)
+
+
+def two_parents(parts: Mapping[ItemId, Sequence[Part]]) -> list[Conflict]:
+    """Items that were in two units at the same time; both stand."""
+    found: dict[Conflict, None] = {}
+    for item, stays in parts.items():
+        for one, other in combinations(stays, 2):
+            if one.whole != other.whole and _overlap(one, other):
+                events = tuple(sorted({one.start.facts.event_id, other.start.facts.event_id}))
+                wholes = sorted((one.whole, other.whole))
+                detail = f"{item} is recorded in {wholes[0]} and in {wholes[1]} at the same time"
+                found[Conflict("two_parents", (item, *wholes), events, detail)] = None
+    return list(found)
+
+
+def _overlap(one: Part, other: Part) -> bool:
+    starts = max(one.since_us, other.since_us)
+    ends = [u for u in (one.until_us, other.until_us) if u is not None]
+    return not ends or starts < min(ends)

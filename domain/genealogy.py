@@ -14,6 +14,7 @@ from domain.departure import first_departures
 from domain.exposure import Seed, opened
 from domain.facts import Role
 from domain.filling import Filling, fillings
+from domain.fitting import two_parents
 from domain.ids import ItemId
 from domain.kinds import kind_of, may_contain
 from domain.linking import Linked, Linker
@@ -230,16 +231,7 @@ class _Walk:
     # -- what the record says beside the answer
 
     def _two_parents(self, parts: dict[ItemId, list[Part]]) -> None:
-        for item, stays in parts.items():
-            for i, one in enumerate(stays):
-                for other in stays[i + 1 :]:
-                    if one.whole != other.whole and _overlap(one, other):
-                        events = tuple(sorted({one.start.facts.event_id, other.start.facts.event_id}))
-                        wholes = sorted((one.whole, other.whole))
-                        detail = f"{item} is recorded in {wholes[0]} and in {wholes[1]} at the same time"
-                        conflict = Conflict("two_parents", (item, *wholes), events, detail)
-                        if conflict not in self.answer.conflicts:
-                            self.answer.conflicts.append(conflict)
+        self.answer.conflicts += [c for c in two_parents(parts) if c not in self.answer.conflicts]
 
     def _two_parents_above(self) -> Generator[Need, Found, None]:
         for some in _slices(self.reached):
@@ -340,9 +332,3 @@ def _slices(items: Iterable[ItemId]) -> Iterator[frozenset[ItemId]]:
 
 def _of_class(material: ItemId, item: ItemId) -> Link:
     return Link(relation=Relation.MEMBER_OF_LOT, source=material, target=item, event_id="")
-
-
-def _overlap(one: Part, other: Part) -> bool:
-    starts = max(one.since_us, other.since_us)
-    ends = [u for u in (one.until_us, other.until_us) if u is not None]
-    return not ends or starts < min(ends)

@@ -13,7 +13,7 @@ import numpy as np
 from domain.facts import Action, Role
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
-from services.query.graph.plain import CLASS, LINKED_KINDS, LOT, PLAIN_KINDS
+from services.query.graph.plain import CLASS, LINKED_KINDS, LOT, PLAIN_KINDS, things
 
 MOST_EVENTS = 50_000
 """Newer events that are looked at; with more the graph is of no use."""
@@ -101,7 +101,7 @@ def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> 
     used = those([r for r in named if r["role"] == Role.INPUT])
     links |= np.isin(graph.material, graph.material[used[_is_class(graph, used)]])
     related = those([r for r in named if r["related"] or r["role"] == Role.PARENT])
-    links[_beside(graph, related)] = True
+    links[_beside(graph, _names(graph, related))] = True
     state = links.copy()
     state[_contents(graph, np.flatnonzero(links))] = True
     if restrains:
@@ -111,6 +111,12 @@ def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> 
 
 def _is_class(graph: Graph, items: Ints) -> Bools:
     return np.asarray(graph.standing.kind[items] == CLASS)
+
+
+def _names(graph: Graph, items: Ints) -> Ints:
+    """These and all their other names, by any chain."""
+    thing = things(len(graph.item_nos), graph.same.one, graph.same.other)
+    return np.flatnonzero(np.isin(thing, thing[items]))
 
 
 def _contents(graph: Graph, items: Ints) -> Ints:

@@ -38,40 +38,40 @@ class Nodes:
         self._connection, self._graph, self._names, self._walked = connection, graph, names, walked
         at = np.full(names.count, -1, dtype=np.int64)
         at[walked.nodes] = np.arange(len(walked.nodes))
-        self._links = Groups.of(at[walked.arrived], len(walked.nodes)) if len(walked.nodes) else None
+        self._links = Groups.of(at[walked.arrived], len(walked.nodes))
+        self.level = np.zeros(len(walked.nodes), dtype=np.int64)
+        """by row, the hops of the shortest path"""
+        hops, filled = walked.hops[self._links.order], self._links.counts() > 0
+        if len(hops):
+            self.level[filled] = np.minimum.reduceat(hops, self._links.start[:-1][filled])
 
     def __len__(self) -> int:
         return len(self._walked.nodes)
 
     async def ordered(self) -> Ints:
         """Rows of the nodes in the order of answers."""
-        walked = self._walked
-        ids = np.array([str(i) for i in await self._names.ids(walked.nodes)], dtype=object)
+        ids = np.array([str(i) for i in await self._names.ids(self._walked.nodes)], dtype=object)
         by_id = np.argsort(ids, kind="stable")
-        return by_id[np.argsort(walked.level[walked.nodes[by_id]], kind="stable")]
+        return by_id[np.argsort(self.level[by_id], kind="stable")]
 
     async def some(self, rows: Ints) -> list[Node]:
         """The nodes at these rows."""
-        assert self._links is not None
         walked = self._walked
         on, found = self._links.expand(rows)
         links = await self._told(walked.links.take(found))
-        came = walked.came_from[found]
-        items = walked.nodes[rows]
-        ids = await self._names.ids(items)
-        came_ids = await self._names.ids(came)
-        came_level = walked.level[came].tolist()
+        ids = await self._names.ids(walked.nodes[rows])
+        came_ids = await self._names.ids(walked.came_from[found])
+        hops = walked.hops[found].tolist()
         bounds = np.searchsorted(on, np.arange(len(rows) + 1)).tolist()
-        levels = walked.level[items].tolist()
+        levels = self.level[rows].tolist()
         labels, consistent = walked.labels[rows].tolist(), walked.consistent_labels[rows].tolist()
         nodes = []
         for row, (begin, end) in enumerate(pairwise(bounds)):
-            level = levels[row]
-            mine = dict(
-                zip(links[begin:end], zip(came_ids[begin:end], came_level[begin:end], strict=True), strict=True)
-            )
+            mine: dict[Link, tuple[ItemId, int]] = {}
+            for link, came_id, hop in zip(links[begin:end], came_ids[begin:end], hops[begin:end], strict=True):
+                mine.setdefault(link, (came_id, hop))
             certainty, reasons = verdict(labels[row], consistent[row])
-            nodes.append(_node(ids[row], level, mine=mine, certainty=certainty, reasons=reasons))
+            nodes.append(_node(ids[row], levels[row], mine=mine, certainty=certainty, reasons=reasons))
         return nodes
 
     async def _told(self, links: LinkColumns) -> list[Link]:
@@ -137,7 +137,7 @@ def _node(
     shown = [link for link in mine if link.event_id]
     if len(shown) > 1:
         shown.sort(key=lambda link: link.sort_key)
-    up = sorted({came for came, came_level in mine.values() if came_level == level - 1})
+    up = sorted({came for came, hops in mine.values() if hops == level})
     reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in shown]
     return Node(
         item=item,

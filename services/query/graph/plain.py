@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.facts import Action, Role
-from services.query.graph.groups import Bools, Groups, Ints, any_by, first_of_each, pairs, positions
+from services.query.graph.groups import Bools, Ints, any_by, first_of_each, pairs
 
 PLAIN_KINDS = frozenset(
     {
@@ -121,11 +121,24 @@ def several_inputs(drawn: Drawn) -> tuple[Bools, Bools]:
 def _named_twice(drawn: Drawn, flow: Ints, item: Ints) -> Bools:
     """Transformations among whose inputs are two names of one thing: those are not two inputs."""
     found = np.zeros(drawn.flows, dtype=np.bool_)
+    thing = things(drawn.items, drawn.same["one"], drawn.same["other"])
     inputs = np.unique(pairs(flow, item))
-    on, rows = Groups.of(item, drawn.items).expand(drawn.same["one"])
-    both = positions(inputs, pairs(flow[rows], drawn.same["other"][on])) >= 0
-    found[flow[rows][both]] = True
+    keys, counts = np.unique(pairs(inputs >> 32, thing[inputs & 0xFFFFFFFF]), return_counts=True)
+    found[keys[counts > 1] >> 32] = True
     return found
+
+
+def things(count: int, one: Ints, other: Ints) -> Ints:
+    """For each item the least of all names of its thing, by any chain of identities."""
+    thing = np.arange(count)
+    while True:
+        least = thing.copy()
+        np.minimum.at(least, one, thing[other])
+        np.minimum.at(least, other, thing[one])
+        least = least[least]
+        if np.array_equal(least, thing):
+            return thing
+        thing = least
 
 
 def _distinct(drawn: Drawn, chosen: Bools) -> Ints:

@@ -1,18 +1,16 @@
 """A trace over a graph: plain items by columns, odd ones by the domain, one walk over both."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from domain.answers import Limits, Way
-from domain.ids import ItemId
+from domain.answers import Conflict, Gap, Limits, Way
+from domain.fitting import two_parents
 from domain.linking import Linker
 from domain.links import ALWAYS_US, NEVER_US, Link
 from domain.record import Known, answer_async
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Ints, first_of_each
+from services.query.graph.groups import Bools, Ints, first_of_each
 from services.query.graph.links import (
     CERTAIN_BIT,
     KNOWN_REASONS,
@@ -32,16 +30,22 @@ _ODD_SLICE = 2_000
 
 @dataclass(slots=True)
 class Walked:
-    """What a walk reached. `nodes` by (level, id); links in the order they were met, with the node they lead to."""
+    """What a walk reached: nodes by item, and the links that paths end with, each as it was first met.
+
+    `arrived` is the node a link leads to, `came_from` where from, `hops` how many links at least. `told` are the links
+    that the domain made. `gaps` and `conflicts` came to light with them.
+    """
 
     nodes: Ints
-    level: Ints
     labels: Ints
     consistent_labels: Ints
     links: LinkColumns
-    told: list[Link]
     arrived: Ints
     came_from: Ints
+    hops: Ints
+    told: list[Link] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
 
 
@@ -59,44 +63,40 @@ class GraphWalk:
         self._known = Known()
         self._linker = Linker(self._known, follow_all=False)
         self._tables: list[LinkColumns] = []
-        self._arrived: list[Ints] = []
-        self._came_from: list[Ints] = []
-        self.told: list[Link] = []
-        self.parts: dict[ItemId, list[object]] = {}
+        self._hops: list[Ints] = []
+        self._told: list[Link] = []
+        self._beside: dict[Gap | Conflict, None] = {}
 
     async def run(self, starts: Ints) -> Walked:
-        """Walk from the starting items."""
-        level = np.full(self.names.count, -1, dtype=np.int64)
-        level[starts] = 0
-        is_start = np.zeros(self.names.count, dtype=np.bool_)
-        is_start[starts] = True
+        """Walk from the starting items. Raises Barred, and Collision."""
         seen = Seen()
         fresh = Paths.starting(starts, np.full(len(starts), CERTAIN_BIT), forward=self.forward)
+        seen.take(fresh)
         incomplete: list[str] = []
         depth = 0
         while len(fresh):
-            if self.names.barred(np.unique(fresh.item)):
+            frontier = np.unique(fresh.item)
+            if self.names.barred(frontier):
                 raise Barred
             if depth >= self.limits.depth:
                 incomplete.append("depth_limit")
                 break
             depth += 1
-            links = await self._links(np.unique(fresh.item))
-            level = _grown(level, self.names.count, -1)
-            is_start = _grown(is_start, self.names.count, False)
-            ahead = links.target if self.forward else links.source
-            links = links.take(np.flatnonzero(~is_start[ahead]))
+            links = await self._links(frontier)
             on, rows = _matched(fresh.item, links.source if self.forward else links.target)
             paths, walked = extended(fresh.take(on), links.take(rows), forward=self.forward, at_us=self.at_us)
-            self._arrive(links, np.unique(rows[walked]))
-            paths = paths.take(walked)
-            reached = np.unique(paths.item)
-            level[reached[level[reached] < 0]] = depth
-            fresh = seen.take(paths)
-            if int((level >= 0).sum()) > self.limits.items:
+            self._arrive(links, np.unique(rows[walked & self._shows(paths)]), depth)
+            fresh = seen.take(paths.take(walked))
+            if seen.items > self.limits.items:
                 incomplete.append("row_limit")
                 break
-        return self._walked(level, seen, incomplete)
+        return self._walked(starts, seen, incomplete)
+
+    def _shows(self, paths: Paths) -> Bools:
+        """Whether such a path makes its item a node: as maintained, the last chain must hold together at t."""
+        if not self.forward or self.at_us is None:
+            return np.ones(len(paths), dtype=np.bool_)
+        return ~paths.in_chain | ((paths.chain_from_us <= self.at_us) & (self.at_us < paths.chain_to_us))
 
     # -- links
 
@@ -115,10 +115,13 @@ class GraphWalk:
         question = self._linker.out_of(frozenset(ids)) if self.forward else self._linker.into(frozenset(ids))
         linked = await answer_async(question, self._record.look_up)
         links = [link for item in ids for link in linked.links.get(item, [])]
+        self._beside |= dict.fromkeys((*linked.gaps, *linked.conflicts))
+        if self.forward:
+            self._beside |= dict.fromkeys(two_parents(linked.parts))
         if any(not link.reasons <= KNOWN_REASONS for link in links):
             raise Barred
-        first = len(self.told)
-        self.told += links
+        first = len(self._told)
+        self._told += links
         return await self._as_columns(links, first)
 
     async def _as_columns(self, links: list[Link], first: int) -> LinkColumns:
@@ -145,52 +148,35 @@ class GraphWalk:
             told=column(list(range(first, first + len(links)))),
         )
 
-    def _arrive(self, links: LinkColumns, rows: Ints) -> None:
-        links = links.take(rows)
-        self._tables.append(links)
-        self._arrived.append(links.target if self.forward else links.source)
-        self._came_from.append(links.source if self.forward else links.target)
+    def _arrive(self, links: LinkColumns, rows: Ints, hops: int) -> None:
+        self._tables.append(links.take(rows))
+        self._hops.append(np.full(len(rows), hops, dtype=np.int64))
 
     # -- the answer
 
-    def _walked(self, level: Ints, seen: Seen, incomplete: list[str]) -> Walked:
-        empty = np.zeros(0, dtype=np.int64)
-        if not self._tables or not sum(len(t) for t in self._tables):
-            none = plain_out_of(self.graph, empty)
-            return Walked(empty, level, empty, empty, none, self.told, empty, empty, incomplete)
+    def _walked(self, starts: Ints, seen: Seen, incomplete: list[str]) -> Walked:
+        none = plain_out_of(self.graph, np.zeros(0, dtype=np.int64))
+        links = joined([none, *self._tables])
         paths = seen.paths
-        if not self.forward:
-            labels = closed(paths)
-        else:
-            labels = paths.labels
-            if self.at_us is not None:
-                shown = ~paths.in_chain | ((paths.chain_from_us <= self.at_us) & (self.at_us < paths.chain_to_us))
-                paths, labels = paths.take(shown), labels[shown]
+        paths = paths.take(self._shows(paths) & ~np.isin(paths.item, starts))
+        labels = paths.labels if self.forward else closed(paths)
         order = np.argsort(paths.item, kind="stable")
         item, labels, consistent = paths.item[order], labels[order], paths.consistent[order]
-        starts = first_of_each(item)
-        if not len(starts):
-            return Walked(empty, level, empty, empty, joined(self._tables), self.told, empty, empty, incomplete)
+        first = first_of_each(item)
+        some = bool(len(first))
         return Walked(
-            item[starts],
-            level,
-            np.bitwise_or.reduceat(labels, starts),
-            np.bitwise_or.reduceat(np.where(consistent, labels, 0), starts),
-            joined(self._tables),
-            self.told,
-            np.concatenate(self._arrived),
-            np.concatenate(self._came_from),
-            incomplete,
+            nodes=item[first],
+            labels=np.bitwise_or.reduceat(labels, first) if some else labels,
+            consistent_labels=np.bitwise_or.reduceat(np.where(consistent, labels, 0), first) if some else labels,
+            links=links,
+            arrived=links.target if self.forward else links.source,
+            came_from=links.source if self.forward else links.target,
+            hops=np.concatenate([np.zeros(0, dtype=np.int64), *self._hops]),
+            told=self._told,
+            gaps=[b for b in self._beside if isinstance(b, Gap)],
+            conflicts=[b for b in self._beside if isinstance(b, Conflict)],
+            incomplete=incomplete,
         )
-
-
-A = TypeVar("A", bound=NDArray[Any])
-
-
-def _grown(values: A, count: int, fill: object) -> A:
-    """As long as there are items now: links told by the domain may name ones that are newer than the graph."""
-    more = np.full(count - len(values), fill, dtype=values.dtype)
-    return np.concatenate([values, more]) if len(more) else values  # type: ignore[return-value]
 
 
 def _matched(paths: Ints, links: Ints) -> tuple[Ints, Ints]:

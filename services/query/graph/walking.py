@@ -184,6 +184,11 @@ class Seen:
             raise ValueError("nothing was taken yet")
         return self._paths
 
+    @property
+    def items(self) -> int:
+        """How many items they end in."""
+        return len(np.unique(self.paths.item))
+
 
 class Collision(Exception):
     """Two different paths have one mix: the domain must answer. Not seen in practice."""
