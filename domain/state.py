@@ -18,36 +18,30 @@ from domain.restraints import Restraints, restraints
 from domain.scene import scene_of
 from domain.stock import Stock, stock_of
 
+SHIPPED_OUT = "shipped, and no record from the receiver"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """One item at (t, as known at). Scalars of a lot that stands in several places are None: `where` has them.
+class Whereabouts:
+    """Where one item is, who has it and how it stands: what the nodes of a trace show.
 
-    `inherited_dispositions` are (disposition, item it comes from). `wholes` are the units it is fitted in, innermost
-    first. `order_uncertain`: the order of events decided its status, and the record does not fix that order. `ids` are
-    all ids of a relabelled thing, `goes_by` the one it goes by at t.
+    Scalars of a lot that stands in several places are None: `where` has them. `wholes` are the units it is fitted in,
+    innermost first. `order_uncertain`: the order of events decided its status, and the record does not fix that order.
     """
 
     item: ItemId
-    goes_by: ItemId
-    ids: tuple[ItemId, ...]
     kind: str
     status: Status | None
     disposition: str | None
-    persistent_dispositions: tuple[str, ...]
-    inherited_dispositions: tuple[tuple[str, ItemId], ...]
     site: str | None
     container: ItemId | None
     containers: tuple[ItemId, ...]
     wholes: tuple[ItemId, ...]
     holder: str | None
     owner: str | None
-    destination: str | None
     where: tuple[Where, ...]
-    balances: tuple[Balance, ...]
     holds: tuple[str, ...]
     recalls: tuple[str, ...]
-    event_count: int
     occurred_at: str | None
     order_uncertain: bool
     gaps: tuple[Gap, ...]
@@ -57,6 +51,23 @@ class State:
     def on_hold(self) -> bool:
         """An open hold or recall reaches it."""
         return bool(self.holds or self.recalls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State(Whereabouts):
+    """One item at (t, as known at), in full.
+
+    `inherited_dispositions` are (disposition, item it comes from). `ids` are all ids of a relabelled thing, `goes_by`
+    the one it goes by at t.
+    """
+
+    goes_by: ItemId
+    ids: tuple[ItemId, ...]
+    persistent_dispositions: tuple[str, ...]
+    inherited_dispositions: tuple[tuple[str, ItemId], ...]
+    destination: str | None
+    balances: tuple[Balance, ...]
+    event_count: int
 
 
 def states(items: Sequence[ItemId], *, at_us: int, tolerance: Decimal = TOLERANCE) -> Question[dict[ItemId, State]]:
@@ -185,7 +196,7 @@ def lots_of(known: Known, item: ItemId, at_us: int) -> tuple[ItemId, ...]:
 def _gaps(item: ItemId, where: Iterable[Where], status: Status | None, *, uncertain: bool) -> tuple[Gap, ...]:
     found = []
     if status is Status.IN_TRANSIT or any(w.status is Status.IN_TRANSIT for w in where):
-        found.append(Gap("shipped_out", (item,), "shipped, and no record from the receiver"))
+        found.append(Gap("shipped_out", (item,), SHIPPED_OUT))
     if uncertain:
         found.append(Gap("order_uncertain", (item,), "the record does not fix the order of its last events"))
     return tuple(found)

@@ -135,6 +135,17 @@ class Settings(BaseSettings):
     trace_row_limit: Positive = Field(default=5_000_000, description="Most nodes in one trace; more sets `row_limit`.")
     trace_depth_limit: Positive = Field(default=200, description="Most hops one trace walks; more sets `depth_limit`.")
 
+    trace_graph: Literal["auto", "off"] = Field(
+        default="auto",
+        description="Whether a query process keeps the links of a large tenant in memory, for traces of many items.",
+    )
+    trace_graph_min_links: int = Field(
+        default=20_000, ge=0, description="Fewest links (items in events) of a tenant for which that is worth while."
+    )
+    trace_graph_max_links: Positive = Field(
+        default=30_000_000, description="Most links of a tenant that are kept in memory, some 150 bytes each."
+    )
+
     # The projector
     projector_batch_events: Positive = Field(default=2_000, description="Most events in one projector transaction.")
     projector_lease_seconds: PositiveSeconds = Field(

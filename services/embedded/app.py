@@ -37,6 +37,7 @@ from services.projector.runner import Pace, Projector
 from services.projector.telling import teller
 from services.query.app import create_router as query_router
 from services.query.freshness import freshness
+from services.query.graph.keeper import Graphs
 from services.settings import Settings
 
 ALL_ROLES = frozenset({"ingest", "projector", "query"})
@@ -209,6 +210,7 @@ async def _serve(
 ) -> None:
     api, views = pools
     keys = Keys(api, cache_seconds=settings.key_cache_seconds, outage_seconds=settings.key_cache_outage_seconds)
+    graphs = Graphs(api, settings)
     registry = CollectorRegistry()
     name = f"{socket.gethostname()}-{os.getpid()}"
     projecting_here = "projector" in roles
@@ -224,7 +226,7 @@ async def _serve(
         app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings, metrics=counts))
     if "query" in roles:
         timed = [Depends(QueryMetrics(registry).timed)]
-        app.include_router(query_router(pool=api, keys=keys, settings=settings), dependencies=timed)
+        app.include_router(query_router(pool=api, keys=keys, settings=settings, graphs=graphs), dependencies=timed)
         app.include_router(keys_router(keys=keys))
         app.include_router(contacts_router(pool=api, keys=keys, settings=settings))
     _health(app, log=log, pool=api, projector=projector, settings=settings)
@@ -241,6 +243,7 @@ async def _serve(
     stop.set()
     server.should_exit = True
     await asyncio.gather(listening, projecting)
+    await graphs.stop()
 
 
 async def _until(stop: asyncio.Event) -> None:

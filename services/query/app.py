@@ -16,13 +16,14 @@ from services.query.questions import (
     timeline,
     trace,
 )
+from services.query.graph.keeper import Graphs
 from services.query.snapshot import Questions
 from services.settings import Settings
 
 
-def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings) -> APIRouter:
+def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs: Graphs) -> APIRouter:
     """The read routes."""
-    questions = Questions(pool=pool, keys=keys, settings=settings)
+    questions = Questions(pool=pool, keys=keys, settings=settings, graphs=graphs)
     router = APIRouter()
     for question in (trace, exposure, search, state, balance, contents, timeline, event, capture_job, master_data):
         router.include_router(question.create_router(questions))

@@ -1,13 +1,13 @@
 """From a walk's nodes to what is sent: each dressed with its state, some at a time, while the rest is gathered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from domain.answers import Conflict, Gap, Node
 from domain.ids import ItemId
-from domain.state import states
+from domain.state import State, Whereabouts, states
 from services.query import rendering
 from services.query.answering import answered
 from services.query.conflicts import ConflictsAbout
@@ -17,6 +17,19 @@ from services.query.totals import Totals
 
 STATE_CHUNK = 1_000
 """Nodes whose state is read at once."""
+
+
+Stand = Callable[[Sequence[ItemId]], Awaitable[tuple[Mapping[ItemId, Whereabouts], Collection[int]]]]
+"""Where items are, and the keys of events about them that have a void or a second version."""
+
+
+async def listed(nodes: list[Node]) -> AsyncIterator[list[Node]]:
+    """The nodes, some at a time. Empties the list as it goes."""
+    nodes.reverse()
+    while nodes:
+        chunk = nodes[: -STATE_CHUNK - 1 : -1]
+        del nodes[-STATE_CHUNK:]
+        yield chunk
 
 
 class Dressing:
@@ -43,27 +56,39 @@ class Dressing:
             for gap in (g for s in missing.values() for g in s.gaps if g.code == "unaccounted"):
                 self._gather(gap)
 
-    async def dressed(self, nodes: list[Node], *, show: int | None = None) -> AsyncIterator[list[dict[str, Any]]]:
-        """The nodes as JSON data, in order, some at a time; past the first `show` they only count. Empties `nodes`."""
-        nodes.reverse()
-        left = len(nodes) if show is None else show
-        while nodes:
-            chunk = nodes[: -STATE_CHUNK - 1 : -1]
-            del nodes[-STATE_CHUNK:]
-            seen = await self._seen([n.item for n in chunk])
-            shown, left = chunk[:left], max(0, left - len(chunk))
+    async def dressed(
+        self, chunks: AsyncIterable[list[Node]], *, stand: Stand | None = None, show: int | None = None
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """The nodes as JSON data, in order, some at a time; past the first `show` they only count.
+
+        `stand` tells where items are; the domain does where it is left out.
+        """
+        left = show
+        async for chunk in chunks:
+            seen = await self._seen([n.item for n in chunk], stand or self._states)
+            shown = chunk if left is None else chunk[:left]
+            left = None if left is None else max(0, left - len(chunk))
             yield await asyncio.to_thread(self._take, chunk, seen, shown=shown)
 
-    async def _seen(self, items: Sequence[ItemId]) -> dict[ItemId, Seen]:
-        real = [self.veil.real[i] for i in items] if self.veil is not None else items
-        record = self.asked.record()
-        found = await answered(states(real, at_us=self.at_us), record)
-        await self._told.look(real, troubled=record.troubled)
+    async def _seen(self, items: Sequence[ItemId], stand: Stand) -> Mapping[ItemId, Seen[Whereabouts]]:
         if self.veil is not None:
+            found, troubled = await self._full([self.veil.real[i] for i in items])
+            await self._told.look(found, troubled=troubled)
             return await self.veil.states(found, at_us=self.at_us)
-        return {item: Seen(state, state) for item, state in found.items()}
+        whereabouts, troubled = await stand(items)
+        await self._told.look(items, troubled=troubled)
+        return {item: Seen(state, state) for item, state in whereabouts.items()}
 
-    def _take(self, chunk: list[Node], seen: dict[ItemId, Seen], *, shown: list[Node]) -> list[dict[str, Any]]:
+    async def _states(self, items: Sequence[ItemId]) -> tuple[Mapping[ItemId, Whereabouts], Collection[int]]:
+        return await self._full(items)
+
+    async def _full(self, items: Sequence[ItemId]) -> tuple[dict[ItemId, State], Collection[int]]:
+        record = self.asked.record()
+        return await answered(states(items, at_us=self.at_us), record), record.troubled
+
+    def _take(
+        self, chunk: list[Node], seen: Mapping[ItemId, Seen[Whereabouts]], *, shown: list[Node]
+    ) -> list[dict[str, Any]]:
         for node in chunk:
             state = seen[node.item].shown
             if self.totals is not None:

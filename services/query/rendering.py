@@ -7,7 +7,7 @@ from domain.contents import Content
 from domain.genealogy import Conflict, Gap, Node
 from domain.links import Link
 from domain.moments import iso
-from domain.state import State
+from domain.state import State, Whereabouts
 
 
 def text(value: Decimal | None) -> str | None:
@@ -35,7 +35,7 @@ def link_json(link: Link) -> dict[str, Any]:
     }
 
 
-def standing_json(state: State) -> dict[str, Any]:
+def standing_json(state: Whereabouts) -> dict[str, Any]:
     """Where an item stands: the part that nodes and /state share."""
     return {
         "status": state.status,
@@ -62,7 +62,7 @@ def standing_json(state: State) -> dict[str, Any]:
     }
 
 
-def node_json(node: Node, state: State) -> dict[str, Any]:
+def node_json(node: Node, state: Whereabouts) -> dict[str, Any]:
     return {
         "item": node.item,
         "kind": state.kind,

@@ -9,7 +9,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import asyncpg
 
@@ -19,7 +19,7 @@ from domain.ids import ItemId
 from domain.linking import Linker
 from domain.links import NEVER_US, Link
 from domain.record import Known, Question
-from domain.state import State, states
+from domain.state import State, Whereabouts, states
 from services.query.answering import answered
 from services.query.record import SqlRecord
 from services.query.standing import judged
@@ -70,12 +70,15 @@ AND NOT EXISTS (
 """
 
 
+W = TypeVar("W", bound=Whereabouts, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Generic[W]):
     """An item's state as it is, by the ids that are shown (`full`, for counting), and what of it may be told."""
 
-    full: State
-    shown: State
+    full: W
+    shown: W
     hidden: bool = False
     withheld: bool = False
 
@@ -159,7 +162,7 @@ class Scope:
         own = await self.own_items(everything)
         return {i: i if i in own else self.opaque(i) for i in everything}
 
-    async def seen(self, full: Mapping[ItemId, State], *, at_us: int) -> dict[ItemId, Seen]:
+    async def seen(self, full: Mapping[ItemId, State], *, at_us: int) -> dict[ItemId, Seen[State]]:
         """The states of its own items: what these places alone say, where that is still so."""
         theirs = await answered(states(list(full), at_us=at_us), self.record())
         related = {i for s in full.values() for i in (*s.ids, s.goes_by, *s.containers, *s.wholes)}
@@ -179,7 +182,7 @@ class Veil:
     names: Mapping[ItemId, ItemId]
     real: Mapping[ItemId, ItemId]
 
-    async def states(self, full: Mapping[ItemId, State], *, at_us: int) -> dict[ItemId, Seen]:
+    async def states(self, full: Mapping[ItemId, State], *, at_us: int) -> dict[ItemId, Seen[State]]:
         """By the id that is shown. `full` are states of items of the trace, by their real ids."""
         own = {item: state for item, state in full.items() if self.names[item] == item}
         seen = await self.scope.seen(own, at_us=at_us)
@@ -192,7 +195,7 @@ class Veil:
         return seen
 
 
-def marked(document: dict[str, Any], seen: Seen) -> dict[str, Any]:
+def marked(document: dict[str, Any], seen: Seen[Whereabouts]) -> dict[str, Any]:
     """An item's JSON, saying what is not told. That its own item is held is told, whoever holds it."""
     if seen.hidden:
         return document | {"hidden": True, "on_hold": None, "order_uncertain": None}
@@ -244,7 +247,7 @@ def _bare(link: Link, names: Mapping[ItemId, ItemId]) -> Link:
     return Link(relation=link.relation, source=source, target=target, event_id="", reasons=link.reasons)
 
 
-def _within(full: State, theirs: State, *, names: Mapping[ItemId, ItemId], told: frozenset[str]) -> Seen:
+def _within(full: State, theirs: State, *, names: Mapping[ItemId, ItemId], told: frozenset[str]) -> Seen[State]:
     """Each value that both records agree on. What it is doing (`status`), and that it must stop, are always told."""
     whereabouts = ("site", "container", "containers", "wholes", "holder", "owner", "destination", "where")
     kept = {name for name in whereabouts if getattr(full, name) == getattr(theirs, name)}

@@ -15,6 +15,7 @@ from services.database import UNREACHABLE, tenant_transaction
 from services.problems import Problem
 from services.query.asking import instant, item_asked, vector_of
 from services.query.freshness import Freshness, freshness, wait_for
+from services.query.graph.keeper import Graphs
 from services.query.own_places import own_places, scope_secret
 from services.query.past import as_of
 from services.query.record import SqlRecord
@@ -64,8 +65,8 @@ class Asked:
 class Questions:
     """Opens snapshots for callers who may read."""
 
-    def __init__(self, *, pool: asyncpg.Pool, keys: Keys, settings: Settings) -> None:
-        self.pool, self.settings = pool, settings
+    def __init__(self, *, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs: Graphs) -> None:
+        self.pool, self.settings, self.graphs = pool, settings, graphs
         self.reader: Callable[[Request], Awaitable[Caller]] = caller_with(Role.READ, keys)
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """Counting what is affected while it goes by (SEMANTICS §7): nothing is kept of a node but its name."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from decimal import Decimal
 from typing import Any
 
@@ -9,15 +9,15 @@ from domain.answers import Node
 from domain.facts import Status
 from domain.ids import ItemId
 from domain.links import Relation
-from domain.state import State
+from domain.state import Whereabouts
 
 
 class Totals:
     """Two names of one thing count once; top units are not in, nor used up in, another affected one."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        """Of all nodes that are shown; each is to be added with its state."""
-        self._affected = _counted_once(nodes)
+    def __init__(self, affected: Set[ItemId]) -> None:
+        """Of all nodes that are shown, those that count (`counted_once`); each is to be added with its state."""
+        self._affected = affected
         self._kinds: Counter[str] = Counter()
         self._sure: Counter[str] = Counter()
         self._by: dict[str, Counter[str]] = {"status": Counter(), "site": Counter(), "holder": Counter()}
@@ -26,7 +26,7 @@ class Totals:
         self._top_units = 0
         self._top_unless_units: Counter[tuple[ItemId, ...]] = Counter()
 
-    def add(self, node: Node, state: State, *, shown: State) -> None:
+    def add(self, node: Node, state: Whereabouts, *, shown: Whereabouts) -> None:
         """Count one node; by status, site and holder, and with its quantities, only as far as it is `shown`."""
         if node.item not in self._affected:
             return
@@ -41,7 +41,7 @@ class Totals:
             self._no_units.add(node.item)
             self._weigh(shown)
 
-    def _count_top(self, state: State) -> None:
+    def _count_top(self, state: Whereabouts) -> None:
         if state.status is Status.CONSUMED or any(w in self._affected for w in state.wholes):
             return
         around = tuple(c for c in state.containers if c in self._affected)
@@ -50,7 +50,7 @@ class Totals:
         else:
             self._top_units += 1
 
-    def _weigh(self, state: State) -> None:
+    def _weigh(self, state: Whereabouts) -> None:
         for row in state.where if state.kind in ("lot", "class") else ():
             if row.quantity is not None:
                 uom = row.uom or "pieces"
@@ -73,7 +73,7 @@ class Totals:
         }
 
 
-def _counted_once(nodes: Sequence[Node]) -> set[ItemId]:
+def counted_once(nodes: Sequence[Node]) -> set[ItemId]:
     """One item a thing: of ids that are surely of one thing, the first that is shown."""
     same: dict[ItemId, ItemId] = {}
 

@@ -18,11 +18,12 @@ from services.query import rendering
 from services.query.answering import answered
 from services.query.asking import instant
 from services.query.caching import CACHE_CONTROL, tag_of, tagged
-from services.query.dressing import Dressing
+from services.query.dressing import STATE_CHUNK, Dressing, listed
 from services.query.formats import CSV, JSON, Format
+from services.query.graph.answer import OverGraph
 from services.query.paging import Cursor, limit_of
 from services.query.snapshot import Asked, Questions
-from services.query.totals import Totals
+from services.query.totals import Totals, counted_once
 from services.query.watching import Streamed
 
 PARAMETERS = ("mode", "at", "as_of", "follow", "since", "until", "wait_for", "unknown", "limit", "cursor", "format")
@@ -154,7 +155,12 @@ async def _pieces(
     pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
     async with questions.ask(caller, request, pinned=pinned, given=given) as asked:
         start = await begin(asked)
-        found = await answered(_walk(questions, ask, asked, start=start), asked.record())
+        over_graph = await _over_graph(questions, ask, asked, start=start)
+        found = (
+            over_graph.trace
+            if over_graph
+            else await answered(_walk(questions, ask, asked, start=start), asked.record())
+        )
         veil = await asked.scope.veil(found, way=ask.way, follow_all=ask.follow_all) if asked.scope else None
         found = veil.trace if veil is not None else found
         nodes = [n for n in found.nodes if ask.shows(n)]
@@ -167,9 +173,12 @@ async def _pieces(
         at_us = asked.fresh.now_us if ask.at_us is None else ask.at_us
         if ask.cursor is not None:
             del nodes[ask.limit :]
-        dressing = Dressing(asked, at_us=at_us, totals=Totals(nodes) if ask.cursor is None else None, veil=veil)
+        affected = over_graph.affected if over_graph else counted_once(nodes)
+        dressing = Dressing(asked, at_us=at_us, totals=Totals(affected) if ask.cursor is None else None, veil=veil)
         await dressing.about(start.items)
-        async for rows in dressing.dressed(nodes, show=ask.limit):
+        chunks = over_graph.chunks(STATE_CHUNK) if over_graph else listed(nodes)
+        stand = over_graph.whereabouts if over_graph else None
+        async for rows in dressing.dressed(chunks, stand=stand, show=ask.limit):
             if rows:
                 yield ask.form.rows(rows)
         tail = {**lasting, **await _tail(start, found, dressing), "next": following}
@@ -187,6 +196,28 @@ def _walk(questions: Questions, ask: TraceAsked, asked: Asked, *, start: Start) 
         seeds=start.seeds,
         limits=Limits(questions.settings.trace_depth_limit, questions.settings.trace_row_limit),
     )
+
+
+async def _over_graph(questions: Questions, ask: TraceAsked, asked: Asked, *, start: Start) -> OverGraph | None:
+    """The trace over the tenant's graph; None where there is none, or where the question is more than it covers."""
+    narrowed = (ask.limit, ask.since_us, ask.until_us) != (None, None, None)
+    if (
+        narrowed
+        or ask.follow_all
+        or ask.mode is Mode.AS_BUILT
+        or start.seeds
+        or asked.scope
+        or asked.vector is not None
+    ):
+        return None
+    kept = await questions.graphs.graph(asked.connection, asked.tenant_id)
+    if kept is None:
+        return None
+    at_us = asked.fresh.now_us if ask.at_us is None else ask.at_us
+    found = OverGraph(asked, *kept, at_us=at_us)
+    limits = Limits(questions.settings.trace_depth_limit, questions.settings.trace_row_limit)
+    maintained_us = at_us if ask.mode is Mode.AS_MAINTAINED else None
+    return found if await found.walk(start.items, way=ask.way, maintained_us=maintained_us, limits=limits) else None
 
 
 def _next(ask: TraceAsked, asked: Asked, nodes: Sequence[Node]) -> str | None:

@@ -23,6 +23,7 @@ from services.access import Keys
 from services.database import api_pool, owner_pool
 from services.problems import install
 from services.query.app import create_router
+from services.query.graph.keeper import Graphs
 from services.settings import load_settings
 from tests.domain.histories import BOXES, LOTS, UNITS, histories
 from tests.domain.telling import History, at, item, q
@@ -63,7 +64,8 @@ async def asking(views: Views) -> AsyncIterator[Asking]:
     keys = Keys(api)
     app = FastAPI()
     install(app)
-    app.include_router(create_router(pool=api, keys=keys, settings=load_settings(database_url=url)))
+    config = load_settings(database_url=url, trace_graph="off")
+    app.include_router(create_router(pool=api, keys=keys, settings=config, graphs=Graphs(api, config)))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scope") as client:
         yield Asking(client, keys, views, owner)

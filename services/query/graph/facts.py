@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.facts import Status
-from services.query.graph.groups import Bools, Groups, Ints, small
+from services.query.graph.groups import Bools, Groups, Ints, first_of_each, small
 
 STATUSES: tuple[Status | None, ...] = (None, *Status)
 """Statuses by code; 0 is none."""
@@ -59,6 +59,16 @@ class Stays:
     started: Ints
     """rank of the event that began it"""
     by_child: Groups
+
+    def inside(self, items: Ints, at_us: int) -> Ints:
+        """What each item is in at the instant; -1 where it is in nothing."""
+        on, rows = self.by_child.expand(items)
+        covers = (self.since_us[rows] <= at_us) & (at_us < self.until_us[rows])
+        found = np.full(len(items), -1, dtype=np.int64)
+        on, rows = on[covers], rows[covers]
+        last = first_of_each(on[::-1])
+        found[on[::-1][last]] = self.parent[rows[::-1][last]]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Building a graph from the views, in one snapshot."""
 
+import asyncio
+
 import asyncpg
 import numpy as np
 
@@ -119,7 +121,8 @@ async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
     texts = dict(rows)
     if len(texts) != len(rows) or CLEARED in texts or 0 in texts:
         raise ValueError("two texts of the views have one number: this record is asked without a graph")
-    return _build(
+    return await asyncio.to_thread(
+        _build,
         {partition: offset for partition, offset, _ in checkpoints},
         {partition: applied_us for partition, _, applied_us in checkpoints},
         items=items,

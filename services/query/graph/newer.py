@@ -60,6 +60,8 @@ class Changed:
     state: Bools
     barred: frozenset[int] = frozenset()
     """numbers of items that newer events of a kind unknown here name"""
+    events: int = 0
+    """how many events are newer"""
 
 
 class TooNew(Exception):
@@ -83,7 +85,7 @@ async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) 
     found = _followed(graph, named, restrains=any(r["restrains"] for r in rows))
     unknown = [r["event_no"] for r in rows if r["kind"] not in PLAIN_KINDS | LINKED_KINDS]
     barred = await connection.fetch(_NAMED, unknown, newer) if unknown else []
-    return Changed(found.links, found.state, frozenset(r["item_no"] for r in barred))
+    return Changed(found.links, found.state, frozenset(r["item_no"] for r in barred), len(rows))
 
 
 def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> Changed:

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from domain.facts import Status
-from services.query.graph.facts import CLEARED, STATUSES, Standing, Stays
-from services.query.graph.groups import Ints, first_of_each, picked
+from services.query.graph.facts import CLEARED, Standing, Stays
+from services.query.graph.groups import Ints, picked
 
 _STATUS_BITS = 4
 _MOST_LEVELS = 50
-_IN_TRANSIT = STATUSES.index(Status.IN_TRANSIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +71,9 @@ def stand(standing: Standing, items: Ints, at_us: int) -> Stood:
         text(texts.site, greatest(facts.last_site)),
         np.where(holder == CLEARED, 0, holder),
         text(texts.owner, greatest(facts.last_owner)),
-        _inside(standing.stays, items, at_us),
-        _inside(standing.parts, items, at_us),
+        standing.stays.inside(items, at_us),
+        standing.parts.inside(items, at_us),
     )
-
-
-def shipped_out(stood: Stood) -> Ints:
-    """Rows of items that are on their way, with no record from the receiver."""
-    return np.flatnonzero(stood.status == _IN_TRANSIT)
 
 
 def _climb(standing: Standing, items: Ints, at_us: int) -> list[_Asked]:
@@ -147,14 +140,3 @@ def _ranked_status(standing: Standing, row: Ints, last: Ints) -> Ints:
     at = picked(last, row)
     rank = picked(standing.events.rank_no, picked(standing.facts.event, at))
     return np.where(at >= 0, (rank << _STATUS_BITS) | picked(standing.facts.status, at), -1)
-
-
-def _inside(stays: Stays, items: Ints, at_us: int) -> Ints:
-    """What each item is in at the instant; -1 where it is in nothing."""
-    on, rows = stays.by_child.expand(items)
-    covers = (stays.since_us[rows] <= at_us) & (at_us < stays.until_us[rows])
-    found = np.full(len(items), -1, dtype=np.int64)
-    on, rows = on[covers], rows[covers]
-    last = first_of_each(on[::-1])
-    found[on[::-1][last]] = stays.parent[rows[::-1][last]]
-    return found

@@ -1,0 +1,103 @@
+"""The graphs a process keeps, one a tenant: built aside, used until another is ready, thrown away with the views."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+
+import asyncpg
+import structlog
+
+from services.database import UNREACHABLE, tenant_transaction
+from services.query.graph.graph import Graph
+from services.query.graph.loading import load
+from services.query.graph.newer import Changed, TooNew, changed
+from services.settings import Settings
+
+REBUILT_AFTER_EVENTS = 5_000
+"""Newer events after which another graph is built, beside the one in use."""
+
+_GENERATION = "SELECT 'views.checkpoints'::regclass::oid::bigint"
+_LINKS = "SELECT count(*) FROM (SELECT FROM views.event_items WHERE tenant_id = $1 LIMIT $2) AS links"
+
+log_to = structlog.get_logger("graph")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A graph, and the tables it was drawn from: a rebuild of the views numbers everything anew."""
+
+    graph: Graph
+    generation: int
+
+
+class Graphs:
+    """Graphs of this process. `off`: there are none, every question is asked of the domain."""
+
+    def __init__(self, pool: asyncpg.Pool, settings: Settings) -> None:
+        self._pool = pool
+        self._off = settings.trace_graph == "off"
+        self._least, self._most = settings.trace_graph_min_links, settings.trace_graph_max_links
+        self._kept: dict[int, Kept] = {}
+        self._building: dict[int, asyncio.Task[None]] = {}
+
+    async def graph(self, connection: asyncpg.Connection, tenant_id: int) -> tuple[Graph, Changed] | None:
+        """The tenant's graph and what changed since, in the snapshot of `connection`; None while there is none."""
+        if self._off:
+            return None
+        kept = self._kept.get(tenant_id)
+        if kept is not None and kept.generation != await connection.fetchval(_GENERATION):
+            del self._kept[tenant_id]
+            kept = None
+        if kept is None:
+            self._build(tenant_id)
+            return None
+        try:
+            newer = await changed(connection, tenant_id, kept.graph)
+        except TooNew:
+            self._build(tenant_id)
+            return None
+        if newer.events > REBUILT_AFTER_EVENTS:
+            self._build(tenant_id)
+        return kept.graph, newer
+
+    @property
+    def tenants(self) -> frozenset[int]:
+        """Tenants that have a graph now."""
+        return frozenset(self._kept)
+
+    async def stop(self) -> None:
+        """Leave off building."""
+        tasks = list(self._building.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def built(self, tenant_id: int) -> None:
+        """Until the graph that is being built, if any, is there."""
+        if (task := self._building.get(tenant_id)) is not None:
+            await asyncio.wait({task})
+
+    def _build(self, tenant_id: int) -> None:
+        if tenant_id not in self._building:
+            task = asyncio.create_task(self._load(tenant_id), name=f"graph of tenant {tenant_id}")
+            self._building[tenant_id] = task
+            task.add_done_callback(partial(self._done, tenant_id))
+
+    async def _load(self, tenant_id: int) -> None:
+        async with tenant_transaction(self._pool, tenant_id) as connection:
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            links = await connection.fetchval(_LINKS, tenant_id, self._most + 1)
+            if not self._least <= links <= self._most:
+                return
+            generation = await connection.fetchval(_GENERATION)
+            graph = await load(connection, tenant_id)
+        self._kept[tenant_id] = Kept(graph, generation)
+        log_to.info("graph_built", tenant=tenant_id, items=len(graph.item_nos), links=len(graph.mentions.item))
+
+    def _done(self, tenant_id: int, task: asyncio.Task[None]) -> None:
+        del self._building[tenant_id]
+        with contextlib.suppress(asyncio.CancelledError):
+            error = task.exception()
+            if error is not None and not isinstance(error, UNREACHABLE):
+                log_to.error("graph_not_built", tenant=tenant_id, reason=f"{type(error).__name__}: {error}")

@@ -1,0 +1,149 @@
+"""Traces of a whole factory over HTTP: with a graph they say what they say without one, while it goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from domain.envelope import Envelope
+from domain.ports import Position
+from services.access import Keys
+from services.codec import EVENT, EVENT_ID_PREFIX, content_hash
+from services.database import api_pool, owner_pool, projector_pool
+from services.factory import about, generate
+from services.problems import install
+from services.query.app import create_router
+from services.query.graph.keeper import Graphs
+from services.readmodel.changes import Batch, ViewWriter
+from services.readmodel.rows import Applied
+from services.settings import load_settings
+from tests.conftest import NewDatabase
+
+UNITS, SEED = 700, 5
+BIKE = "https://id.gs1.org/01/09521234000020/21/B000000{:02d}"
+ASKED = [
+    ("forward", about(UNITS, SEED).bad_lot),
+    ("forward", "urn:zhuisu:lot:hebei-chemicals:LIPF6:LIP00000"),
+    ("forward", "urn:zhuisu:lot:own:ADHESIVE:A000001"),
+    ("backward", about(UNITS, SEED).failed_bike),
+    *(("backward", BIKE.format(n)) for n in range(20)),
+]
+
+
+@dataclass
+class Factory:
+    """A factory in the views of one database, asked with and without a graph."""
+
+    with_graph: httpx.AsyncClient
+    without: httpx.AsyncClient
+    graphs: Graphs
+    tenant: int
+    log: list[Applied]
+    writer: ViewWriter
+    applied: int = 0
+
+    async def go_on(self, count: int) -> None:
+        """Apply the next events."""
+        some = self.log[self.applied : self.applied + count]
+        self.applied += len(some)
+        await self.writer.apply(Batch(0, 1, some[-1].position.offset, some[-1].appended_us, some))
+
+
+def log_of(tenant: int) -> list[Applied]:
+    found = []
+    for no, (source, document) in enumerate(generate(UNITS, SEED)):
+        event = EVENT.validate_python(document)
+        digest = content_hash(event)
+        now_us = 1_750_000_000_000_000 + no
+        envelope = Envelope(
+            tenant_id=tenant,
+            event_id=event.event_id or EVENT_ID_PREFIX + digest,
+            source=source,
+            may_correct=False,
+            accepted_at_us=now_us,
+            index=0,
+            content_hash=digest,
+            event=event,
+        )
+        found.append(Applied.of(Position(0, no), now_us, envelope))
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def factory(new_database: NewDatabase) -> AsyncIterator[Factory]:
+    url = await new_database()
+    owner, api, projector = await owner_pool(url), await api_pool(url), await projector_pool(url)
+    tenant = await owner.fetchval("INSERT INTO tenants (name, own_party) VALUES ('f', 'urn:f') RETURNING tenant_id")
+    key = (await Keys(api).create(tenant, "reader", roles=frozenset({"read"}))).value
+    await projector.execute(
+        "INSERT INTO views.checkpoints (log_partition, applied_offset, log_end, measured_us, epoch, leased_until_us)"
+        " VALUES (0, -1, 0, 0, 1, 0)"
+    )
+    clients, graphs = [], []
+    for word in ("auto", "off"):
+        settings = load_settings(database_url=url, trace_graph=word, trace_graph_min_links=1)
+        graphs.append(Graphs(api, settings))
+        app = FastAPI()
+        install(app)
+        app.include_router(create_router(pool=api, keys=Keys(api), settings=settings, graphs=graphs[-1]))
+        transport = httpx.ASGITransport(app=app)
+        clients.append(httpx.AsyncClient(transport=transport, base_url="http://f", headers={"X-API-Key": key}))
+    yield Factory(clients[0], clients[1], graphs[0], tenant, log_of(tenant), ViewWriter(projector))
+    for client in clients:
+        await client.aclose()
+    await graphs[0].stop()
+    for pool in (owner, api, projector):
+        await pool.close()
+
+
+def comparable(answer: dict[str, Any]) -> dict[str, Any]:
+    """Without the instant it was asked at; what has no order, in one."""
+    kept = {k: v for k, v in answer.items() if k != "lag"}
+    return kept | {name: sorted(kept[name], key=repr) for name in ("gaps", "conflicts")}
+
+
+async def alike(factory: Factory, asked: Sequence[tuple[str, str]], **parameters: str) -> int:
+    """How many nodes were compared. What is not known yet is known to neither."""
+    compared = 0
+    for way, item in asked:
+        query = {"item": item, **parameters}
+        one, other = await asyncio.gather(
+            factory.with_graph.get(f"/v1/trace/{way}", params=query),
+            factory.without.get(f"/v1/trace/{way}", params=query),
+        )
+        assert one.status_code == other.status_code
+        if one.status_code == 200:
+            assert comparable(one.json()) == comparable(other.json()), (way, item)
+            compared += len(one.json()["nodes"])
+    return compared
+
+
+@pytest.mark.slow
+async def test_answers_are_the_same_at_every_stage(factory: Factory) -> None:
+    """The graph is built a third of the way; the rest comes in pieces, late, doubled and voided events among it."""
+    third = len(factory.log) // 3
+    await factory.go_on(third)
+    await alike(factory, ASKED[:1])
+    await factory.graphs.built(factory.tenant)
+    compared = 0
+    while factory.applied < len(factory.log):
+        await factory.go_on(third)
+        compared += await alike(factory, ASKED)
+    assert compared > 1_500
+    at = "2024-01-09T00:00:00Z"
+    assert await alike(factory, ASKED, mode="as_maintained", at=at) > 50
+    assert await alike(factory, ASKED[:4], mode="as_built") > 500
+
+
+async def test_a_graph_is_used(factory: Factory) -> None:
+    """Else the other test would compare the domain with itself."""
+    if not factory.applied:
+        await factory.go_on(len(factory.log))
+    await alike(factory, ASKED[:1])
+    await factory.graphs.built(factory.tenant)
+    assert factory.tenant in factory.graphs.tenants
