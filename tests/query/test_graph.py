@@ -20,6 +20,7 @@ from services.query.graph.loading import load
 from services.query.graph.names import Names
 from services.query.graph.newer import changed
 from services.query.graph.nodes import Nodes, all_nodes
+from services.query.graph.plain import Uncovered
 from services.query.graph.standing import stand
 from services.query.graph.tracing import Barred, GraphWalk
 from services.query.record import SqlRecord
@@ -43,13 +44,20 @@ async def test_answers_over_a_graph_equal_the_domains(
     built_after = data.draw(st.integers(0, len(log)))
     await apply(views, log[:built_after], 3)
     async with tenant_transaction(views.api, tenant) as connection:
-        graph = replace(await load(connection, tenant), applied_us={})  # each example begins the same day again
+        try:
+            graph = await load(connection, tenant)
+        except Uncovered:
+            return
+        graph = replace(graph, applied_us={})  # each example begins the same day again
     if built_after < len(log):
         await apply(views, log[built_after:], 3)
     at_us = data.draw(st.none() | st.sampled_from([us(2), us(4), us(7)]))
     async with tenant_transaction(views.api, tenant) as connection:
         known = {r[0] for r in await connection.fetch("SELECT uri FROM views.items WHERE tenant_id = $1", tenant)}
-        newer = await changed(connection, tenant, graph)
+        try:
+            newer = await changed(connection, tenant, graph)
+        except Uncovered:
+            return
         for name in NAMES:
             if item(name) not in known:
                 continue

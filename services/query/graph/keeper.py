@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,10 +13,13 @@ from services.database import UNREACHABLE, tenant_transaction
 from services.query.graph.graph import Graph
 from services.query.graph.loading import load
 from services.query.graph.newer import Changed, TooNew, changed
+from services.query.graph.plain import Uncovered
 from services.settings import Settings
 
 REBUILT_AFTER_EVENTS = 5_000
 """Newer events after which another graph is built, beside the one in use."""
+RETRY_SECONDS = 30.0
+"""Time between two tries for one tenant: a record that is small or not covered is not looked at for every question."""
 
 _GENERATION = "SELECT 'views.checkpoints'::regclass::oid::bigint"
 _LINKS = "SELECT count(*) FROM (SELECT FROM views.event_items WHERE tenant_id = $1 LIMIT $2) AS links"
@@ -40,6 +44,7 @@ class Graphs:
         self._least, self._most = settings.trace_graph_min_links, settings.trace_graph_max_links
         self._kept: dict[int, Kept] = {}
         self._building: dict[int, asyncio.Task[None]] = {}
+        self._wait_until: dict[int, float] = {}
 
     async def graph(self, connection: asyncpg.Connection, tenant_id: int) -> tuple[Graph, Changed] | None:
         """The tenant's graph and what changed since, in the snapshot of `connection`; None while there is none."""
@@ -54,7 +59,8 @@ class Graphs:
             return None
         try:
             newer = await changed(connection, tenant_id, kept.graph)
-        except TooNew:
+        except (TooNew, Uncovered):
+            del self._kept[tenant_id]
             self._build(tenant_id)
             return None
         if newer.events > REBUILT_AFTER_EVENTS:
@@ -79,7 +85,8 @@ class Graphs:
             await asyncio.wait({task})
 
     def _build(self, tenant_id: int) -> None:
-        if tenant_id not in self._building:
+        if tenant_id not in self._building and time.monotonic() >= self._wait_until.get(tenant_id, 0.0):
+            self._wait_until[tenant_id] = time.monotonic() + RETRY_SECONDS
             task = asyncio.create_task(self._load(tenant_id), name=f"graph of tenant {tenant_id}")
             self._building[tenant_id] = task
             task.add_done_callback(partial(self._done, tenant_id))
@@ -99,5 +106,7 @@ class Graphs:
         del self._building[tenant_id]
         with contextlib.suppress(asyncio.CancelledError):
             error = task.exception()
-            if error is not None and not isinstance(error, UNREACHABLE):
+            if isinstance(error, Uncovered):
+                log_to.info("graph_not_used", tenant=tenant_id, reason=str(error))
+            elif error is not None and not isinstance(error, UNREACHABLE):
                 log_to.error("graph_not_built", tenant=tenant_id, reason=f"{type(error).__name__}: {error}")

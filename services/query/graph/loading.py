@@ -10,7 +10,15 @@ from services.query.graph.drawing import standing_of
 from services.query.graph.facts import CLEARED, STATUSES
 from services.query.graph.graph import Events, Graph, Mentions, Relations
 from services.query.graph.groups import Bools, Groups, Ints, any_by, positions, small
-from services.query.graph.plain import LINKED_KINDS, PLAIN_KINDS, Drawn, odd_items, several_inputs
+from services.query.graph.plain import (
+    BARRED_KINDS,
+    LINKED_KINDS,
+    PLAIN_KINDS,
+    Drawn,
+    Uncovered,
+    odd_items,
+    several_inputs,
+)
 from services.query.graph.reading import read_columns
 
 _ITEMS = """
@@ -56,11 +64,16 @@ WHERE m.tenant_id = $1::int AND c.uri IS DISTINCT FROM i.material
 """
 
 
+_UNCOVERED = "SELECT kind FROM views.events WHERE tenant_id = $1 AND kind <> ALL ($2) LIMIT 1"
 _CHECKPOINTS = "SELECT log_partition, applied_offset, coalesce(applied_us, 0) FROM views.checkpoints"
 
 
 async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
-    """The graph of what the transaction of `connection`, repeatable read, sees. Raises ValueError if it cannot be."""
+    """The graph of what the transaction of `connection`, repeatable read, sees. Raises Uncovered, and ValueError."""
+    known = sorted(PLAIN_KINDS | LINKED_KINDS | BARRED_KINDS)
+    kind = await connection.fetchval(_UNCOVERED, tenant_id, known)
+    if kind is not None:
+        raise Uncovered(f"there are events of the kind {kind}")
     checkpoints = await connection.fetch(_CHECKPOINTS)
     items = await read_columns(connection, _ITEMS, tenant_id, types={"no": "int8", "kind": "int4", "material": "int8"})
     raw = await read_columns(

@@ -13,7 +13,7 @@ import numpy as np
 from domain.facts import Action, Role
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
-from services.query.graph.plain import CLASS, LINKED_KINDS, LOT, PLAIN_KINDS, things
+from services.query.graph.plain import BARRED_KINDS, CLASS, LINKED_KINDS, LOT, PLAIN_KINDS, Uncovered, things
 
 MOST_EVENTS = 50_000
 """Newer events that are looked at; with more the graph is of no use."""
@@ -69,13 +69,16 @@ class TooNew(Exception):
 
 
 async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) -> Changed:
-    """What may have changed in what the transaction of `connection` sees. Raises TooNew."""
+    """What may have changed in what the transaction of `connection` sees. Raises TooNew, Uncovered."""
     partitions = await connection.fetch("SELECT log_partition, applied_offset FROM views.checkpoints")
     known = [(p, graph.vector.get(p, -1), graph.applied_us.get(p, 0)) for p, _ in partitions]
     columns = list(zip(*known, strict=True)) or [(), (), ()]
     rows = await connection.fetch(_NEWER, tenant_id, *columns, MOST_EVENTS + 1)
     if len(rows) > MOST_EVENTS:
         raise TooNew
+    unknown = [r for r in rows if r["kind"] not in PLAIN_KINDS | LINKED_KINDS]
+    if any(r["kind"] not in BARRED_KINDS for r in unknown):
+        raise Uncovered
     none = np.zeros(len(graph.item_nos), dtype=np.bool_)
     if not rows:
         return Changed(none, none)
@@ -83,8 +86,7 @@ async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) 
     touched = [r[0] for r in await connection.fetch(_TOUCHED, tenant_id, [r["key_no"] for r in rows], newer)]
     named = await connection.fetch(_NAMED, touched, newer)
     found = _followed(graph, named, restrains=any(r["restrains"] for r in rows))
-    unknown = [r["event_no"] for r in rows if r["kind"] not in PLAIN_KINDS | LINKED_KINDS]
-    barred = await connection.fetch(_NAMED, unknown, newer) if unknown else []
+    barred = await connection.fetch(_NAMED, [r["event_no"] for r in unknown], newer) if unknown else []
     return Changed(found.links, found.state, frozenset(r["item_no"] for r in barred), len(rows))
 
 

@@ -51,8 +51,18 @@ PLAIN_KINDS = frozenset(
 LINKED_KINDS = frozenset(
     {"issued_to_order", "order_closed", "output_reported", "posting_reversed", "returned_from_order"}
 )
-"""Kinds that make everything they name odd: the domain's linker knows their links. Any other kind bars what it names:
-a walk that comes there leaves the whole question to the domain."""
+"""Kinds that make everything they name odd: the domain's linker knows their links."""
+BARRED_KINDS = frozenset({"reidentified"})
+"""Kinds that bar what they name: a walk that comes there leaves the whole question to the domain.
+
+Any other kind may reach further than what it names (a reel on a feeder reaches every board made meanwhile): a record
+that has one is asked of the domain alone.
+"""
+
+
+class Uncovered(Exception):
+    """The record has kinds of events that a graph knows nothing of."""
+
 
 UNIT, LOT, CLASS, CONTAINER = 1, 2, 3, 4
 """Kinds by code; 0: the id does not tell."""
