@@ -56,6 +56,7 @@ SELECT DISTINCT hashtextextended(subject, 0) FROM views.notices WHERE tenant_id 
 _VOIDED = "SELECT DISTINCT target_key_no FROM views.voids WHERE tenant_id = $1::int"
 _MEMBERS = "SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE tenant_id = $1::int"
 _SAME = "SELECT event_no, one_no, other_no FROM views.identities WHERE tenant_id = $1::int"
+_RANGES = "SELECT event_no, product_no, coalesce(lot_no, -1) FROM views.serial_ranges WHERE tenant_id = $1::int"
 _DECLARED = """
 -- items that an event declares to be of another class than their id shows
 SELECT DISTINCT m.item_no FROM views.item_materials m JOIN views.items i ON i.item_no = m.item_no
@@ -129,6 +130,9 @@ async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
     )
     same = await read_columns(connection, _SAME, tenant_id, types={"event": "int8", "one": "int8", "other": "int8"})
     declared = await read_columns(connection, _DECLARED, tenant_id, types={"item": "int8"})
+    ranges = await read_columns(
+        connection, _RANGES, tenant_id, types={"event": "int8", "product": "int8", "lot": "int8"}
+    )
     recalled = await read_columns(connection, _RECALLED, tenant_id, types={"material": "int8"})
     rows = await connection.fetch(_TEXTS, tenant_id)
     texts = dict(rows)
@@ -145,6 +149,7 @@ async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
         members=members,
         same=same,
         declared=declared,
+        ranges=ranges,
         recalled=recalled["material"],
         texts=texts,
     )
@@ -161,6 +166,7 @@ def _build(
     members: dict[str, Ints],
     same: dict[str, Ints],
     declared: dict[str, Ints],
+    ranges: dict[str, Ints],
     recalled: Ints,
     texts: dict[int, str],
 ) -> Graph:
@@ -194,6 +200,9 @@ def _build(
         same=_indexed(same, raw["no"], nos),
         event_troubled=troubled,
         barring=raw["unknown"].astype(np.bool_)[event],
+        ranged_products=positions(nos, np.unique(ranges["product"])),
+        ranged_lots=positions(nos, np.unique(ranges["lot"])),
+        ranged=np.isin(said["event"], ranges["event"]),
     )
     several, unclear = several_inputs(drawn)
     odd = odd_items(drawn, unclear)

@@ -11,6 +11,7 @@ from services.query.graph.newer import Changed
 _IDS = "SELECT item_no, uri FROM views.items WHERE item_no = ANY ($1)"
 _NUMBERS = "SELECT item_no, uri FROM views.items WHERE tenant_id = $1 AND uri = ANY ($2)"
 _CHUNK = 20_000
+_NO_NUMBER = -1
 
 
 class Names:
@@ -66,6 +67,10 @@ class Names:
             positions = self._graph.index(np.array([r[0] for r in rows], dtype=np.int64)).tolist()
             for (number, uri), position in zip(rows, positions, strict=True):
                 self._keep(position if position >= 0 else self._position(number), ItemId(uri))
+            for item in unknown[start : start + _CHUNK]:
+                if item not in self._index_of:  # only a range of serials names it: it has no number
+                    self._keep(self.count, item)
+                    self._later_nos.append(_NO_NUMBER)
         return np.array([self._index_of[i] for i in ids], dtype=np.int64)
 
     def _position(self, number: int) -> int:

@@ -40,6 +40,7 @@ UNION
 SELECT e.event_no FROM views.events e
 WHERE e.tenant_id = $1 AND e.transformation IN (SELECT transformation FROM named WHERE transformation IS NOT NULL)
 """
+_RANGED = "SELECT DISTINCT product_no AS item_no FROM views.serial_ranges WHERE event_no = ANY ($1)"
 _NAMED = """
 SELECT item_no, role, action, event_no = ANY ($2) AS newer, false AS related
 FROM views.event_items WHERE event_no = ANY ($1)
@@ -48,6 +49,7 @@ UNION ALL SELECT unit_no, 0, 0, false, false FROM views.memberships WHERE event_
 UNION ALL SELECT one_no, 0, 0, false, true FROM views.identities WHERE event_no = ANY ($1)
 UNION ALL SELECT other_no, 0, 0, false, true FROM views.identities WHERE event_no = ANY ($1)
 UNION ALL SELECT item_no, 0, 0, false, true FROM views.item_materials WHERE event_no = ANY ($1)
+UNION ALL SELECT lot_no, 0, 0, false, false FROM views.serial_ranges WHERE event_no = ANY ($1) AND lot_no IS NOT NULL
 UNION ALL SELECT parent_no, 0, 0, false, false FROM views.events WHERE event_no = ANY ($1) AND parent_no IS NOT NULL
 """
 
@@ -85,12 +87,13 @@ async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) 
     newer = [r["event_no"] for r in rows]
     touched = [r[0] for r in await connection.fetch(_TOUCHED, tenant_id, [r["key_no"] for r in rows], newer)]
     named = await connection.fetch(_NAMED, touched, newer)
-    found = _followed(graph, named, restrains=any(r["restrains"] for r in rows))
+    ranged = await connection.fetch(_RANGED, touched)
+    found = _followed(graph, named, ranged=ranged, restrains=any(r["restrains"] for r in rows))
     barred = await connection.fetch(_NAMED, [r["event_no"] for r in unknown], newer) if unknown else []
     return Changed(found.links, found.state, frozenset(r["item_no"] for r in barred), len(rows))
 
 
-def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> Changed:
+def _followed(graph: Graph, named: list[asyncpg.Record], *, ranged: list[asyncpg.Record], restrains: bool) -> Changed:
     def those(chosen: list[asyncpg.Record]) -> Ints:
         found = graph.index(np.array([r["item_no"] for r in chosen], dtype=np.int64))
         return np.unique(found[found >= 0])
@@ -104,6 +107,7 @@ def _followed(graph: Graph, named: list[asyncpg.Record], *, restrains: bool) -> 
     links[_contents(graph, those([r for r in named if taken(r)]))] = True
     used = those([r for r in named if r["role"] == Role.INPUT])
     links |= np.isin(graph.material, graph.material[used[_is_class(graph, used)]])
+    links |= np.isin(graph.material, graph.material[those(ranged)])
     related = those([r for r in named if r["related"] or r["role"] == Role.PARENT])
     links[_beside(graph, _names(graph, related))] = True
     state = links.copy()

@@ -2,7 +2,8 @@
 
 Plain links are those that one look at each event gives. Everything that needs more is odd here: voids and rival copies,
 containers standing for their contents, parts taken out or fitted twice, classes used without a lot, memberships told
-after the making, declared materials. What this module does not know must make items odd, never plain.
+after the making, declared materials, ranges of serials. What this module does not know must make items odd, never
+plain.
 """
 
 from dataclasses import dataclass
@@ -71,7 +72,10 @@ _LOT_OR_CLASS = (LOT, CLASS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """All mentions as drawn from the views, those of troubled events too; `flow` and `whole` are their event's."""
+    """All mentions as drawn from the views, those of troubled events too; `flow` and `whole` are their event's.
+
+    `ranged` are those of events with a range of serials, `ranged_products` and `ranged_lots` what such ranges name.
+    """
 
     kind: Ints
     material: Ints
@@ -88,6 +92,9 @@ class Drawn:
     same: dict[str, Ints]
     event_troubled: Bools
     barring: Bools
+    ranged_products: Ints
+    ranged_lots: Ints
+    ranged: Bools
 
     @property
     def items(self) -> int:
@@ -173,7 +180,8 @@ def odd_items(drawn: Drawn, unclear: Bools) -> Bools:
     odd |= _odd_members(drawn)
     used_classes = drawn.item[(role == Role.INPUT) & (drawn.kind[drawn.item] == CLASS)]
     odd |= np.isin(drawn.material, drawn.material[used_classes])
-    odd |= (drawn.kind == CLASS) | _of(drawn.declared, n)
+    odd |= (drawn.kind == CLASS) | _of(drawn.declared, n) | _of(drawn.ranged_lots, n)
+    odd |= np.isin(drawn.material, drawn.material[drawn.ranged_products]) & (drawn.kind == UNIT)
     for name in ("one", "other"):
         odd |= _of(drawn.same[name][drawn.event_troubled[drawn.same["event"]]], n)
     return odd
@@ -200,7 +208,9 @@ def _odd_flows(drawn: Drawn, is_container: Bools, unclear: Bools) -> Bools:
     if not drawn.flows:
         return np.zeros(drawn.items, dtype=np.bool_)
     of_input = drawn.role == Role.INPUT
-    doubtful = drawn.troubled | (of_input & (is_container[drawn.item] | (drawn.kind[drawn.item] == CLASS)))
+    doubtful = (
+        drawn.troubled | drawn.ranged | (of_input & (is_container[drawn.item] | (drawn.kind[drawn.item] == CLASS)))
+    )
     flows = any_by(drawn.flow, doubtful, drawn.flows) | unclear
     rows = (drawn.flow >= 0) & flows[drawn.flow] & np.isin(drawn.role, (Role.INPUT, Role.OUTPUT))
     return _of(drawn.item[rows], drawn.items)
