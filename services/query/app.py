@@ -4,6 +4,7 @@ import asyncpg
 from fastapi import APIRouter
 
 from services.access import Keys
+from services.query.graph.keeper import Graphs
 from services.query.questions import (
     balance,
     capture_job,
@@ -16,7 +17,6 @@ from services.query.questions import (
     timeline,
     trace,
 )
-from services.query.graph.keeper import Graphs
 from services.query.snapshot import Questions
 from services.settings import Settings
 

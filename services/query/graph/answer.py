@@ -7,13 +7,13 @@ from decimal import Decimal
 import numpy as np
 
 from domain.answers import Gap, Limits, Node, Trace, Way
+from domain.distribution import Where
 from domain.facts import Role, Status
 from domain.fitting import two_parents
 from domain.ids import ItemId
 from domain.kinds import kind_of
 from domain.linking import Linker
 from domain.record import Known, Need, answer_async
-from domain.distribution import Where
 from domain.state import SHIPPED_OUT, Whereabouts, states
 from services.query.graph.facts import STATUSES
 from services.query.graph.graph import Graph
