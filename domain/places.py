@@ -50,24 +50,28 @@ class Places:
         return found[1] if found is not None else None
 
     def _greatest(self, field: str, item: ItemId, at_us: int) -> Greatest | None:
-        key = (field, item, at_us)
-        if key in self._cache:
-            return self._cache[key]
-        self._cache[key] = None  # a cycle of containers finds nothing here and ends
-        read = _READ[field]
+        """The greatest of all that is said of it and of what it was in, each up to the end of its being in there."""
         best: Greatest | None = None
-        for naming in self._namings.get(item, []):
-            facts = naming.event.facts
-            if facts.latest_us <= at_us and naming.mention.role is not Role.INPUT and read(facts) is not None:
-                value = read(facts) or None
-                if best is None or facts.order > best[0]:
-                    best = (facts.order, value)
-        for parent, until_us in self._above(item, at_us):
-            theirs = self._greatest(field, parent, until_us)
-            if theirs is not None and (best is None or theirs[0] > best[0]):
-                best = theirs
-        self._cache[key] = best
+        seen = {(item, at_us)}
+        todo = [(item, at_us)]
+        while todo:
+            here, until_us = todo.pop()
+            said = self._own(field, here, until_us)
+            if said is not None and (best is None or said[0] > best[0]):
+                best = said
+            above = set(self._above(here, until_us)) - seen
+            seen |= above
+            todo += above
         return best
+
+    def _own(self, field: str, item: ItemId, at_us: int) -> Greatest | None:
+        key = (field, item, at_us)
+        if key not in self._cache:
+            read = _READ[field]
+            facts = [n.event.facts for n in self._namings.get(item, []) if n.mention.role is not Role.INPUT]
+            said = [(f.order, read(f) or None) for f in facts if f.latest_us <= at_us and read(f) is not None]
+            self._cache[key] = max(said, key=lambda s: s[0], default=None)
+        return self._cache[key]
 
     def _above(self, item: ItemId, at_us: int) -> Iterable[tuple[ItemId, int]]:
         """Every container and unit it has been in by t, each with the last instant it can speak for the item."""

@@ -3,8 +3,10 @@
 from domain import events as ev
 from domain.genealogy import Way
 from domain.moments import Moment
+from domain.record import answer
+from domain.state import states
 from domain.walk import Mode
-from tests.domain.telling import History, at, item, named_map, q
+from tests.domain.telling import History, at, item, named_map, q, us
 
 CERTAIN = "certain"
 NOW = {"mode": Mode.AS_MAINTAINED}
@@ -173,3 +175,13 @@ def test_touched_counts_from_when_the_chain_broke() -> None:
     h.fit("P", "M", at_hour=2)
     h.made(["lot:F/W"], ["P"], at_hour=4)
     assert h.forward("C") == named_map({"M": CERTAIN, "P": CERTAIN, "lot:F/W": "touched"})
+
+
+def test_two_units_recorded_in_each_other_are_where_either_was_seen() -> None:
+    """A contradiction, but not one that hides where the last event put them."""
+    h = History()
+    h.fit("U", "V", at_hour=1)
+    h.fit("V", "U", at_hour=1)
+    h.tell(ev.Stored(occurred_at=at(2), site="HERE", items=(q("U"),)))
+    found = answer(states([item("U"), item("V")], at_us=us(3)), h.view().look_up)
+    assert {i: s.site for i, s in found.items()} == {item("U"): "HERE", item("V"): "HERE"}
