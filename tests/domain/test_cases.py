@@ -185,3 +185,34 @@ def test_two_units_recorded_in_each_other_are_where_either_was_seen() -> None:
     h.tell(ev.Stored(occurred_at=at(2), site="HERE", items=(q("U"),)))
     found = answer(states([item("U"), item("V")], at_us=us(3)), h.view().look_up)
     assert {i: s.site for i, s in found.items()} == {item("U"): "HERE", item("V"): "HERE"}
+
+
+def test_a_part_in_two_units_at_once_is_a_conflict_both_ways() -> None:
+    h = History()
+    first, second = h.fit("A", "C", at_hour=1), h.fit("B", "C", at_hour=2)
+    for way, name in ((Way.FORWARD, "C"), (Way.BACKWARD, "A")):
+        (conflict,) = h.trace(way, name).conflicts
+        assert (conflict.code, conflict.event_ids) == ("two_parents", tuple(sorted((first, second))))
+        assert conflict.items == (item("C"), item("A"), item("B"))
+    h.remove("A", "C", at_hour=2)
+    assert h.trace(Way.FORWARD, "C").conflicts == []
+
+
+def test_a_box_that_is_empty_now_is_traced_by_its_last_fill_alone() -> None:
+    h = History()
+    for serial, hour in (("C/1", 1), ("C/2", 3)):
+        h.pack("box:T", serial, at_hour=hour)
+        h.unpack("box:T", serial, at_hour=hour + 1)
+    found = h.trace(Way.FORWARD, "box:T")
+    assert [n.item for n in found.nodes] == [item("C/2")]
+    assert {g.code: g.items for g in found.gaps} == {
+        "last_fill": (item("box:T"), item("C/2")),
+        "earlier_fills": (item("C/1"),),
+    }
+
+
+def test_a_release_that_names_another_unit_leaves_the_hold_on_this_one() -> None:
+    h = History()
+    h.tell(ev.Held(occurred_at=at(1), hold_id="H", items=(q("U/1"), q("U/2"))))
+    h.tell(ev.HoldReleased(occurred_at=at(2), hold_id="H", items=(q("U/1"),)))
+    assert (h.state("U/1").on_hold, h.state("U/2").on_hold) == (False, True)
