@@ -16,12 +16,12 @@ _LOCK_KEY = 0x7A68756973750001  # "zhuisu", 1: only one process migrates a datab
 _OLDEST_SERVER = 160000
 
 _ADMIN_HELP = """\
-this database user may not create the roles Zhuisu needs ({reason}). Let an administrator of the server run, once:
+this database user may not create what Zhuisu needs ({reason}). Let an administrator of the server run, once:
     CREATE ROLE zhuisu_api NOLOGIN NOBYPASSRLS;
     CREATE ROLE zhuisu_projector NOLOGIN BYPASSRLS;
     GRANT zhuisu_api, zhuisu_projector TO "{user}";
+    GRANT CREATE ON DATABASE "{database}" TO "{user}";
     GRANT CREATE ON SCHEMA public TO "{user}";
-    CREATE EXTENSION IF NOT EXISTS pg_trgm;
 then start again."""
 
 
@@ -117,10 +117,10 @@ async def _explained(error: exc.DBAPIError, database_url: str) -> MigrationError
     if isinstance(cause, asyncpg.InsufficientPrivilegeError):
         connection = await asyncpg.connect(database_url)
         try:
-            user = await connection.fetchval("SELECT current_user")
+            user, database = await connection.fetchrow("SELECT current_user, current_database()")
         finally:
             await connection.close()
-        return MigrationError(_ADMIN_HELP.format(reason=cause, user=user))
+        return MigrationError(_ADMIN_HELP.format(reason=cause, user=user, database=database))
     if isinstance(cause, asyncpg.FeatureNotSupportedError | asyncpg.UndefinedFileError):
         return MigrationError(f"{cause}: install the contrib modules of PostgreSQL on its server, then start again")
     if isinstance(cause, asyncpg.LockNotAvailableError):

@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 _STATEMENTS = """
+CREATE SCHEMA finding;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 SET LOCAL ROLE zhuisu_projector;
 UPDATE views.items SET number = nullif(regexp_replace(uri, '^.*[/:]', ''), '') WHERE number IS NULL;
@@ -25,7 +26,7 @@ CREATE INDEX items_material_idx ON views.items (tenant_id, material, uri);
 
 # Planned with the pattern that is asked for, and with row numbers alone kept until they are in order.
 _FUNCTION = """
-CREATE FUNCTION public.zhuisu_items_like(pattern text, whole text, of_material text, of_kind text, after text, most int)
+CREATE FUNCTION finding.items_like(pattern text, whole text, of_material text, of_kind text, after text, most int)
 RETURNS SETOF bigint LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp SET enable_seqscan = off
 AS $$
@@ -51,10 +52,11 @@ def upgrade() -> None:
         if statement.strip():
             op.execute(statement)
     op.execute(_FUNCTION)
-    signature = "public.zhuisu_items_like(text, text, text, text, text, int)"
+    signature = "finding.items_like(text, text, text, text, text, int)"
     op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO zhuisu_api")
-    # A new owner must be allowed to make functions there; afterwards it is not.
-    op.execute("GRANT CREATE ON SCHEMA public TO zhuisu_projector")
+    op.execute("GRANT USAGE ON SCHEMA finding TO zhuisu_api")
+    # A new owner must be allowed to make functions there; afterwards it is not. The schema is one that we may grant on.
+    op.execute("GRANT CREATE ON SCHEMA finding TO zhuisu_projector")
     op.execute(f"ALTER FUNCTION {signature} OWNER TO zhuisu_projector")
-    op.execute("REVOKE CREATE ON SCHEMA public FROM zhuisu_projector")
+    op.execute("REVOKE CREATE ON SCHEMA finding FROM zhuisu_projector")

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from migrations.run import MigrationError, current_revision, head_revision, upgrade
+from migrations.run import _ADMIN_HELP, MigrationError, current_revision, head_revision, upgrade
 from services.access.tables import metadata as access_metadata
 from services.contacts.tables import metadata as contacts_metadata
 from services.database import api_pool, ensure_database, owner_pool, projector_pool, tenant_transaction
@@ -161,6 +161,25 @@ async def test_a_user_without_rights_is_told_what_an_administrator_must_do(
                 f"DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}_away') THEN "
                 f"ALTER ROLE {role}_away RENAME TO {role}; END IF; END $$"
             )
+        await admin.close()
+
+
+async def test_a_user_with_the_rights_that_are_asked_for_can_migrate(empty_database: str, database_url: str) -> None:
+    """Nobody needs a superuser's URL: what the message of missing rights says is enough."""
+    assert database_url  # migrated before, so that the server has the roles
+    admin = await asyncpg.connect(empty_database)
+    await admin.execute("CREATE ROLE modest LOGIN")
+    try:
+        said = _ADMIN_HELP.format(reason="", user="modest", database=await admin.fetchval("SELECT current_database()"))
+        for line in said.splitlines():
+            if line.strip().startswith(("GRANT", "CREATE EXTENSION")):
+                await admin.execute(line)
+        await upgrade(empty_database + ("&" if "?" in empty_database else "?") + "options=-c%20role%3Dmodest")
+        assert await current_revision(admin) == head_revision()
+        owners = await admin.fetch("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('public', 'views')")
+        assert {row[0] for row in owners} == {"modest"}
+    finally:
+        await admin.execute("DROP OWNED BY modest CASCADE; DROP ROLE modest")
         await admin.close()
 
 

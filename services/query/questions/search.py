@@ -32,7 +32,7 @@ _PREFIX_CHARS = 2
 # Each finds candidates in the order of their ids, the next $3 of them after $2.
 _LIKE = """
 SELECT i.item_no, i.uri FROM views.items i
-WHERE i.item_no IN (SELECT public.zhuisu_items_like($4, $5, $6, $7, $2, $3)) AND i.tenant_id = $1 ORDER BY i.uri
+WHERE i.item_no IN (SELECT finding.items_like($4, $5, $6, $7, $2, $3)) AND i.tenant_id = $1 ORDER BY i.uri
 """
 _OF_LOT = """
 SELECT i.item_no, i.uri FROM views.items i
