@@ -7,7 +7,7 @@ only where the events at these places alone say the same: by construction nothin
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 HIDDEN = "hidden:"
 _TOKEN_BYTES = 16
+AT_ONCE = 2_000
+"""Items that one statement, or one look at their links, is about."""
 
 _KNOWN = """
 ($4::int[] IS NULL OR e.log_offset <= coalesce(
@@ -105,16 +107,21 @@ class Scope:
     async def own_items(self, names: Iterable[str]) -> frozenset[str]:
         """Those of the items that are its own."""
         wanted = sorted({str(n) for n in names})
+        own: set[str] = set()
+        for start in range(0, len(wanted), AT_ONCE):
+            own |= await self._own_items(wanted[start : start + AT_ONCE])
+        return frozenset(own)
+
+    async def _own_items(self, names: list[str]) -> set[str]:
         vector = [list(self.vector), list(self.vector.values())] if self.vector is not None else [None, None]
-        asked = [self.tenant_id, wanted, sorted(self.places), *vector]
-        own = {r[0] for r in await self.connection.fetch(_OWN_ITEMS, *asked)}
-        asked[1] = [n for n in wanted if n not in own]
-        rows = await self.connection.fetch(_MAYBE_OWN, *asked) if asked[1] else []
+        asked = [sorted(self.places), *vector]
+        own = {r[0] for r in await self.connection.fetch(_OWN_ITEMS, self.tenant_id, names, *asked)}
+        rest = [n for n in names if n not in own]
+        rows = await self.connection.fetch(_MAYBE_OWN, self.tenant_id, rest, *asked) if rest else []
         verdicts = await judged(self.connection, [r["key_no"] for r in rows], vector=self.vector)
         counting = (Standing.COUNTS, Standing.PENDING)
         own |= {r["uri"] for r in rows if r["event_no"] in verdicts and verdicts[r["event_no"]].standing in counting}
-        own |= await self.record().members_of_ranges(ItemId(n) for n in wanted if n not in own)
-        return frozenset(own)
+        return own | await self.record().members_of_ranges(ItemId(n) for n in names if n not in own)
 
     async def own_events(self, event_ids: Iterable[str]) -> frozenset[str]:
         """Those of the event ids that it may know."""
@@ -137,9 +144,11 @@ class Scope:
         named |= {i for gap in found.gaps for i in gap.items} | {i for c in found.conflicts for i in c.items}
         names = await self.names_of(named)
         told = await self.own_events(i for c in found.conflicts for i in c.event_ids)
-        own = frozenset(i for i in (*found.items, *real) if names[i] == i)
-        question = _links_of(own, way=way, follow_all=follow_all)
-        links = await answered(question, self.record())
+        own = sorted(i for i in {*found.items, *real} if names[i] == i)
+        links: set[Link] = set()
+        for start in range(0, len(own), AT_ONCE):
+            question = _links_of(frozenset(own[start : start + AT_ONCE]), way=way, follow_all=follow_all)
+            links |= await answered(question, self.record())
         nodes = sorted((_node(n, names, links) for n in found.nodes), key=lambda n: (n.level, n.item))
         veiled = Trace(
             tuple(names[i] for i in found.items),
@@ -224,7 +233,7 @@ def _links_of(items: frozenset[ItemId], *, way: Way, follow_all: bool) -> Questi
     return frozenset(link for links in linked.links.values() for link in links)
 
 
-def _node(node: Node, names: Mapping[ItemId, ItemId], links: frozenset[Link]) -> Node:
+def _node(node: Node, names: Mapping[ItemId, ItemId], links: Collection[Link]) -> Node:
     kept = [link for link in node.links if link in links]
     shown = {link if link in links else _bare(link, names) for link in node.links}
     reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in kept]
