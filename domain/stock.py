@@ -66,6 +66,8 @@ class Stock:
     conflicts: list[tuple[str, str, str]] = field(default_factory=list)
     """(code, event id, detail)"""
     last_status: Status | None = None
+    comes_in: bool = False
+    """whether it is recorded, at any time, how some of it came in"""
 
     def add(self, spot: Spot, uom: str | None, quantity: Fraction | None) -> None:
         """Change a row; what becomes exactly zero is gone."""
@@ -130,6 +132,7 @@ def movements(stock: Stock, namings: Sequence[Naming], measures: Measures) -> li
     standing.sort(key=lambda m: (m[0].order, m[1].role, m[1].uom or ""))
     counted = [m for _, m, quantity in standing if quantity is not None and m.flow is not Flow.NONE]
     entered = [m for m in counted if m.flow in _COMING_IN]
+    stock.comes_in = bool(entered)
     base = next((m.uom for m in (*entered, *counted)), None)
     found = []
     for facts, mention, amount in standing:
@@ -303,12 +306,12 @@ def _enter(stock: Stock, one: Moved, moved: Iterable[tuple[str | None, Fraction 
 
 
 def _move_from_nowhere(stock: Stock, one: Moved, *, to: Spot | None) -> None:
-    """More leaves than was ever there: the books go negative, and say so."""
+    """More leaves than was there: the books go negative, and say so. What is only ever used has no books."""
     if one.quantity is None:
         if to is not None:
             stock.add(to, one.uom, None)
         return
-    if one.mention.role is not Role.INPUT or stock.rows:
+    if one.mention.role is not Role.INPUT or stock.rows or stock.comes_in:
         stock.add(Spot(one.facts.site), one.uom, -one.quantity)
     if to is not None:
         stock.add(to, one.uom, one.quantity)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import administering, asking, contacting, operating, running
+from services.cli import administering, asking, balancing, contacting, operating, running
 from services.cli.messages import LANGUAGES, Language, Say, language_of, translate_help
 from services.cli.options import Hand
 
@@ -41,6 +41,7 @@ def command_line(language: Language) -> Callable[..., Any]:
         asking.exposure,
         asking.items,
         asking.item,
+        balancing.balance,
         asking.timeline,
         asking.status,
     )

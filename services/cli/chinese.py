@@ -48,6 +48,9 @@ _HELP = {
     "Which items are there: by a part of a number, a lot, a supplier's lot, a product.": (
         "查找追溯单元：按编号片段、批号、供应商批号或产品。"
     ),
+    "What came in of a lot, what went out, what is there, and what nobody accounts for; or the same of an order.": (
+        "某批次进了多少、出了多少、还剩多少、多少去向不明；也可查询订单。"
+    ),
     "Every event that ever named a thing, in the order it happened; voided ones too.": (
         "涉及某件物品的全部事件，按发生顺序排列，含已作废的。"
     ),
@@ -111,6 +114,11 @@ _HELP = {
 }
 
 _OPTIONS = {
+    "The lot's id.": "批次编号。",
+    "In place of a lot: this order …": "不查批次，改查此订单……",
+    "… at this site.": "……位于此工厂。",
+    "Share that may be missing, 0 to 1; else 0.001.": "允许差额占比，0 到 1；默认 0.001。",
+    "name a lot, or --order with --site": "请给出批次编号，或同时给出 --order 与 --site",
     "Install completion for the current shell.": "为当前 shell 安装命令补全。",
     "Show completion for the current shell, to copy it or customize the installation.": (
         "显示当前 shell 的命令补全脚本。"
@@ -351,6 +359,24 @@ _ANSWERS = {
     "no lot was recorded": "未记录批次",
     "how long it lasted was not recorded": "未记录持续时间",
     "not scanned but calculated": "非扫描，系推算",
+    "what came back of it cannot be weighed": "退料数量无法与发料相抵",
+    "opening": "期初",
+    "received": "收货",
+    "produced": "产出",
+    "came back": "退回",
+    "found more": "盘盈",
+    "consumed": "消耗",
+    "shipped": "发运",
+    "samples": "取样",
+    "found less": "盘亏",
+    "unaccounted": "去向不明",
+    "open": "在制",
+    "balance": "物料平衡",
+    "as": "角色",
+    "posted": "过账",
+    "net": "净额",
+    "unit of measure": "单位",
+    "pieces": "件",
     "inferred": "推断",
     "a correction is awaited": "等待更正",
     "after it was taken out": "在其拆下之后",

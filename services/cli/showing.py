@@ -34,6 +34,7 @@ WORDS = {
     "class_level": "no lot was recorded",
     "duration_unknown": "how long it lasted was not recorded",
     "basis": "not scanned but calculated",
+    "net_quantity": "what came back of it cannot be weighed",
     "inferred": "inferred",
     "replacement_pending": "a correction is awaited",
     "touched": "after it was taken out",
@@ -139,16 +140,23 @@ def show_trace(hand: Hand, answer: Mapping[str, Any], *, rows: int = 40, as_tree
         hand.out.print(shown)
     if len(answer["nodes"]) > rows:
         hand.tell("… and {count} more: --rows 0 shows all, --json too", count=len(answer["nodes"]) - rows)
+    show_doubts(hand, answer)
+    show_freshness(hand, answer)
+
+
+def show_doubts(hand: Hand, answer: Mapping[str, Any]) -> None:
+    """Where the record ends or is doubtful, and where it contradicts itself: the first of each."""
     for gap in answer["gaps"][:10]:
         items = ", ".join(short(i) for i in gap["items"][:3]) + (" …" if len(gap["items"]) > 3 else "")
+        if gap.get("quantity") is not None:
+            items += f" ({gap['quantity']} {gap['uom'] or hand.say('pieces')})"
         hand.tell("gap {code}: {detail}: {items}", code=gap["code"], detail=gap["detail"], items=items)
     for conflict in answer["conflicts"][:10]:
         items = ", ".join(short(i) for i in conflict["items"][:3])
         hand.tell("conflict {code}: {detail}: {items}", code=conflict["code"], detail=conflict["detail"], items=items)
     for name in ("gaps", "conflicts"):
         if len(answer[name]) > 10:
-            hand.tell("… and {count} more {what}", count=len(answer[name]) - 10, what=say(name))
-    show_freshness(hand, answer)
+            hand.tell("… and {count} more {what}", count=len(answer[name]) - 10, what=hand.say(name))
 
 
 def _show_totals(hand: Hand, totals: Mapping[str, Any]) -> None:

@@ -134,6 +134,29 @@ async def test_an_item_its_timeline_and_its_contents(zhuisu: Zhuisu, tmp_path: P
     assert "cli-packed" in told.out
 
 
+async def test_the_balance_of_a_lot_and_of_an_order(zhuisu: Zhuisu, tmp_path: Path) -> None:
+    lot = {"item": {"product": "RESIN", "lot": "R-1"}, "uom": "KGM"}
+    at = {"occurred_at": "2026-03-01T08:00:00Z", "site": "PLANT-1"}
+    issued = {"kind": "issued_to_order", "order": "0042", "items": [{**lot, "quantity": "105"}]}
+    path = tmp_path / "events.ndjson"
+    received = {"kind": "material_received", **lot, "quantity": "100"}
+    path.write_text("\n".join(json.dumps({**at, **event}) for event in (received, issued)))
+    sent = await zhuisu("ingest", str(path), "--json")
+    position = json.loads(sent.out)["position"]
+    shown = await zhuisu("balance", "urn:zhuisu:lot:own:RESIN:R-1", "--wait-for", position)
+    assert shown.code == 0, shown.err
+    told = [line.replace("│", " ").split() for line in shown.out.splitlines()]
+    assert ["received", "100"] in told
+    assert ["consumed", "105"] in told
+    assert ["unaccounted", "-5"] in told
+    assert "(-5 KGM)" in shown.out.replace("\n", " ")
+    shown = await zhuisu("--lang", "zh", "balance", "--order", "42", "--site", "PLANT-1")
+    assert "在制" in shown.out
+    assert "105" in shown.out
+    for wrong in ([], ["--order", "42"], ["urn:zhuisu:lot:own:RESIN:R-1", "--order", "42", "--site", "X"]):
+        assert (await zhuisu("balance", *wrong)).code == USAGE
+
+
 async def test_an_epcis_document_is_captured(zhuisu: Zhuisu) -> None:
     path = shared_dir() / "fixtures" / DOCUMENT
     sent = await zhuisu("ingest", str(path), "--json")

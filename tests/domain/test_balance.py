@@ -129,6 +129,22 @@ def test_b3_more_goes_out_than_came_in() -> None:
     assert ("unaccounted", Decimal(-5), KG) in gaps(o.h)
 
 
+def test_a_receipt_that_is_booked_after_the_use() -> None:
+    o = Order()
+    o.issue(LOT, 60, hour=6)
+    received(o.h, 100, hour=20)
+    assert terms(balance(o.h)) == {"received": 100, "consumed": 60, "stock": 40, "unaccounted": 0}
+    assert o.h.state(LOT).conflicts == ()
+
+
+def test_a_lot_that_is_only_ever_used_has_no_books() -> None:
+    h = History()
+    h.made(["M/1"], [used(5)], at_hour=4)
+    assert h.state(LOT).where == ()
+    assert gaps(h) == []
+    assert balance(h).unaccounted == -5
+
+
 def test_a_difference_within_the_tolerance_is_no_gap() -> None:
     h = History()
     received(h, 1000)

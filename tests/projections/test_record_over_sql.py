@@ -9,10 +9,14 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.balance import TOLERANCE
 from domain.corrections import Copy
 from domain.envelope import Envelope
 from domain.genealogy import Way, trace
+from domain.ids import PlaceId
 from domain.memory import MemoryRecord
+from domain.order_balance import order_balance
+from domain.order_facts import order_key
 from domain.ports import Position
 from domain.record import answer, answer_async
 from domain.state import states
@@ -109,6 +113,9 @@ async def test_sql_answers_equal_the_reference(
             states(everything, at_us=us(6)), SqlRecord(connection, tenant, vector=sql_vector).look_up
         )
         assert state_sql == answer(states(everything, at_us=us(6)), reference.look_up)
+        order = {"key": order_key(PlaceId.parse("S"), "7"), "at_us": us(6), "tolerance": TOLERANCE}
+        order_sql = await answer_async(order_balance(**order), SqlRecord(connection, tenant, vector=sql_vector).look_up)
+        assert order_sql == answer(order_balance(**order), reference.look_up)
 
 
 async def test_another_tenants_rows_do_not_exist(views: Views) -> None:
