@@ -110,6 +110,14 @@ def test_b2_every_term() -> None:
     assert balance(o.h, at_hour=11).terms[Term.CONSUMED] == 600
 
 
+def test_what_was_reversed_in_full_left_no_trace_in_the_books() -> None:
+    o = Order()
+    o.issue(LOT, 60, document="D1")
+    assert o.h.state(LOT).status is Status.CONSUMED
+    o.reverse("D1", LOT)
+    assert (o.h.state(LOT).status, o.h.state(LOT).balances) == (None, ())
+
+
 def test_openings_gains_scrap_and_what_is_fitted() -> None:
     h = History()
     adjusted(h, 50, cause="opening", uom=None)

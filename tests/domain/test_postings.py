@@ -249,6 +249,24 @@ def test_no_more_is_reversed_than_a_document_posted() -> None:
     assert conflicts(o.h.trace(Way.FORWARD, "lot:L/1")) == ["unmatched_reversal"]
 
 
+def test_what_is_reversed_too_much_of_one_document_is_not_taken_from_another() -> None:
+    o = Order()
+    o.issue("lot:L/1", 100, document="D1")
+    o.issue("lot:L/1", 50, document="D2")
+    o.output("M/1")
+    o.reverse("D1", "lot:L/1", 120)
+    o.back("lot:L/1", 30)
+    assert o.h.forward("lot:L/1") == named_map({"M/1": "certain"})
+
+
+def test_an_order_whose_closing_may_be_void_is_open() -> None:
+    o = Order()
+    o.issue("lot:L/1")
+    closing = o.close()
+    o.h.tell(ev.Voided(occurred_at=at(41), target=closing, replaced_by=("never",)), source="erp")
+    assert gaps(o.h.trace(Way.FORWARD, "lot:L/1")) == [("open_wip", Decimal(300), KG)]
+
+
 def test_a_reversed_return_was_none() -> None:
     o = Order()
     o.issue("lot:L/1")

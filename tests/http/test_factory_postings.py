@@ -194,6 +194,14 @@ async def test_what_is_asked_wrongly_is_refused_by_name(
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{code}")
 
 
+async def test_every_parameter_of_a_balance_is_described(service: httpx.AsyncClient) -> None:
+    described = (await service.get("/openapi.json")).json()["paths"]["/v1/items/balance"]["get"]
+    refused = await service.get("/v1/items/balance", params={"unheard": "of"})
+    assert all(p["name"] in refused.json()["detail"] and p["description"] for p in described["parameters"])
+    assert len(described["parameters"]) == 8
+    assert {"200", "404", "422"} <= described["responses"].keys()
+
+
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [

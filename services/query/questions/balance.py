@@ -12,22 +12,38 @@ from domain.order_balance import OrderBalance, order_balance
 from domain.order_facts import order_key
 from domain.state import State, states
 from services.access import Caller
-from services.problems import Problem
+from services.problems import Problem, described
 from services.query import rendering
 from services.query.answering import answered
 from services.query.asking import known_parameters
 from services.query.caching import json_answer
+from services.query.described import REFUSALS
 from services.query.snapshot import Asked, Questions
 from services.query.watching import watched
 
-_PARAMETERS = ("item", "order", "site", "transformation", "tolerance", "at", "as_of", "wait_for")
+_PARAMETERS = {
+    "item": "a lot: a URI, EPC URN or GS1 Digital Link",
+    "order": "in place of a lot: this order",
+    "site": "the place of the order",
+    "transformation": "in place of both: this transformation, by the id that answers give it",
+    "tolerance": "the share of what came in that may be missing without being a gap, 0 to 1; default 0.001",
+    "at": "the balance at this time; default now",
+    "as_of": "as known then: a position (0-1234) or a time",
+    "wait_for": "answer only once this position is in the views",
+}
+_DESCRIBED = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in _PARAMETERS.items()
+    ]
+}
 
 
 def create_router(questions: Questions) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(questions.reader)]
 
-    @router.get("/v1/items/balance", response_class=Response)
+    @router.get("/v1/items/balance", response_class=Response, openapi_extra=_DESCRIBED, responses=described(REFUSALS))
     @watched
     async def get_balance(request: Request, caller: reader) -> Response:
         """What came in of a lot (`item`), what went out, what is there, and what nobody accounts for; or the same of
