@@ -74,6 +74,14 @@ class Node:
     reached_us: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A lot-level link that is not walked: scans of serials, told by these events, cover it."""
+
+    link: Link
+    event_ids: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Trace:
     """An answer before it is dressed with state: nodes by (level, item), gaps, conflicts, why it may be incomplete."""
@@ -83,3 +91,4 @@ class Trace:
     gaps: list[Gap] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
+    superseded: list[Superseded] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """facts_of: from an envelope to the facts of its one event."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
 from domain import events as ev
@@ -131,7 +131,8 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
             return {"mentions": unique((*subjects_of(event, event.items), *scoped)), "recall": recall}
         case ev.Remedied():
             recall = RecallFact(event.recall_id, "remedied", remedy=event.remedy)
-            return {"mentions": subjects_of(event, event.items), "recall": recall}
+            mended = _fitted(event.items[0].item, event.parts or (), event.removed or ()) if event.items else ()
+            return {"mentions": unique((*subjects_of(event, event.items), *mended)), "recall": recall}
         case ev.RecallClosed():
             return {"recall": RecallFact(event.recall_id, "closed")}
         case ev.DocumentsLinked():
@@ -181,11 +182,18 @@ def _transformation(transformation_id: str | None, envelope: Envelope) -> str:
     return f"source {envelope.source} {transformation_id}"
 
 
+def _fitted(whole: ItemId, parts: Sequence[ev.ItemQuantity], removed: Sequence[ev.ItemQuantity]) -> tuple[Mention, ...]:
+    """Parts fitted into a unit and taken out of it in repair; nothing if there are none."""
+    if not parts and not removed:
+        return ()
+    fitted = children_of(parts, Role.COMPONENT, Action.PUT, status=Status.INSTALLED, flow=Flow.INSTALL)
+    taken = children_of(removed, Role.COMPONENT, Action.TAKE, status=Status.IN_STOCK, flow=Flow.UNINSTALL)
+    return (Mention(whole, Role.WHOLE, Action.PUT if parts else Action.TAKE), *fitted, *taken)
+
+
 def _reworked(event: ev.Reworked, envelope: Envelope) -> dict[str, Any]:
-    parts = children_of(event.parts, Role.COMPONENT, Action.PUT, status=Status.INSTALLED, flow=Flow.INSTALL)
-    removed = children_of(event.removed, Role.COMPONENT, Action.TAKE, status=Status.IN_STOCK, flow=Flow.UNINSTALL)
-    whole = Mention(event.item, Role.WHOLE, Action.PUT if parts else Action.TAKE if removed else Action.NONE)
-    mentions: tuple[Mention, ...] = (whole, *parts, *removed)
+    whole = Mention(event.item, Role.WHOLE)
+    mentions = _fitted(event.item, event.parts, event.removed) or (whole,)
     if not event.materials:
         return {"mentions": mentions}
     used = (*inputs_of(event.materials), Mention(event.item, Role.OUTPUT))

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from domain.answers import FROM_SHOWN, LINKS_SHOWN, Conflict, Gap, Limits, Node, Trace, Way
+from domain.answers import FROM_SHOWN, LINKS_SHOWN, Conflict, Gap, Limits, Node, Superseded, Trace, Way
 from domain.assembly import Part
 from domain.departure import first_departures
 from domain.exposure import Seed, opened
@@ -20,6 +20,7 @@ from domain.kinds import kind_of, may_contain
 from domain.linking import Linked, Linker
 from domain.links import NEVER_US, Link, Relation
 from domain.record import Found, Known, Need, Question
+from domain.removing import removed_parts
 from domain.renaming import doubted, other_ids
 from domain.walk import (
     CERTAIN,
@@ -53,21 +54,24 @@ def trace(
     mode: Mode = Mode.EVER,
     at_us: int | None = None,
     follow_all: bool = False,
+    follow_removed: bool = False,
     limits: Limits | None = None,
     seeds: Iterable[Seed] = (),
 ) -> Question[Trace]:
     """All that the items went into (forward) or came from (backward). `at_us` None: now.
 
-    `seeds` are affected themselves: nodes of level 1, which nothing that is asked about leads to.
+    `seeds` are affected themselves: nodes of level 1, which nothing that is asked about leads to. `follow_removed`
+    (forward): instead, where the parts went that were taken out of the items.
     """
     walk = _Walk(way, mode, now_us if at_us is None else at_us, follow_all, limits or Limits())
+    walk.follow_removed = follow_removed
     return walk.run(tuple(dict.fromkeys(items)), contents_at_us=at_us, now_us=now_us, seeds=tuple(seeds))
 
 
 class _Walk:
     def __init__(self, way: Way, mode: Mode, at_us: int, follow_all: bool, limits: Limits) -> None:  # noqa: PLR0917
         self.way, self.mode, self.at_us, self.limits = way, mode, at_us, limits
-        self.follow_all = follow_all
+        self.follow_all, self.follow_removed = follow_all, False
         self.known = Known()
         self.linker = Linker(self.known, follow_all=follow_all)
         self.reached: dict[ItemId, Reached] = {}
@@ -77,6 +81,7 @@ class _Walk:
         self.seeded: set[ItemId] = set()
         self.has_upstream: set[ItemId] = set()
         self.told: set[Gap | Conflict] = set()
+        self.superseded: set[Superseded] = set()
         self.paths: dict[Path, Path] = {}
         self.answer = Trace(())
 
@@ -87,20 +92,32 @@ class _Walk:
         starts = yield from self.known.start(items)
         self.starts = frozenset(starts)
         first = START_FORWARD if self.way is Way.FORWARD else START_BACKWARD
-        for item in starts:
-            self.reached[item] = Reached({first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
-        yield from self._open_seeds(seeds, first)
-        yield from self._open_classes(first)
-        if not self.follow_all:
-            yield from self._open_containers(first, contents_at_us=contents_at_us, now_us=now_us)
+        if self.follow_removed:
+            yield from self._take_out(starts)
+        else:
+            for item in starts:
+                self.reached[item] = Reached({first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
+            yield from self._open_seeds(seeds, first)
+            yield from self._open_classes(first)
+            if not self.follow_all:
+                yield from self._open_containers(first, contents_at_us=contents_at_us, now_us=now_us)
         yield from self._expand_all()
         if self.way is Way.BACKWARD:
             yield from self._two_parents_above()
         self._collect()
+        self.answer.superseded = sorted(self.superseded, key=lambda s: (s.link.sort_key, s.event_ids))
         yield from self._no_upstream()
         return self.answer
 
     # -- starting points
+
+    def _take_out(self, starts: Sequence[ItemId]) -> Generator[Need, Found, None]:
+        for told in (yield from removed_parts(self.linker.fittings, starts, at_us=self.at_us)):
+            if told.target not in self.starts:
+                link = doubted(self.known.things, told)
+                left = Path(True, bound_us=link.reach_us)
+                merge(self.reached.setdefault(link.target, Reached()), left, link.reasons or ONLY_CERTAIN, forward=True)
+                self._arrive(link.target, link, (link.source, 1))
 
     def _open_seeds(self, seeds: Sequence[Seed], first: Path) -> Generator[Need, Found, None]:
         yield from self.known.start(s.item for s in seeds)
@@ -146,7 +163,7 @@ class _Walk:
 
     def _expand_all(self) -> Generator[Need, Found, None]:
         level = 0
-        frontier = set(self.starts)
+        frontier = set(self.starts & self.reached.keys())
         members = (
             self.reached.keys() - self.starts
         )  # of a class or a container, or exposed: they are one hop away already
@@ -189,6 +206,7 @@ class _Walk:
         self.answer.gaps += gaps
         self.answer.conflicts += conflicts
         self.told |= {*gaps, *conflicts}
+        self.superseded.update(linked.superseded)
 
     def _follow(self, origin: tuple[ItemId, int], fresh: dict[Path, frozenset[str]], link: Link) -> bool:
         forward = self.way is Way.FORWARD
@@ -296,6 +314,8 @@ class _Walk:
         return [(path, labels) for path, labels in reached.states.items() if self._shows(path)]
 
     def _shows(self, path: Path) -> bool:
+        if self.follow_removed and not path.consistent:  # where a part was before it was taken out is not asked
+            return False
         return self.way is Way.BACKWARD or shown_forward(path, mode=self.mode, at_us=self.at_us)
 
     def _node(self, item: ItemId, certainty: str, reasons: tuple[str, ...]) -> Node:

@@ -156,6 +156,15 @@ def lot_of_product(material: str, lot: str) -> ItemId:
     return ItemId(f"{key.class_link}/10/{gs1.encode(lot)}")
 
 
+def other_levels(lot: str) -> list[ItemId]:
+    """The lots of that number at other packaging levels: GTINs that differ in the indicator digit alone."""
+    key = gs1.parse(lot)
+    if key is None or key.ai != "01" or key.lot is None or key.serial is not None:
+        return []
+    bodies = (f"{level}{key.value[1:13]}" for level in range(10) if str(level) != key.value[0])
+    return [lot_of_product(f"{gs1.CANONICAL_HOST}/01/{body}{gs1.check_digit(body)}", key.lot) for body in bodies]
+
+
 def unit_of_product(material: str, serial: str) -> ItemId:
     """The unit of a class with that serial. Raises InvalidId for what is no class."""
     if material.startswith(_NATIVE + "class:"):

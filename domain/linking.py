@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
-from domain.answers import Conflict, Gap
+from domain.answers import Conflict, Gap, Superseded
 from domain.assembly import Part
 from domain.class_level import ClassLevel
 from domain.derivation import Derivations
@@ -12,11 +12,12 @@ from domain.fitting import Fittings, part_links, stay_links
 from domain.ids import ItemId
 from domain.links import Link
 from domain.loading import Loading
-from domain.namesakes import identities, memberships
+from domain.namesakes import identities, memberships, similar_lots
 from domain.open_orders import order_gaps
 from domain.record import Found, Known, Naming, Need
 from domain.renaming import doubted
 from domain.stays import Containment
+from domain.superseding import Superseding
 from domain.surroundings import surroundings
 from domain.uses import Used, Uses
 from domain.vessels import Vessels
@@ -29,6 +30,7 @@ class Linked:
     links: dict[ItemId, list[Link]] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+    superseded: list[Superseded] = field(default_factory=list)
     parts: dict[ItemId, list[Part]] = field(default_factory=dict)
     """component -> where it was fitted (forward only)"""
 
@@ -45,6 +47,7 @@ class Linker:
         self.fittings = Fittings(self.uses)
         self.loading = Loading(self.uses)
         self.vessels = Vessels(self.uses)
+        self.superseding = Superseding(self.uses)
 
     def out_of(self, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
         """The links that leave these items: into outputs, units, members, containers (follow_all), other names."""
@@ -68,13 +71,14 @@ class Linker:
             links += [link for part in parts for link in part_links(part)]
             links += yield from memberships(self.known, item, forward=True)
             links += identities(self.known, item, forward=True)
+            links += yield from similar_lots(self.known, item, forward=True)
             links += yield from self.class_level.out_of(item)
             if self.follow_all:
                 links += [link for s in around.stays.get(item, []) for link in stay_links(s)]
         result.gaps += self.class_level.told()
         _add(result, (yield from self.loading.links_out(taken, result.conflicts)))
         _add(result, (yield from self.vessels.links_out(items, around)))
-        return self._doubted(result)
+        return (yield from self._finished(result))
 
     def _order_gaps(self, taken: dict[ItemId, list[Used]], result: Linked) -> Generator[Need, Found, None]:
         """Orders that items were issued to and that are open, or closed with nothing reported."""
@@ -133,16 +137,18 @@ class Linker:
                 links += part_links(part)
             links += yield from memberships(self.known, item, forward=False)
             links += identities(self.known, item, forward=False)
+            links += yield from similar_lots(self.known, item, forward=False)
             if self.follow_all:
                 held = [s for stays in around.stays.values() for s in stays if s.parent == item]
                 links += [link for s in held for link in stay_links(s)]
         result.gaps += self.class_level.told()
         _add(result, (yield from self.loading.links_in(items, result.conflicts)))
         _add(result, (yield from self.vessels.links_in(items)))
-        return self._doubted(result)
+        return (yield from self._finished(result))
 
-    def _doubted(self, linked: Linked) -> Linked:
-        """A thing whose ids may be of two things makes its links possible."""
+    def _finished(self, linked: Linked) -> Generator[Need, Found, Linked]:
+        """Without the links that a scan supersedes; a thing whose ids may be of two things makes its links possible."""
+        linked.superseded += yield from self.superseding.split(linked.links)
         linked.links = {item: [doubted(self.known.things, link) for link in ls] for item, ls in linked.links.items()}
         return linked
 

@@ -20,6 +20,10 @@ class Relation(StrEnum):
     MEMBER_OF_LOT = "member_of_lot"
     CONTAINED_IN = "contained_in"
     IDENTIFIED_AS = "identified_as"
+    REMOVED_FROM = "removed_from"
+    """from a unit to a part that was taken out of it; only where that is asked for"""
+    SIMILAR_TO = "similar_to"
+    """one lot number at two packaging levels"""
 
 
 class Timing(Enum):
@@ -36,6 +40,8 @@ TIMING = {
     Relation.PART_OF: Timing.INTERVAL,
     Relation.CONTAINED_IN: Timing.INTERVAL,
     Relation.IDENTIFIED_AS: Timing.NONE,
+    Relation.REMOVED_FROM: Timing.INSTANT,
+    Relation.SIMILAR_TO: Timing.NONE,
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from domain.facts import Role
-from domain.ids import ItemId
+from domain.ids import ItemId, other_levels
 from domain.links import Link, Relation
 from domain.record import Found, Known, MemberAt, Naming, Need
 
@@ -63,6 +63,35 @@ def identities(known: Known, item: ItemId, *, forward: bool) -> list[Link]:
             )
         )
     return found
+
+
+def similar_lots(known: Known, item: ItemId, *, forward: bool) -> Generator[Need, Found, list[Link]]:
+    """The same lot number at another packaging level: possibly the same batch, in cases and in pieces."""
+    others = {other for i in known.things.ids(item) for other in other_levels(i)}
+    if not others:
+        return []
+    yield from known.require(Need(named=frozenset({item, *others}), units_of=frozenset({item, *others})))
+    first = min(_told(known, item), default=None)
+    found = []
+    for other in sorted({known.things.of(o) for o in others} - {item}):
+        told = min((*_told(known, other), *([first] if first else [])), default=None)
+        if told is not None and _told(known, other) and first is not None:
+            found.append(
+                Link(
+                    relation=Relation.SIMILAR_TO,
+                    source=item if forward else other,
+                    target=other if forward else item,
+                    event_id=told[-1],
+                    reasons=frozenset({"packaging_level"}),
+                )
+            )
+    return found
+
+
+def _told(known: Known, lot: ItemId) -> list[tuple[int, int, int, int, str]]:
+    """The events that name a lot, or a unit of it."""
+    namings, units = known.found.namings.get(lot, []), known.found.units_of.get(lot, [])
+    return [*(n.event.facts.order for n in namings), *(m.event.facts.order for m in units)]
 
 
 def _is_birth(naming: Naming) -> bool:

@@ -62,13 +62,22 @@ class RecallDeclared(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedied(Event):
-    """A recalled item got its remedy: that recall is done for it."""
+    """A recalled item got its remedy: that recall is done for it. `parts` were fitted into it, `removed` taken out."""
 
     kind: Literal["remedied"] = "remedied"
     NEEDS: ClassVar[tuple[str, ...]] = ("items",)
     recall_id: str
     items: tuple[ItemQuantity, ...]
     remedy: Remedy
+    parts: tuple[ItemQuantity, ...] | None = None
+    removed: tuple[ItemQuantity, ...] | None = None
+
+    def check(self) -> None:
+        Event.check(self)
+        if (self.parts or self.removed) and len(self.items) != 1:
+            raise ValueError("items: parts are fitted into one unit: send an event for each")
+        if any(part.item == self.items[0].item for part in (*(self.parts or ()), *(self.removed or ()))):
+            raise ValueError(f"parts: {self.items[0].item} cannot be its own component")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ PARAMETERS = {
     "mode": "which assembly links count: ever (default), as_built or as_maintained",
     "at": "the state at this time; default now",
     "as_of": "as known then: a position (0-1234) or a time",
-    "follow": "all: walk containment as a link too",
+    "follow": "all: walk containment as a link too; removed_parts (forward): where parts taken out of the unit went",
     "since": "show nodes reached at or after this time; the walk is the same",
     "until": "show nodes reached before this time; the walk is the same",
     "wait_for": "answer only once this position is in the views",
@@ -90,7 +90,8 @@ _TOTALS = {
     "by_holder": {},
     "quantities": {},
 }
-_END = {"complete": True, "incomplete_because": [], "totals": _TOTALS, "gaps": [], "conflicts": [], "next": None}
+_END = {"complete": True, "incomplete_because": [], "totals": _TOTALS, "gaps": [], "conflicts": []}
+_END |= {"superseded": [], "superseded_count": 0, "next": None}
 
 TRACE_EXAMPLE = {"question": "forward", "items": [EXAMPLE_ITEM], **_FRAME, "nodes": [_NODE], **_END}
 SUMMARY_EXAMPLE = {name: value for name, value in TRACE_EXAMPLE.items() if name != "nodes"}

@@ -156,10 +156,15 @@ class SqlRecord:
 
     async def exposed_by(self, event_nos: Iterable[int]) -> list[tuple[Happened, list[Mention]]]:
         """The events that count among these, each with its subjects, outputs and assembly parents."""
+        asked = list(event_nos)
         found: dict[int, tuple[Happened, list[Mention]]] = {}
-        async for rows in self._mentions(_EXPOSED, event_nos):
+        async for rows in self._mentions(_EXPOSED, asked):
             for event, mention in rows:
                 found.setdefault(event.no, (event, []))[1].append(mention)
+        for event_no, ranged in await self._ranges.of_events(asked):
+            if (made := await self._event(event_no)) is not None:
+                mentions = found.setdefault(event_no, (made, []))[1]
+                mentions += [ranged.mention(item) for item in ranged.serials.items()]
         return list(found.values())
 
     # -- one part of a need each

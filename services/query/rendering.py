@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from domain.answers import Superseded
 from domain.contents import Content
 from domain.genealogy import Conflict, Gap, Node
 from domain.links import Link
@@ -106,6 +107,11 @@ def content_json(held: Content) -> dict[str, Any]:
         "until_inferred": held.until_inferred,
         "depth": held.depth,
     }
+
+
+def superseded_json(superseded: Superseded) -> dict[str, Any]:
+    """A lot-level link that was not walked, and the events whose scans cover it."""
+    return link_json(superseded.link) | {"superseded_by": list(superseded.event_ids)}
 
 
 def gap_json(gap: Gap) -> dict[str, Any]:

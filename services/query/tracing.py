@@ -28,6 +28,8 @@ from services.query.watching import Streamed
 
 PARAMETERS = ("mode", "at", "as_of", "follow", "since", "until", "wait_for", "unknown", "limit", "cursor", "format")
 
+SUPERSEDED_SHOWN = 1_000
+"""Superseded links listed; `superseded_count` tells how many there are."""
 WHOLE_BYTES = 256 * 1024
 """An answer up to this is made before it is sent, so that it has an ETag and a length."""
 
@@ -49,6 +51,7 @@ class TraceAsked:
     way: Way
     mode: Mode
     follow_all: bool
+    follow_removed: bool
     at_us: int | None
     since_us: int | None
     until_us: int | None
@@ -72,8 +75,12 @@ def trace_asked(query: Mapping[str, str], way: Way, *, name: str, question: str,
     mode, follow, token = query.get("mode", "ever"), query.get("follow"), query.get("cursor")
     if mode not in list(Mode):
         raise Problem(422, "invalid-parameter", f"mode: {mode} is none of {', '.join(Mode)}")
-    if follow not in (None, "all"):
-        raise Problem(422, "invalid-parameter", f"follow: {follow} is not known: it takes all")
+    if follow not in (None, "all", "removed_parts"):
+        raise Problem(422, "invalid-parameter", f"follow: {follow} is not known: it takes all or removed_parts")
+    if follow == "removed_parts" and (way is not Way.FORWARD or name == "exposure"):
+        raise Problem(
+            422, "invalid-parameter", "follow: removed_parts asks where a unit's parts went: trace it forward"
+        )
     if query.get("unknown") not in (None, "skip"):
         raise Problem(422, "invalid-parameter", f"unknown: {query['unknown']} is not known: it takes skip")
     limit = limit_of(query.get("limit"))
@@ -84,6 +91,7 @@ def trace_asked(query: Mapping[str, str], way: Way, *, name: str, question: str,
         way=way,
         mode=Mode(mode),
         follow_all=follow == "all",
+        follow_removed=follow == "removed_parts",
         at_us=instant(query.get("at"), "at"),
         since_us=instant(query.get("since"), "since"),
         until_us=instant(query.get("until"), "until"),
@@ -193,6 +201,7 @@ def _walk(questions: Questions, ask: TraceAsked, asked: Asked, *, start: Start) 
         at_us=ask.at_us,
         now_us=asked.fresh.now_us,
         follow_all=ask.follow_all,
+        follow_removed=ask.follow_removed,
         seeds=start.seeds,
         limits=Limits(questions.settings.trace_depth_limit, questions.settings.trace_row_limit),
     )
@@ -204,6 +213,7 @@ async def _over_graph(questions: Questions, ask: TraceAsked, asked: Asked, *, st
     if (
         narrowed
         or ask.follow_all
+        or ask.follow_removed
         or ask.mode is Mode.AS_BUILT
         or start.seeds
         or asked.scope
@@ -253,4 +263,6 @@ async def _tail(start: Start, found: Trace, dressing: Dressing) -> dict[str, Any
         "totals": dressing.totals.json() if dressing.totals is not None else None,
         "gaps": [rendering.gap_json(g) for g in (*start.gaps, *found.gaps, *dressing.gaps())],
         "conflicts": [rendering.conflict_json(c) for c in conflicts],
+        "superseded": [rendering.superseded_json(s) for s in found.superseded[:SUPERSEDED_SHOWN]],
+        "superseded_count": len(found.superseded),
     }

@@ -124,6 +124,12 @@ def build(told: list[tuple[str, tuple[object, ...]]]) -> History:
                 h.tell(ev.Reidentified(occurred_at=at(hour), old_id=item(old), new_id=item(new)))
             case "posting", (what, says):
                 post(h, what, says)
+            case "counted", (hour, lot, count, unit, fitted):
+                if fitted:
+                    part = ev.ItemQuantity(item=item(lot), quantity=count)
+                    h.tell(ev.Assembled(occurred_at=at(hour), parent=item(unit), components=(part,)))
+                else:
+                    h.made([unit], [ev.Input(item=item(lot), quantity=count)], at_hour=hour)
             case "void", (target, replaced):
                 h.tell(ev.Voided(occurred_at=at(9), target=f"e{target}", replaced_by=("never",) if replaced else ()))
     return h

@@ -77,6 +77,29 @@ async def test_a_member_that_something_happened_to_keeps_its_beginning(service: 
     assert (await ask(service, "/v1/items/state", item=member(1, "LATER")))["event_count"] == 0
 
 
+async def test_members_are_exposed_to_what_their_range_was_made_on(service: httpx.AsyncClient) -> None:
+    made = commissioned("EXPOSED", "C000001", "C000003") | {"circumstances": {"equipment": ["RANGE-PRESS"]}}
+    position = await post(service, made)
+    asked = {"equipment": "RANGE-PRESS", "since": HOUR.format(7), "until": HOUR.format(9)}
+    answer = await service.post("/v1/exposures", params={"wait_for": position}, json=asked)
+    assert answer.status_code == 200, answer.text
+    assert [n["item"] for n in answer.json()["nodes"]] == [member(n, "EXPOSED") for n in (1, 2, 3)]
+
+
+async def test_members_hold_what_was_mounted_when_their_range_was_made(service: httpx.AsyncClient) -> None:
+    reel = {"product": "RCAP", "lot": "R-1"}
+    mounted = {"kind": "mounted", "equipment": "RANGE-SMT", "position": "F1", "item": reel}
+    made = commissioned("LOADED", "C000001", "C000003") | {"circumstances": {"equipment": ["RANGE-SMT"]}}
+    position = await post(service, {**mounted, "occurred_at": HOUR.format(7)}, made)
+    uri = "urn:zhuisu:lot:own:RCAP:R-1"
+    forward = await ask(service, "/v1/trace/forward", item=uri, wait_for=position)
+    assert [(n["item"], n["certainty"]) for n in forward["nodes"]] == [
+        (member(n, "LOADED"), "certain") for n in (1, 2, 3)
+    ]
+    back = await ask(service, "/v1/trace/backward", item=member(2, "LOADED"))
+    assert uri in {n["item"] for n in back["nodes"]}
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [({"last": "C000002", "step": 2}, "last"), ({"check": "vin"}, "first"), ({"exclude": ["C000009"]}, "exclude")],

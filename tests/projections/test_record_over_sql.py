@@ -26,8 +26,12 @@ from services.query.record import SqlRecord
 from services.readmodel.changes import Batch, ViewWriter
 from services.readmodel.rows import Applied
 from tests.conftest import NewDatabase
-from tests.domain.histories import BOXES, LOTS, UNITS, histories
+from tests.domain.histories import BOXES, LOTS, UNITS, build, histories, steps
+from tests.domain.scans import scan_steps
 from tests.domain.telling import History, item, us
+
+scanned = st.lists(scan_steps() | steps(), min_size=3, max_size=10).map(build)
+"""Histories in which lots with quantities and scans of serials meet."""
 
 
 @dataclasses.dataclass
@@ -85,7 +89,9 @@ async def apply(views: Views, log: list[tuple[Copy, Envelope]], size: int) -> No
     views.offset = base + max((c.offset for c, _ in log), default=0)
 
 
-@given(h=histories, cuts=st.lists(st.booleans(), min_size=1, max_size=4), size=st.integers(1, 4), data=st.data())
+@given(
+    h=histories | scanned, cuts=st.lists(st.booleans(), min_size=1, max_size=4), size=st.integers(1, 4), data=st.data()
+)
 @pytest.mark.timeout(600)
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_sql_answers_equal_the_reference(

@@ -15,6 +15,7 @@ from domain.kinds import kind_of
 from domain.linking import Linker
 from domain.record import Known, Need, answer_async
 from domain.state import SHIPPED_OUT, Whereabouts, states
+from services.query.graph.beyond import beyond
 from services.query.graph.facts import STATUSES
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
@@ -54,6 +55,11 @@ class OverGraph:
         try:
             walked = await walk.run(np.unique(starts))
         except (Barred, Collision):
+            return False
+        asked = self._asked
+        if await beyond(
+            asked.connection, asked.tenant_id, graph=self._graph, starts=starts, names=self._names, walked=walked
+        ):
             return False
         self.trace = Trace(tuple(items), [], walked.gaps, walked.conflicts, walked.incomplete)
         self._nodes = Nodes(self._asked.connection, self._graph, names=self._names, walked=walked)
