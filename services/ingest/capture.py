@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -104,9 +104,29 @@ class Capture:
     async def append(self, outcomes: Sequence[Outcome]) -> None:
         """Append what is to be appended, durably, in chunks that the log commits together with other requests'.
 
-        Raises LogUnavailable when some were not confirmed in time: their outcome is unknown, the others have positions.
+        What is there twice is appended once. Raises LogUnavailable when some were not confirmed in time: their outcome is
+        unknown, the others have positions.
         """
-        waiting = [o for o in outcomes if o.record is not None]
+        firsts: dict[bytes, Outcome] = {}
+        for one in outcomes:
+            if one.record is not None:
+                firsts.setdefault(one.fingerprint, one)
+        try:
+            await self._append_all(list(firsts.values()))
+        finally:
+            self._repeated([o for o in outcomes if o.record is not None and firsts[o.fingerprint] is not o], firsts)
+
+    def _repeated(self, repeats: Sequence[Outcome], firsts: Mapping[bytes, Outcome]) -> None:
+        """A repeat is a duplicate if its first was confirmed, and as unknown as that otherwise."""
+        for one in repeats:
+            one.position = firsts[one.fingerprint].position
+            if one.position is None:
+                self._metrics.unknown.inc()
+            else:
+                one.record = None
+                self._metrics.duplicate.inc()
+
+    async def _append_all(self, waiting: Sequence[Outcome]) -> None:
         chunks = iter([waiting[n : n + CHUNK_EVENTS] for n in range(0, len(waiting), CHUNK_EVENTS)])
         failures: list[LogUnavailable] = []
 

@@ -61,6 +61,7 @@ _NODE: dict[str, Any] = {
             "quantity": "20",
             "uom": None,
             "basis": "scanned",
+            "certainty": "certain",
             "reasons": [],
         }
     ],

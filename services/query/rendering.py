@@ -9,6 +9,9 @@ from domain.genealogy import Conflict, Gap, Node
 from domain.links import Link
 from domain.moments import iso
 from domain.state import State, Whereabouts
+from domain.walk import AGAINST_TIME, CERTAIN
+
+POSSIBLE = "possible"
 
 
 def text(value: Decimal | None) -> str | None:
@@ -21,6 +24,8 @@ def time(instant_us: int | None) -> str | None:
 
 
 def link_json(link: Link) -> dict[str, Any]:
+    """A link, by itself: what its neighbours on a path make of it is said of the nodes."""
+    reasons = link.reasons | {AGAINST_TIME} if link.against_time else link.reasons
     return {
         "relation": link.relation,
         "from": link.source,
@@ -32,7 +37,8 @@ def link_json(link: Link) -> dict[str, Any]:
         "uom": link.uom,
         "basis": link.basis,
         "share": text(link.share),
-        "reasons": sorted(link.reasons),
+        "certainty": POSSIBLE if reasons else CERTAIN,
+        "reasons": sorted(reasons),
     }
 
 

@@ -57,6 +57,8 @@ async def test_e15_backflushed_without_lot(service: httpx.AsyncClient) -> None:
     )
     found = await forward(service, "E15", wait_for=at)
     assert told(found) == {"E15M": "against_time,basis,class_level"}
+    link = found["nodes"][0]["links"][0]
+    assert (link["certainty"], link["reasons"]) == ("possible", ["against_time", "basis", "class_level"])
     assert (await ask(service, "/v1/trace/forward", item=uri("E15", "2")))["nodes"] == []
 
 

@@ -56,6 +56,12 @@ async def test_e5_two_lots_of_one_material_and_another_material(service: httpx.A
     await e.made(1, ["lot:CELL/A", "lot:CELL/B", "lot:ELY/K"], serials)
     assert await e.trace("lot:CELL/A") == e.named(dict.fromkeys(serials, "several_inputs"))
     assert await e.trace("lot:ELY/K") == e.named(dict.fromkeys(serials, CERTAIN))
+    links = (await e.ask("/v1/trace/backward", "S/7"))["nodes"]
+    assert {n["item"]: [(k["certainty"], k["reasons"]) for k in n["links"]] for n in links} == {
+        e.uri("lot:CELL/A"): [("possible", ["several_inputs"])],
+        e.uri("lot:CELL/B"): [("possible", ["several_inputs"])],
+        e.uri("lot:ELY/K"): [(CERTAIN, [])],
+    }
 
 
 async def test_e6_a_tray_stands_for_what_it_held_then(service: httpx.AsyncClient) -> None:

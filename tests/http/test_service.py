@@ -9,6 +9,7 @@ import pytest
 
 from tests.shared_data import shared_dir
 
+NDJSON = {"Content-Type": "application/x-ndjson"}
 HOUR = "2026-03-01T{:02d}:00:00+08:00"
 
 
@@ -51,6 +52,8 @@ async def test_a_lot_is_traced_to_the_bike_and_back(service: httpx.AsyncClient) 
     assert forward["complete"]
     bike = forward["nodes"][2]
     assert (bike["status"], bike["holder"], bike["site"]) == ("sold", "h-77", "SHOP")
+    for node in forward["nodes"]:
+        assert {link["certainty"] for link in node["links"]} == {"certain"}
     back = await ask(service, "/v1/trace/backward", item="urn:zhuisu:unit:own:B:1")
     assert "urn:zhuisu:lot:own:CELL:L-9" in {n["item"] for n in back["nodes"]}
 
@@ -81,6 +84,18 @@ async def test_ndjson_streams_outcomes_and_tells_duplicates(service: httpx.Async
         assert [line.get("outcome") for line in lines] == [word, "rejected", "rejected", None]
         assert lines[-1]["status"] == 202
         assert lines[-1][word] == 1
+
+
+async def test_an_event_that_is_twice_in_one_request_is_told_as_a_duplicate(service: httpx.AsyncClient) -> None:
+    stored = {"kind": "stored", "occurred_at": HOUR.format(8), "items": [{"item": unit("T/1")}]}
+    other = {**stored, "occurred_at": HOUR.format(9)}
+    told = (await service.post("/v1/events", json=[stored, other, stored, stored])).json()
+    assert [o["outcome"] for o in told["outcomes"]] == ["accepted", "accepted", "duplicate", "duplicate"]
+    assert {told["outcomes"][n]["position"] for n in (0, 2, 3)} == {told["outcomes"][0]["position"]}
+    assert (told["accepted"], told["duplicate"]) == (2, 2)
+    again = {**stored, "occurred_at": HOUR.format(10)}
+    lines = (await service.post("/v1/events", content=f"{json.dumps(again)}\n" * 2, headers=NDJSON)).text.splitlines()
+    assert [json.loads(line).get("outcome") for line in lines[:2]] == ["accepted", "duplicate"]
 
 
 @pytest.mark.parametrize(
