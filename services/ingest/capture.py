@@ -104,8 +104,8 @@ class Capture:
     async def append(self, outcomes: Sequence[Outcome]) -> None:
         """Append what is to be appended, durably, in chunks that the log commits together with other requests'.
 
-        What is there twice is appended once. Raises LogUnavailable when some were not confirmed in time: their outcome is
-        unknown, the others have positions.
+        What is there twice is appended once. Raises LogUnavailable when some were not confirmed in time: their outcome
+        is unknown, the others have positions.
         """
         firsts: dict[bytes, Outcome] = {}
         for one in outcomes:
