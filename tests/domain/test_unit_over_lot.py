@@ -162,6 +162,17 @@ def test_removed_parts_and_where_they_went() -> None:
     assert {n.item for n in h.trace(Way.FORWARD, "BIKE", follow_removed=True, at_hour=3).nodes} == set()
 
 
+def test_only_parts_that_were_in_it_left_it() -> None:
+    h = History()
+    h.fit("PACK", "BEFORE", at_hour=1)
+    h.remove("PACK", "BEFORE", at_hour=2)
+    h.fit("BIKE", "PACK", at_hour=3)
+    h.remove("BIKE", "PACK", at_hour=4)
+    h.fit("PACK", "AFTER", at_hour=5)
+    h.remove("PACK", "AFTER", at_hour=6)
+    assert h.forward("BIKE", follow_removed=True) == {item("PACK"): "certain"}
+
+
 def gtin_lot(indicator: int, lot: str) -> ItemId:
     body = f"{indicator}061414112345"
     return ItemId.parse(f"https://id.gs1.org/01/{body}{check_digit(body)}/10/{lot}")
