@@ -216,3 +216,32 @@ def test_a_release_that_names_another_unit_leaves_the_hold_on_this_one() -> None
     h.tell(ev.Held(occurred_at=at(1), hold_id="H", items=(q("U/1"), q("U/2"))))
     h.tell(ev.HoldReleased(occurred_at=at(2), hold_id="H", items=(q("U/1"),)))
     assert (h.state("U/1").on_hold, h.state("U/2").on_hold) == (False, True)
+
+
+def test_the_same_transformation_id_of_two_sources_is_two_transformations() -> None:
+    """Unless it is a URI, which means one thing whoever says it."""
+    for key, expected in (("7", {}), ("urn:order:7", named_map({"M": CERTAIN}))):
+        h = History()
+        used = (ev.Input(item=item("lot:CELL/A")),)
+        h.tell(ev.Transformed(occurred_at=at(1), inputs=used, transformation_id=key), source="mes")
+        made = (ev.Output(item=item("M")),)
+        h.tell(ev.Transformed(occurred_at=at(2), outputs=made, transformation_id=key), source="wms")
+        assert h.forward("lot:CELL/A") == expected
+
+
+def test_seen_in_a_box_is_packed_in_it() -> None:
+    h = History()
+    h.pack("box:1", "c", at_hour=1, observed=True)
+    assert h.state("c").container == item("box:1")
+    h.made(["M"], ["box:1"], at_hour=2)
+    assert h.forward("c") == named_map({"M": CERTAIN})
+
+
+def test_no_upstream_where_nothing_says_whence_and_no_receipt_from_whom() -> None:
+    h = History()
+    h.fit("B", "M", at_hour=3)
+    h.made(["M"], ["lot:CELL/A"], at_hour=2)
+    h.fit("B", "LAMP", at_hour=3)
+    h.tell(ev.MaterialReceived(occurred_at=at(1), item=item("lot:CELL/A")))
+    (gap,) = h.trace(Way.BACKWARD, "B").gaps
+    assert (gap.code, gap.items) == ("no_upstream", (item("LAMP"),))
