@@ -7,7 +7,8 @@ import typer
 
 from services.cli.client import Service
 from services.cli.options import UNAVAILABLE, USAGE, AsJson, Hand, Key, Url, hand_of
-from services.cli.showing import plain_table, short, show_freshness, show_trace, state_table, word
+from services.cli.showing import plain_table, short, show_freshness, show_trace, state_table
+from services.cli.words import word
 
 At = Annotated[str | None, typer.Option(help="The state at this time, e.g. 2026-03-01T08:00:00+08:00.")]
 AsOf = Annotated[str | None, typer.Option(help="As known then: a position (0-1234) or a time.")]
@@ -246,7 +247,7 @@ def timeline(
         hand.json(answer)
         return
     columns = ("occurred_at", "kind", "event_id", "source", "recorded_at", "voided_by")
-    rows = [[event.get(name) for name in columns] for event in answer["events"]]
+    rows = [[event[n] if n != "kind" else hand.say(event[n]) for n in columns] for event in answer["events"]]
     hand.out.print(plain_table(("happened", "what", "event", "source", "recorded", "voided by"), rows, hand.say))
     show_freshness(hand, answer)
 
@@ -267,7 +268,7 @@ def status(context: typer.Context, url: Url = None, *, key: Key = None, as_json:
     else:
         lag = body.get("lag") or {}
         behind = "?" if lag.get("events") is None else lag["events"]
-        rows = [[part, word] for part, word in body.get("parts", {}).items()]
+        rows = [[hand.say(part), told] for part, told in body.get("parts", {}).items()]
         hand.out.print(plain_table(("part", "state"), rows, hand.say))
         hand.tell("{url}: ready, {behind} events behind" if body.get("ready") else "{url}: NOT READY", url=str(
             service.http.base_url), behind=behind)  # fmt: skip

@@ -3,6 +3,8 @@
 A key is the English sentence, of help texts the paragraph, that it stands for.
 """
 
+from services.cli.chinese_words import ANSWERS, KINDS
+
 _HELP = {
     "追溯 Zhuisu: where did a unit come from, what else is affected, and where is it now.": (
         "追溯 Zhuisu：一件产品从何而来，还有哪些受影响，现在都在哪里。"
@@ -23,8 +25,8 @@ _HELP = {
     "Start the service, post a demo factory through its API, show both answers, and go on serving.": (
         "启动服务，通过接口写入演示工厂的事件，显示正反两向的追溯结果，并继续提供服务。"
     ),
-    "Again on the same --data-dir, what is there already is recognised.": (
-        "在同一个 --data-dir 上再次运行时，已有的事件会被识别出来。"
+    "Again on the same --data-dir, the same events come again, and change nothing.": (
+        "在同一个 --data-dir 上再次运行时，相同的事件会再次写入，结果不变。"
     ),
     "Send a file of events; without FILE, run the ingest service as a process of its own.": (
         "发送一个事件文件；不给 FILE 时，单独运行采集服务进程。"
@@ -124,6 +126,9 @@ _OPTIONS = {
         "显示当前 shell 的命令补全脚本。"
     ),
     "Show this message and exit.": "显示本帮助并退出。",
+    "Options": "选项",
+    "Arguments": "参数",
+    "Commands": "命令",
     "en or zh; else what the locale says.": "en 或 zh；不指定时依系统语言。",
     "TCP port to serve on; 0 takes a free one.": "服务的 TCP 端口；0 表示任取空闲端口。",
     "Folder of the embedded database.": "内置数据库所在文件夹。",
@@ -271,123 +276,4 @@ _TOLD = {
     "more errors are counted, not listed": "其余错误只计数，不逐条列出",
 }
 
-_ANSWERS = {
-    "{items} items: {units} units ({top_units} of them not inside another), {lots} lots;"
-    " {certain} certain, {possible} possible": (
-        "共 {items} 项：单件 {units}（其中 {top_units} 件不在其他单件之内），批次 {lots}；"
-        "确定 {certain}，可能 {possible}"
-    ),
-    "by status": "按状态",
-    "by site": "按场所",
-    "by holder": "按持有者",
-    "{heading}: {told}": "{heading}：{told}",
-    "… and {count} more: --rows 0 shows all, --json too": "… 另有 {count} 项：--rows 0 或 --json 显示全部",
-    "… and {count} more {what}": "… 另有 {count} 项{what}",
-    "gaps": "记录缺口",
-    "conflicts": "记录冲突",
-    "gap {code}: {detail}: {items}": "记录缺口 {code}：{detail}：{items}",
-    "conflict {code}: {detail}: {items}": "记录冲突 {code}：{detail}：{items}",
-    "Complete, as of {position} recorded at {recorded}": "结果完整，截至 {position}（记录于 {recorded}）",
-    "INCOMPLETE ({why}), as of {position} recorded at {recorded}, {behind} events behind": (
-        "结果不完整（{why}），截至 {position}（记录于 {recorded}），落后 {behind} 个事件"
-    ),
-    "in {container}": "在 {container} 内",
-    " and {count} more ways": "，另有 {count} 条路径",
-    "ON HOLD": "【已扣留】",
-    "RECALLED": "【已召回】",
-    "forward": "正向追踪",
-    "backward": "逆向溯源",
-    "item": "追溯单元",
-    "kind": "类型",
-    "level": "层级",
-    "how sure": "确定性",
-    "where": "位置",
-    "who has it": "持有者",
-    "status": "状态",
-    "also known as": "其他编号",
-    "owner": "所有者",
-    "disposition": "处置状态",
-    "installed in": "装在",
-    "holds": "扣留单",
-    "recalls": "召回",
-    "events": "事件数",
-    "quantity": "数量",
-    "since": "自",
-    "until": "至",
-    "depth": "深度",
-    "happened": "发生时间",
-    "what": "事项",
-    "event": "事件编号",
-    "source": "来源",
-    "recorded": "记录时间",
-    "voided by": "作废者",
-    "part": "部分",
-    "state": "状况",
-    "key_id": "编号",
-    "name": "名称",
-    "roles": "角色",
-    "sites": "场所",
-    "zone": "时区",
-    "party": "编号",
-    "phones": "电话",
-    "emails": "电子邮箱",
-    "address": "地址",
-    "language": "语言",
-    "note": "备注",
-    "created_at": "创建时间",
-    "revoked_at": "吊销时间",
-    "position": "位置",
-    "code": "代码",
-    "detail": "详情",
-    "event_id": "事件编号",
-    "replayed_as": "重发位置",
-    "in stock": "在库",
-    "in transit": "在途",
-    "sold": "已售",
-    "returned": "已退回",
-    "scrapped": "已报废",
-    "used up": "已耗用",
-    "installed": "已装配",
-    "destroyed": "已销毁",
-    "unit": "单件",
-    "lot": "批次",
-    "product": "产品",
-    "container": "容器",
-    "certain": "确定",
-    "possible": "可能",
-    "several lots of one material went in": "投入了同一物料的多个批次",
-    "no lot was recorded": "未记录批次",
-    "how long it lasted was not recorded": "未记录持续时间",
-    "not scanned but calculated": "非扫描，系推算",
-    "what came back of it cannot be weighed": "退料数量无法与发料相抵",
-    "opening": "期初",
-    "received": "收货",
-    "produced": "产出",
-    "came back": "退回",
-    "found more": "盘盈",
-    "consumed": "消耗",
-    "shipped": "发运",
-    "samples": "取样",
-    "found less": "盘亏",
-    "unaccounted": "去向不明",
-    "open": "在制",
-    "balance": "物料平衡",
-    "as": "角色",
-    "posted": "过账",
-    "net": "净额",
-    "unit of measure": "单位",
-    "pieces": "件",
-    "inferred": "推断",
-    "a correction is awaited": "等待更正",
-    "after it was taken out": "在其拆下之后",
-    "against the order of time": "与时间先后不符",
-    "the order in time is uncertain": "时间先后不确定",
-    "events not yet applied": "有事件尚未应用",
-    "the projector gives no sign": "投影进程无响应",
-    "events put aside as unreadable": "有无法读取的事件被搁置",
-    "parts you may not see": "部分内容无权查看",
-    "depth limit reached": "达到层级上限",
-    "row limit reached": "达到行数上限",
-}
-
-CHINESE: dict[str, str] = {**_HELP, **_OPTIONS, **_TOLD, **_ANSWERS}
+CHINESE: dict[str, str] = {**_HELP, **_OPTIONS, **_TOLD, **ANSWERS, **KINDS}

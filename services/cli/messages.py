@@ -35,10 +35,13 @@ def language_of(environ: Mapping[str, str], arguments: Sequence[str] = ()) -> La
 def translate_help(command: Any, say: Say) -> None:
     """Put the help of a command (click's, or the copy inside typer), its options and subcommands into the language."""
     command.help = translated(command.help, say) if command.help else command.help
-    for parameter in command.params:
+    asking_help = command.get_help_option(command.context_class(command, help_option_names=["-h", "--help"]))
+    for parameter in [*command.params, *([asking_help] if asking_help else [])]:
         if getattr(parameter, "help", None):
             parameter.help = say(parameter.help)
+        parameter.rich_help_panel = say("Options") if parameter.param_type_name == "option" else say("Arguments")
     for inner in getattr(command, "commands", {}).values():
+        inner.rich_help_panel = say("Commands")
         translate_help(inner, say)
 
 

@@ -120,7 +120,7 @@ def demo(
 ) -> None:
     """Start the service, post a demo factory through its API, show both answers, and go on serving.
 
-    Again on the same --data-dir, what is there already is recognised.
+    Again on the same --data-dir, the same events come again, and change nothing.
     Example: zhuisu demo --once --size medium
     """
     hand = hand_of(context, as_json=as_json)

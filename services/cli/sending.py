@@ -90,7 +90,8 @@ class Sender:
                 self.tally.counts[outcome["outcome"]] += 1
                 continue
             field_path = error.get("field", "")
-            told = ": ".join(filter(None, (error.get("detail"), error.get("fix"))))
+            detail, fix = error.get("detail") or "", error.get("fix") or ""
+            told = detail if fix in detail else f"{detail}: {fix}"
             self._reject(row, column_of(field_path, row.columns) or field_path, told)
 
     def _reject(self, row: Row, column: str | None, detail: str) -> None:

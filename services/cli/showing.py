@@ -12,47 +12,11 @@ from rich.tree import Tree
 
 from services.cli.messages import Say
 from services.cli.options import Hand
+from services.cli.words import meaning, word
 
 Node = Mapping[str, Any]
 
-WORDS = {
-    "in_stock": "in stock",
-    "in_transit": "in transit",
-    "sold": "sold",
-    "returned": "returned",
-    "scrapped": "scrapped",
-    "consumed": "used up",
-    "installed": "installed",
-    "destroyed": "destroyed",
-    "unit": "unit",
-    "lot": "lot",
-    "class": "product",
-    "container": "container",
-    "certain": "certain",
-    "possible": "possible",
-    "several_inputs": "several lots of one material went in",
-    "class_level": "no lot was recorded",
-    "duration_unknown": "how long it lasted was not recorded",
-    "basis": "not scanned but calculated",
-    "net_quantity": "what came back of it cannot be weighed",
-    "inferred": "inferred",
-    "replacement_pending": "a correction is awaited",
-    "touched": "after it was taken out",
-    "against_time": "against the order of time",
-    "order_uncertain": "the order in time is uncertain",
-    "lag": "events not yet applied",
-    "stale": "the projector gives no sign",
-    "parked": "events put aside as unreadable",
-    "scope": "parts you may not see",
-    "depth_limit": "depth limit reached",
-    "row_limit": "row limit reached",
-}
 _INSIDE = ("installed", "consumed")
-
-
-def word(code: str | None, say: Say) -> str:
-    """A code of the API in the reader's words; one without words stays as it is."""
-    return "–" if code is None else say(WORDS[code]) if code in WORDS else code
 
 
 def short(item: str) -> str:
@@ -150,10 +114,11 @@ def show_doubts(hand: Hand, answer: Mapping[str, Any]) -> None:
         items = ", ".join(short(i) for i in gap["items"][:3]) + (" …" if len(gap["items"]) > 3 else "")
         if gap.get("quantity") is not None:
             items += f" ({gap['quantity']} {gap['uom'] or hand.say('pieces')})"
-        hand.tell("gap {code}: {detail}: {items}", code=gap["code"], detail=gap["detail"], items=items)
+        hand.tell("gap {code}: {detail}: {items}", code=gap["code"], detail=meaning(gap, hand.say), items=items)
     for conflict in answer["conflicts"][:10]:
         items = ", ".join(short(i) for i in conflict["items"][:3])
-        hand.tell("conflict {code}: {detail}: {items}", code=conflict["code"], detail=conflict["detail"], items=items)
+        detail = meaning(conflict, hand.say)
+        hand.tell("conflict {code}: {detail}: {items}", code=conflict["code"], detail=detail, items=items)
     for name in ("gaps", "conflicts"):
         if len(answer[name]) > 10:
             hand.tell("… and {count} more {what}", count=len(answer[name]) - 10, what=hand.say(name))

@@ -73,6 +73,7 @@ async def test_what_the_service_refuses_is_told_by_row_and_column(
     assert refused.code == REFUSED
     assert "row 2, Made at: " in refused.err
     assert "no offset" in refused.err
+    assert refused.err.count("give the source's key a zone") == 2, "once a row"
 
 
 async def test_a_sheet_goes_in_and_is_traced(zhuisu: Zhuisu, tmp_path: Path, mapping: Path) -> None:

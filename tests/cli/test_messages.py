@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from domain.events import KINDS
 from services.cli.__main__ import command_line
 from services.cli.chinese import CHINESE
 from services.cli.messages import EXAMPLE, Say, blocks, language_of
-from services.cli.showing import WORDS
+from services.cli.words import MEANINGS, WORDS, meaning
 from tests.cli.running import zhuisu
 
 CLI = Path(__file__).resolve().parents[2] / "services" / "cli"
 SAYING = {"say": 0, "tell": 0, "working": 0, "fail": 1, "plain_table": 0}
 """Which argument of these functions is what is said."""
+PARTS = ("log", "database", "projector")
+"""Parts of the service, as /readyz names them."""
 FIELD_NAMES = {"success", "ready"}
 """Texts inside such arguments that are not said: members of answers."""
 
@@ -24,6 +27,8 @@ FIELD_NAMES = {"success", "ready"}
 def said_in_code() -> Iterator[str]:
     for path in CLI.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "headings":
+                yield from (n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant))
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -43,7 +48,9 @@ def said_in_help(command: Any) -> Iterator[str]:
 
 
 def test_everything_said_is_said_in_chinese_too() -> None:
-    said = {*said_in_code(), *WORDS.values(), *said_in_help(command_line("en"))} - FIELD_NAMES
+    said = {*said_in_code(), *WORDS.values(), *MEANINGS.values(), *KINDS, *PARTS}
+    said |= {*said_in_help(command_line("en"))}
+    said -= FIELD_NAMES
     missing = {text for text in said if text and not text.startswith(EXAMPLE)} - set(CHINESE)
     assert not missing
 
@@ -78,6 +85,8 @@ def test_help_teaches_in_both_languages() -> None:
     assert "Example: zhuisu ingest receipts.xlsx" in english.out
     assert "示例：zhuisu ingest receipts.xlsx" in chinese.out
     assert "密钥" in chinese.out
+    assert "选项" in chinese.out
+    assert "─ Options" not in chinese.out
 
 
 def test_every_command_has_an_example_or_needs_none() -> None:
@@ -94,3 +103,10 @@ def test_every_command_has_an_example_or_needs_none() -> None:
 
 def test_a_sentence_without_translation_is_told_in_english() -> None:
     assert Say("zh")("no such sentence {x}", x=1) == "no such sentence 1"
+
+
+def test_gaps_and_conflicts_are_told_in_the_readers_language() -> None:
+    gap = {"code": "shipped_out", "detail": "shipped, and no record from the receiver"}
+    assert meaning(gap, Say("en")) == gap["detail"]
+    assert meaning(gap, Say("zh")) == "已发运，收货方尚无记录"
+    assert meaning({"code": "unheard_of", "detail": "new"}, Say("zh")) == "new"
