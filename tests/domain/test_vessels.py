@@ -113,6 +113,16 @@ def test_at_one_instant_nothing_is_missing() -> None:
     assert both_ways(h, "lot:ELY/K1") == named_map({"lot:FILL/W": "edge"})
 
 
+def test_a_charge_of_that_instant_or_day_may_be_in_it() -> None:
+    h = History()
+    charge(h, "lot:ELY/K1", 10)
+    day = Moment.parse("2026-03-01Z")
+    h.tell(ev.Charged(occurred_at=day, vessel="V", inputs=(ev.Input(item=item("lot:ELY/K2")),)))
+    discharge(h, "lot:FILL/W", 10, mode=MIXED)
+    for lot in ("lot:ELY/K1", "lot:ELY/K2"):
+        assert both_ways(h, lot) == named_map({"lot:FILL/W": "edge"})
+
+
 def shares_of(h: History, target: str) -> dict[str, Decimal | None]:
     nodes = h.trace(Way.BACKWARD, target).nodes
     return {n.item.rsplit(":", 1)[1]: n.links[0].share for n in nodes}

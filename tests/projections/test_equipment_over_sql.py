@@ -1,6 +1,5 @@
 """Long histories of one machine and one vessel: what SQL reads of them in spans decides as much as all of it would."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -26,10 +25,9 @@ DAYS = st.sampled_from(["2026-03-01Z", "2026-03-02Z", "2026-03-03Z"])
 
 
 @pytest.fixture(autouse=True)
-def one_sign_at_first(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def one_sign_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every place has to be read further: none of these histories is so long otherwise."""
     monkeypatch.setattr(equipment, "FIRST_LIMIT", 1)
-    yield
 
 
 @st.composite
