@@ -41,7 +41,7 @@ def discharging(event: ev.Discharged, event_id: str) -> dict[str, Any]:
     if event.into is not None and not outputs:
         moved = drawn_lot(event.vessel, event_id, 0)
         items = (moved,)
-        mentions = (Mention(moved, Role.SUBJECT, quantity=quantity, uom=uom, status=Status.CONSUMED, by_class=True),)
+        mentions = (Mention(moved, Role.OUTPUT, quantity=quantity, uom=uom, status=Status.CONSUMED, by_class=True),)
     out = [
         VesselFact(event.vessel, VesselAct.DISCHARGE, event.compartment, item, quantity, uom, event.mode)
         for item in items or (None,)

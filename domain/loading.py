@@ -122,7 +122,7 @@ class Loading:
         self, source: ItemId, stand: Stand, position: Position, *, making: Making, stood: Stood
     ) -> frozenset[str]:
         facts, why = making.event.facts, set()
-        if self._moved(stand) or (facts.posting is not None and facts.started_us is None):
+        if self._moved(stand) or facts.posting is not None:
             why.add("inferred")
         if making.event.pending:
             why.add("replacement_pending")

@@ -113,3 +113,25 @@ async def test_a_vessel_into_itself_is_refused(service: httpx.AsyncClient) -> No
     wrong = {"kind": "discharged", "occurred_at": HOUR.format(8), "vessel": "T", "into": "T"}
     answer = await service.post("/v1/events", json=[wrong])
     assert "must name another vessel" in answer.text
+
+
+async def test_an_exposure_to_a_vessel_starts_with_what_came_out_of_it(service: httpx.AsyncClient) -> None:
+    tank = "TANK-E"
+    cells = {"outputs": [{"item": {"product": "CELLE", "serial": "1"}}], "draws": [{"vessel": tank}]}
+    position = await post(
+        service,
+        charged("EE/K1", 6, vessel=tank),
+        discharged("FE/W", 8, vessel=tank),
+        {"kind": "discharged", "occurred_at": HOUR.format(9), "vessel": tank, "into": "T2-E", "event_id": "pump-e"},
+        {"kind": "transformed", "occurred_at": HOUR.format(10), **cells},
+        discharged("FE/X", 20, vessel=tank),
+    )
+    window = {"since": HOUR.format(7), "until": HOUR.format(11)}
+    answer = await service.post("/v1/exposures", json={"equipment": tank, **window}, params={"wait_for": position})
+    found = {n["item"]: n["reasons"] for n in answer.json()["nodes"]}
+    assert found == {
+        uri("FE/W"): [],
+        "urn:zhuisu:lot:own:vessel/TANK-E:pump-e": [],
+        "urn:zhuisu:unit:own:CELLE:1": [],
+        uri("FE/X"): ["duration_unknown"],
+    }

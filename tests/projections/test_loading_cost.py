@@ -32,11 +32,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class Explaining:
-    """A connection that counts the buffers each statement reads, by its plan, before it runs it."""
+    """A connection that counts what each statement reads, by its plan, before it runs it."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
         self.buffers = 0
+        self.passed_by = 0
         self.statements = 0
 
     async def fetch(self, statement: str, *args: Any) -> list[asyncpg.Record]:
@@ -44,6 +45,7 @@ class Explaining:
         plan = await self._connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) {statement}", *args)
         top = next(r[0] for r in plan if "Buffers:" in r[0])
         self.buffers += sum(int(n) for n in re.findall(r"(?:hit|read)=(\d+)", top))
+        self.passed_by += sum(int(n) for r in plan for n in re.findall(r"Rows Removed by Filter: (\d+)", r[0]))
         return list(await self._connection.fetch(statement, *args))
 
     async def fetchval(self, statement: str, *args: Any) -> Any:
@@ -122,6 +124,7 @@ async def test_from_a_board_to_its_forty_reels(line: tuple[Views, int]) -> None:
     assert {n.certainty for n in found.nodes} == {"certain"}
     assert cost.statements < 60
     assert cost.buffers < 4_000
+    assert cost.passed_by < 2_000
 
 
 async def test_from_a_reel_to_its_boards(line: tuple[Views, int]) -> None:
