@@ -8,7 +8,7 @@ from domain import events as ev
 from domain.events.common import Event
 from domain.facts import Action, Flow, LoadFact, Mention, Ranged, Role, Status, VesselAct, VesselFact
 from domain.ids import ItemId
-from domain.mentions import inputs_of, memberships_of, outputs_of
+from domain.mentions import inputs_of, memberships_of, outputs_of, ranges_of
 
 PIECES = (None, "EA", "C62", "H87")
 """Units of measure in which a quantity counts units (UN/ECE Rec 20; EA is what most systems send)."""
@@ -33,7 +33,12 @@ def charging(event: ev.Charged, event_id: str) -> dict[str, Any]:
 
 
 def discharging(event: ev.Discharged, event_id: str) -> dict[str, Any]:
-    """What comes out is an output; what goes straight into another vessel is charged there, all in one event."""
+    """What comes out is an output; what goes straight into another vessel is charged there, all in one event.
+
+    Serials in a range come from the lot that was drawn: their members are not written out here.
+    """
+    if any(out.range is not None for out in event.outputs):
+        return _into_a_range(event, event_id)
     outputs = outputs_of(event.outputs, Status.IN_STOCK, Flow.ENTER)
     quantity, uom = _came_out(event, outputs)
     mentions = outputs
@@ -54,6 +59,22 @@ def discharging(event: ev.Discharged, event_id: str) -> dict[str, Any]:
             out.append(VesselFact(event.into, VesselAct.CHARGE, None, item, *amount))
         mentions += inputs_of([ev.Input(item=m.item, quantity=m.quantity, uom=m.uom) for m in outputs])
     return {"mentions": mentions, "vessels": tuple(out), "memberships": memberships_of(event.outputs)}
+
+
+def _into_a_range(event: ev.Discharged, event_id: str) -> dict[str, Any]:
+    lot = drawn_lot(event.vessel, event_id, 0)
+    drawn = Mention(lot, Role.INPUT, quantity=event.quantity, uom=event.uom, status=Status.CONSUMED, by_class=True)
+    act = VesselAct.DISCHARGE
+    facts = [VesselFact(event.vessel, act, event.compartment, lot, event.quantity, event.uom, event.mode)]
+    if event.into is not None:
+        facts.append(VesselFact(event.into, VesselAct.CHARGE, None, lot, event.quantity, event.uom))
+    return {
+        "mentions": (drawn, *outputs_of(event.outputs, Status.IN_STOCK, Flow.ENTER)),
+        "ranges": ranges_of(event.outputs, Role.OUTPUT, status=Status.IN_STOCK, flow=Flow.ENTER),
+        "vessels": tuple(facts),
+        "memberships": memberships_of(event.outputs),
+        "transformation": f"discharge {event_id}",
+    }
 
 
 def _came_out(event: ev.Discharged, outputs: Sequence[Mention]) -> tuple[Decimal | None, str | None]:

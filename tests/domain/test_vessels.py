@@ -221,3 +221,12 @@ def test_an_allocated_charge_is_possible() -> None:
     h.tell(ev.Charged(occurred_at=at(8), vessel="V", inputs=(allocated,)))
     discharge(h, "lot:FILL/W", 10)
     assert both_ways(h, "lot:ELY/K1") == named_map({"lot:FILL/W": "basis"})
+
+
+def test_a_range_of_serials_filled_from_a_vessel() -> None:
+    h = History()
+    charge(h, "lot:ELY/K1", 8)
+    cells = ev.SerialRange(product=item("class:CELL"), first="C001", last="C003")
+    h.tell(ev.Discharged(occurred_at=at(10), vessel="V", outputs=(ev.Output(range=cells),), event_id="fill"))
+    serials = [item(f"CELL/C00{n}") for n in (1, 2, 3)]
+    assert both_ways(h, "lot:ELY/K1") == dict.fromkeys(["urn:zhuisu:lot:own:vessel/V:fill", *serials], CERTAIN)
