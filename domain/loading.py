@@ -7,7 +7,7 @@ from domain.answers import Conflict
 from domain.facts import Role
 from domain.ids import ItemId
 from domain.links import Link, Relation
-from domain.mountings import Scene, scene_of, windows_of
+from domain.mountings import Scene, find_ends, scene_of, windows_of
 from domain.record import Found, LoadSign, Making, Need
 from domain.stands import Position, Stand, held
 from domain.uses import Used, Uses
@@ -64,6 +64,7 @@ class Loading:
         scene = yield from scene_of(self.known, makings)
         yield from self._materials(makings, {s.item for ps in scene.positions.values() for p in ps for s in p.stands})
         scene.positions = {w: self._relevant(ps, wanted, taken.keys()) for w, ps in scene.positions.items()}
+        yield from self._moves(s for ps in scene.positions.values() for p in ps for s in p.stands if s.item in named)
         links: dict[ItemId, list[Link]] = {}
         for making in makings:
             stood = _stood(scene, making)
@@ -85,6 +86,7 @@ class Loading:
         named = {s.item for _, found in stood for _, s, _ in found}
         yield from self._materials(makings, named)
         yield from self.known.require(Need(loadings_of=frozenset(named)))
+        yield from self._moves(s for _, found in stood for _, s, _ in found)
         around = yield from self.uses.around_named(named, frozenset())
         wanted: Wanted = {}
         for item in named:
@@ -136,6 +138,10 @@ class Loading:
         """Rule 7: of one class, or of one that is not known."""
         mine, theirs = self.uses.materials(one), self.uses.materials(other)
         return not mine or not theirs or bool(mine & theirs)
+
+    def _moves(self, stands: Iterable[Stand]) -> Generator[Need, Found, None]:
+        """Where a unit may have been mounted elsewhere meanwhile, its end must be known."""
+        yield from find_ends(self.known, [s for s in stands if self._moved(s)])
 
     def _moved(self, stand: Stand) -> bool:
         """Rule 6: a unit that is mounted elsewhere while nothing took it off here."""

@@ -78,6 +78,16 @@ def windows_of(known: Known, signs: list[LoadSign]) -> Generator[Need, Found, li
     return merged(windows)
 
 
+def find_ends(known: Known, stands: Iterable[Stand]) -> Generator[Need, Found, None]:
+    """Look on for the ends of stands that no known sign ends."""
+    unended = [s for s in stands if s.until_us == ALWAYS_US]
+    if unended:
+        found = yield from _own_stands(known, [s.start for s in unended])
+        until = {s.start.event.no: s.until_us for s in found}
+        for stand in unended:
+            stand.until_us = until.get(stand.start.event.no, stand.until_us)
+
+
 def positions_of(equipment: str, signs: Iterable[LoadSign]) -> list[Position]:
     """The positions of an equipment from its signs, by name."""
     by_name: dict[str, list[LoadSign]] = {}

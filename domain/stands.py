@@ -85,7 +85,7 @@ def held(position: Position, stand: Stand, making: Making, *, units_between: Uni
         elif (
             not (stand.sure_from_us < begins_us and done_us < stand.sure_until_us)
             or _near_start(stand, begins_us, units_between)
-            or _near_end(stand, done_us, units_between)
+            or _near_end(position, stand, done_us, units_between=units_between)
         ):
             reasons.add("edge")
     elif _runs_over(position, stand, begins_us, done_us=done_us, units_between=units_between):
@@ -102,9 +102,9 @@ def _near_start(stand: Stand, begins_us: int, units_between: UnitsBetween) -> bo
     return 0 < sign.fact.doubt_units > units_between(sign.fact.equipment, _last(sign), begins_us)
 
 
-def _near_end(stand: Stand, done_us: int, units_between: UnitsBetween) -> bool:
+def _near_end(position: Position, stand: Stand, done_us: int, *, units_between: UnitsBetween) -> bool:
     sign = stand.end
-    if sign is None or sign.fact.doubt_units == 0:
+    if sign is None or sign.fact.doubt_units == 0 or position.signs_between(done_us, _first(sign)) >= REACH:
         return False
     return units_between(sign.fact.equipment, done_us, _first(sign)) < sign.fact.doubt_units
 

@@ -284,4 +284,7 @@ def _falls_short(got: list[tuple[asyncpg.Record, LoadSign | None]], span: Span, 
     later = [(row, s) for row, s in after if row["nth"] is not None]
     touching = [row["latest_us"] for row, _ in after if row["earliest_us"] <= span.to_us]
     reached = max((row["latest_us"] for row, _ in later), default=0)
-    return len(later) >= limit and (sum(s is not None for _, s in later) < REACH or max(touching, default=0) > reached)
+    return len(later) >= limit and (
+        sum(s is not None and row["earliest_us"] > span.to_us for row, s in later) < REACH
+        or max(touching, default=0) > reached
+    )
