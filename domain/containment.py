@@ -67,33 +67,31 @@ class Simulation:
         self, marks: Mapping[int, Mapping[tuple[int, ItemId | None, Action], Mark]], takings: Mapping[int, list[Naming]]
     ) -> dict[int, list[Naming]]:
         """When to look into a container whose taking lasted: at its beginning, and whenever something was put in."""
+        changes: dict[ItemId, set[int]] = {}
+        for at_us, ms in marks.items():
+            for mark in ms.values():
+                changes.setdefault(mark.parent, set()).add(at_us)
+        children = self._ever_within()
         found: dict[int, list[Naming]] = {}
         for ns in takings.values():
             for taking in ns:
                 begin, end = taking.event.facts.begins_us, taking.event.facts.latest_us
-                if begin >= end:
+                if begin >= end or taking.mention.item not in children:
                     continue
-                boxes = self._ever_within(taking.mention.item)
-                changed = (
-                    t for t, ms in marks.items() if begin < t < end and any(m.parent in boxes for m in ms.values())
-                )
-                for at_us in (begin, *changed):
+                boxes = _reached(taking.mention.item, children)
+                changed = {t for box in boxes for t in changes.get(box, ()) if begin < t < end}
+                for at_us in (begin, *sorted(changed)):
                     found.setdefault(at_us, []).append(taking)
         return found
 
-    def _ever_within(self, container: ItemId) -> set[ItemId]:
-        """The container and all that ever was in it, at every depth."""
+    def _ever_within(self) -> dict[ItemId, set[ItemId]]:
+        """By container, all that ever was directly in it."""
         children: dict[ItemId, set[ItemId]] = {}
         for item, ns in self._namings.items():
             for n in ns:
                 if n.mention.role is Role.CHILD and n.event.facts.parent is not None:
                     children.setdefault(n.event.facts.parent, set()).add(item)
-        found, todo = {container}, [container]
-        while todo:
-            fresh = children.get(todo.pop(), set()) - found
-            found |= fresh
-            todo += fresh
-        return found
+        return children
 
     def _glance(self, taking: Naming) -> None:
         """What it held at some time of the taking may have been used; only what it held throughout surely was."""
@@ -238,6 +236,16 @@ class Simulation:
     def _after(self, child: ItemId, at_us: int) -> list["_Sighting"]:
         sightings = self._seen.get(child, [])
         return sightings[bisect_right(sightings, at_us, key=lambda s: s.at_us) :]
+
+
+def _reached(container: ItemId, children: Mapping[ItemId, set[ItemId]]) -> set[ItemId]:
+    """The container and all that ever was in it, at every depth."""
+    found, todo = {container}, [container]
+    while todo:
+        fresh = children.get(todo.pop(), set()) - found
+        found |= fresh
+        todo += fresh
+    return found
 
 
 def _throughout(looks: list[list[StandIn]]) -> list[StandIn]:
