@@ -9,6 +9,8 @@ from domain.ids import ItemId
 from domain.record import Happened
 from domain.stays import StandIn
 
+SOFTWARE_INSTALLED = "software_installed"
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -24,6 +26,14 @@ class Fit:
     @property
     def at_us(self) -> int:
         return self.event.facts.latest_us
+
+    def ends(self, key: tuple[ItemId, ItemId]) -> bool:
+        """Whether it takes out what was fitted under this key: all, it by name, or software by another version."""
+        if self.action not in (Action.PUT, Action.OBSERVE):
+            return self.named is None or self.named in key
+        if self.event.facts.kind != SOFTWARE_INSTALLED or self.named is None:
+            return False
+        return self.named not in key and self.named.material == key[1].material
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,8 @@ class _Bench:
 
     def _fit(self, fit: Fit) -> None:
         assert fit.named is not None
+        for key in [k for k in self.open if fit.ends(k)]:
+            self._close(key, fit)
         for one in fit.stand_ins:
             key = (fit.named, one.item)
             part = self.open.get(key)
@@ -99,7 +111,7 @@ class _Bench:
                 self.open[key] = replace(part, quantity=part.quantity + fit.quantity)
 
     def _remove(self, fit: Fit) -> bool:
-        keys = [k for k in self.open if fit.named is None or fit.named in k]
+        keys = [k for k in self.open if fit.ends(k)]
         for key in keys:
             part = self.open[key]
             if fit.quantity is not None and part.quantity is not None and fit.quantity < part.quantity:
@@ -114,7 +126,10 @@ class _Bench:
         later = [
             f.at_us
             for f in self.fits
-            if pending and f.at_us >= fit.at_us and not f.event.pending and (f.named is None or f.named in key)
+            if pending
+            and f.at_us >= fit.at_us
+            and not f.event.pending
+            and (f.named is None or f.named in key or f.ends(key))
         ]
         self.done.append(
             replace(

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from domain.assembly import SOFTWARE_INSTALLED
 from domain.facts import Action, Role
 from domain.ids import ItemId
 from domain.links import Link, Relation
@@ -63,7 +64,14 @@ class Derivations:
             for n in self.uses.namings(whole, Role.WHOLE)
             if any(m.mention.action is Action.TAKE_ALL for m in self.uses.namings(whole, Role.WHOLE))
         }
-        yield from self.uses.known.require(Need(contents=frozenset(emptied)))
+        may_run = {u.naming.event.facts.parent for u in uses if u.naming.mention.item.kind == "lot"}
+        versions = {
+            n.event.no
+            for whole in wholes & may_run
+            for n in self.uses.namings(whole, Role.WHOLE)
+            if n.event.facts.kind == SOFTWARE_INSTALLED
+        }
+        yield from self.uses.known.require(Need(contents=frozenset(emptied | versions)))
         return set() if self.uses.follow_all else {o for o in others if self.uses.is_container(o)}
 
     def flow(self, key: str, around: Containment) -> Flow:

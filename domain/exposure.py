@@ -5,7 +5,7 @@ parameter; inspected subjects for an instrument; received lots for supplier and 
 stands for what it held then.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,10 +14,12 @@ from domain.filling import fillings
 from domain.ids import ItemId
 from domain.kinds import may_contain
 from domain.record import Found, Happened, Known, Need
+from domain.stretches import Stretch
 
 RECEIVED = frozenset({"supplier", "material"})
 INSPECTED = frozenset({"instrument"})
 DURATION_UNKNOWN = "duration_unknown"
+_SURE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +69,31 @@ class Seed:
     subject: bool = False
 
 
-def seeds(circumstance: Circumstance, matching: Iterable[tuple[Happened, Sequence[Mention]]]) -> list[Seed]:
+def seeds(
+    circumstance: Circumstance,
+    matching: Iterable[tuple[Happened, Sequence[Mention]]],
+    *,
+    stretch: Stretch | None = None,
+    doubted: Mapping[int, frozenset[str]] | None = None,
+) -> list[Seed]:
     """The exposed items among events that match the circumstance's dimensions, whatever their time.
 
     An event without a start may have lasted longer than it says: of those, the last before the window and the first
-    after it are possible, `duration_unknown`.
+    after it are possible, `duration_unknown`. `stretch`: what the window stands for, where its edges are in doubt.
+    `doubted`: why events, by number, were only possibly under the circumstance.
     """
     exposing = [(h, items) for h, ms in matching if (items := exposed_items(circumstance, ms))]
     near = {h.no for h in neighbours(circumstance, [h for h, _ in exposing])}
     found = []
     for happened, items in exposing:
-        reasons = frozenset({"replacement_pending"} if happened.pending else ())
+        reasons = frozenset({"replacement_pending"} if happened.pending else ()) | (doubted or {}).get(
+            happened.no, _SURE
+        )
         if circumstance.overlaps(happened.facts):
+            reasons |= stretch.doubt(happened.facts) if stretch is not None else _SURE
             found += [Seed(m.item, happened.facts.latest_us, reasons, m.role is Role.SUBJECT) for m in items]
         elif happened.no in near:
-            doubt = reasons | {DURATION_UNKNOWN}
+            doubt = reasons | {DURATION_UNKNOWN} | (stretch.reasons if stretch is not None else _SURE)
             found += [Seed(m.item, happened.facts.latest_us, doubt, m.role is Role.SUBJECT) for m in items]
     return found
 
@@ -103,7 +115,12 @@ def neighbours(circumstance: Circumstance, happened: Iterable[Happened]) -> list
 
 
 def exposed_items(circumstance: Circumstance, mentions: Iterable[Mention]) -> list[Mention]:
-    """What an event that matches exposed: outputs, assembly parents and what it brought forth; or its subjects."""
+    """What an event that matches exposed: outputs, assembly parents and what it brought forth; or its subjects.
+
+    A value of a parameter (the temperature of a store, a truck or a test) is what all of these were exposed to.
+    """
+    if circumstance.parameter is not None:
+        return [m for m in mentions if m.role in (Role.OUTPUT, Role.WHOLE, Role.SUBJECT)]
     if {d for d, _ in circumstance.dimensions} & (RECEIVED | INSPECTED):
         return [m for m in mentions if m.role is Role.SUBJECT]
     return [

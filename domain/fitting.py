@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
 from domain.answers import Conflict
-from domain.assembly import Fit, Part, parts_of
+from domain.assembly import SOFTWARE_INSTALLED, Fit, Part, parts_of
 from domain.facts import Action, Role
 from domain.ids import ItemId
 from domain.links import Link, Relation
@@ -34,7 +34,7 @@ class Fittings:
         for whole in sorted(wholes):
             named = wholes[whole] | {item}
             fits = [fit for n in named for fit in self._fits(n, whole, around)]
-            fits += self._emptyings(whole, around)
+            fits += self._endings(whole, around)
             found += [p for p in parts_of(whole, _once(fits)) if p.item == item]
         return found
 
@@ -45,16 +45,18 @@ class Fittings:
                 m = n.mention
                 yield Fit(n.event, m.action, named, stand_ins, m.quantity, m.uom)
 
-    def _emptyings(self, whole: ItemId, around: Containment) -> Iterable[Fit]:
-        """Everything taken out; and, where that was done, the other fits, so that 'held nothing' can be told."""
+    def _endings(self, whole: ItemId, around: Containment) -> Iterable[Fit]:
+        """Everything taken out, and software that replaces other; for the first also the other fits, so that 'held
+        nothing' can be told.
+        """
         wholes = self.uses.namings(whole, Role.WHOLE)
-        if not any(n.mention.action is Action.TAKE_ALL for n in wholes):
-            return
+        emptied = any(n.mention.action is Action.TAKE_ALL for n in wholes)
         for n in wholes:
             if n.mention.action is Action.TAKE_ALL:
                 yield Fit(n.event, Action.TAKE_ALL, None)
-            for m in self.uses.contents(n.event.no, Role.COMPONENT):
-                yield Fit(n.event, m.action, m.item, (StandIn(m.item),), m.quantity, m.uom)
+            if emptied or n.event.facts.kind == SOFTWARE_INSTALLED:
+                for m in self.uses.contents(n.event.no, Role.COMPONENT):
+                    yield Fit(n.event, m.action, m.item, (StandIn(m.item),), m.quantity, m.uom)
 
     def parts_of_whole(self, whole: ItemId, around: Containment) -> list[Part]:
         fits = []

@@ -13,9 +13,11 @@ from domain.ids import ItemId, lot_of_supplier
 from domain.mentions import (
     adjusted,
     as_subject,
+    changed,
     children_of,
     factors_of,
     inputs_of,
+    installed,
     memberships_of,
     outputs_of,
     ranges_of,
@@ -154,6 +156,12 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
         case ev.ProductDescribed():
             factors = tuple((event.product, factor) for factor in event.uom_factors or ())
             return {"mentions": (Mention(event.product, Role.SUBJECT, by_class=True),), "uom_factors": factors}
+        case ev.SoftwareInstalled():
+            return {"mentions": installed(event)}
+        case ev.ChangeEffective():
+            return {"mentions": changed(event)}
+        case ev.Calibrated() | ev.Maintained() | ev.RecipeChanged():
+            return {}
         case ev.PartyDescribed() | ev.PlaceDescribed() | ev.CaptureFinished():
             return {}
         case _:

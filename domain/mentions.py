@@ -161,6 +161,20 @@ def structure_of(event: ev.Assembled | ev.Disassembled | ev.Packed | ev.Unpacked
     return (head, *children_of(children, role, action, status=child_status, flow=flow))
 
 
+def installed(event: ev.SoftwareInstalled) -> tuple[Mention, ...]:
+    """The unit and the version: no stock of software runs out, so nothing is said of quantity or status."""
+    return (
+        Mention(event.item, Role.WHOLE, Action.PUT),
+        Mention(event.software, Role.COMPONENT, Action.PUT, by_class=True),
+    )
+
+
+def changed(event: ev.ChangeEffective) -> tuple[Mention, ...]:
+    """The product, and the lot with which the change begins."""
+    begins = (event.from_lot,) if event.from_lot is not None else ()
+    return tuple(Mention(i, Role.SUBJECT, by_class=True) for i in (event.product, *begins))
+
+
 def children_of(
     items: Sequence[ev.ItemQuantity], role: Role, action: Action, *, status: Status | None, flow: Flow
 ) -> tuple[Mention, ...]:

@@ -20,6 +20,7 @@ from domain.events.common import (
     Transfer,
     UomFactor,
 )
+from domain.events.conditions import Calibrated, ChangeEffective, Maintained, RecipeChanged, SoftwareInstalled
 from domain.events.correcting import Voided
 from domain.events.describing import PartyDescribed, PlaceDescribed, ProductDescribed
 from domain.events.loading import Mounted, Unmounted
@@ -80,6 +81,11 @@ LifecycleEvent = (
     | Discharged
     | Emptied
     | Cleaned
+    | Calibrated
+    | Maintained
+    | RecipeChanged
+    | SoftwareInstalled
+    | ChangeEffective
     | Packed
     | Unpacked
     | Shipped
@@ -112,8 +118,10 @@ __all__ = [
     "AnyPosting",
     "Assembled",
     "Basis",
+    "Calibrated",
     "CaptureError",
     "CaptureFinished",
+    "ChangeEffective",
     "Charged",
     "Circumstances",
     "Cleaned",
@@ -136,6 +144,7 @@ __all__ = [
     "ItemQuantity",
     "Lasting",
     "LifecycleEvent",
+    "Maintained",
     "MaterialReceived",
     "Measurement",
     "Mounted",
@@ -153,6 +162,7 @@ __all__ = [
     "RecallClosed",
     "RecallDeclared",
     "Received",
+    "RecipeChanged",
     "Reidentified",
     "Released",
     "Remedied",
@@ -162,6 +172,7 @@ __all__ = [
     "Scrapped",
     "SerialRange",
     "Shipped",
+    "SoftwareInstalled",
     "Sold",
     "StockAdjusted",
     "Stored",

@@ -74,6 +74,12 @@ class Circumstances:
     operators: tuple[str, ...] = ()
     instrument: str | None = None
     work_order: str | None = None
+    recipe: str | None = None
+    version: str | None = None
+    """of the recipe"""
+    cavity: str | None = None
+    """of the mould, e.g. `MOULD-7/3`"""
+    shift: str | None = None
     parameters: tuple[Parameter, ...] = ()
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 

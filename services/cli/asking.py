@@ -100,8 +100,16 @@ def exposure(
     site: Annotated[str | None, typer.Option(help="Made at this site.")] = None,
     supplier: Annotated[str | None, typer.Option(help="Of lots received from this supplier.")] = None,
     material: Annotated[str | None, typer.Option(help="Of received lots of this material.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Made by this recipe.")] = None,
+    version: Annotated[str | None, typer.Option(help="Of the recipe: this version.")] = None,
+    cavity: Annotated[str | None, typer.Option(help="Made in this cavity of a mould.")] = None,
+    shift: Annotated[str | None, typer.Option(help="Made in this shift.")] = None,
+    since_last_good: Annotated[
+        bool, typer.Option("--since-last-good", help="Only while the instrument was out of tolerance, as far as known.")
+    ] = False,
+    calibration: Annotated[str | None, typer.Option(help="What this calibration (its event id) makes suspect.")] = None,
     parameter: Annotated[
-        str | None, typer.Option(help="A process parameter: NAME, NAME>=5, NAME<=9, NAME=5..9.")
+        str | None, typer.Option(help="A parameter of process, store or transport: NAME, NAME>=5, NAME<=9, NAME=5..9.")
     ] = None,
     since: Annotated[str | None, typer.Option(help="Start of the time window.")] = None,
     until: Annotated[str | None, typer.Option(help="End of the time window, not included.")] = None,
@@ -113,6 +121,8 @@ def exposure(
     """What was exposed to a machine, tool, line, person, supplier or parameter in a time window.
 
     Example: zhuisu exposure --equipment WELDER-2 --since 2024-01-08T08:00:00+08:00 --until 2024-01-09T08:00:00+08:00
+
+    Example: zhuisu exposure --instrument ENDTEST-1 --since-last-good
     """
     hand = hand_of(context, as_json=as_json)
     dimensions = {
@@ -124,8 +134,15 @@ def exposure(
         "site": site,
         "supplier": supplier,
         "material": material,
+        "recipe": recipe,
+        "version": version,
+        "cavity": cavity,
+        "shift": shift,
+        "calibration": calibration,
     }
     body: dict[str, Any] = {name: value for name, value in dimensions.items() if value is not None}
+    if since_last_good:
+        body["since_last_good"] = True
     if parameter is not None:
         body["parameter"] = _parameter(hand, parameter)
     if not body:

@@ -164,7 +164,15 @@ _OPTIONS = {
     "Made at this site.": "在该场所生产。",
     "Of lots received from this supplier.": "来自该供应商的进料批次。",
     "Of received lots of this material.": "该物料的进料批次。",
-    "A process parameter: NAME, NAME>=5, NAME<=9, NAME=5..9.": "工艺参数：NAME、NAME>=5、NAME<=9、NAME=5..9。",
+    "Made by this recipe.": "按该配方生产。",
+    "Of the recipe: this version.": "该配方的这一版本。",
+    "Made in this cavity of a mould.": "在模具的该型腔中成型。",
+    "Made in this shift.": "在该班次生产。",
+    "Only while the instrument was out of tolerance, as far as known.": "仅限该仪器（据现有记录）超差期间。",
+    "What this calibration (its event id) makes suspect.": "该次校准（事件编号）使哪些产品存疑。",
+    "A parameter of process, store or transport: NAME, NAME>=5, NAME<=9, NAME=5..9.": (
+        "工艺、仓储或运输参数：NAME、NAME>=5、NAME<=9、NAME=5..9。"
+    ),
     "Start of the time window.": "时间段的开始。",
     "End of the time window, not included.": "时间段的结束（不含）。",
     "Its id; a part of an id lists what is near it.": "其编号；只给一部分时列出相近的编号。",

@@ -167,6 +167,12 @@ class SqlRecord:
                 mentions += [ranged.mention(item) for item in ranged.serials.items()]
         return list(found.values())
 
+    async def happened(self, event_nos: Iterable[int]) -> dict[int, Happened]:
+        """Those of the events that count, by number."""
+        numbers = set(event_nos)
+        await self._load_events(numbers)
+        return {no: event for no in numbers if (event := self._events[no]) is not None}
+
     # -- one part of a need each
 
     async def _mentions(self, statement: str, keys: Iterable[Any]) -> AsyncIterator[list[tuple[Happened, Mention]]]:

@@ -25,6 +25,7 @@ def when(hour: int, dated: bool) -> Moment:
 def factory_steps(draw: st.DrawFn, things: list[str], makes: list[str]) -> Step:
     """`things` may be mounted and charged, `makes` may come forth."""
     kinds = ["mount", "mount", "unmount", "make", "make", "make", "charge", "charge", "discharge", "clean", "draw"]
+    kinds += ["install", "beside"]
     kind = draw(st.sampled_from(kinds))
     hour = draw(st.integers(1, 8))
     dated = draw(st.integers(0, 7)) == 0
@@ -53,6 +54,12 @@ def factory_steps(draw: st.DrawFn, things: list[str], makes: list[str]) -> Step:
             return kind, (hour, dated, vessel, compartment, out, into, mode)
         case "clean":
             return kind, (hour, dated, vessel, compartment, draw(st.sampled_from(["clean", "empty", "heel 0"])))
+        case "install":
+            unit = draw(st.sampled_from([m for m in makes if not m.startswith("lot:")]))
+            return kind, (hour, dated, unit, draw(st.sampled_from([m for m in makes if m.startswith("lot:")])))
+        case "beside":
+            what = draw(st.sampled_from(["calibrated", "maintained", "recipe", "change"]))
+            return kind, (hour, dated, place[0], what)
         case _:
             return kind, (hour, draw(st.booleans()), vessel, made)
 
@@ -81,6 +88,10 @@ def tell_factory(h: History, kind: str, args: tuple[object, ...]) -> bool:
         case "clean", (hour, dated, vessel, compartment, how):
             heel = Decimal(0) if how == "heel 0" else None
             h.tell(ev.Emptied(occurred_at=when(hour, dated), vessel=vessel, compartment=compartment, heel=heel))
+        case "install", (hour, dated, unit, version):
+            h.tell(ev.SoftwareInstalled(occurred_at=when(hour, dated), item=item(unit), software=item(version)))
+        case "beside", (hour, dated, on, what):
+            h.tell(_beside(when(hour, dated), on, what))
         case "draw", (hour, wide, vessel, made):
             start = at(hour - 1) if wide else None
             outputs = (ev.Output(item=item(made)),)
@@ -89,6 +100,21 @@ def tell_factory(h: History, kind: str, args: tuple[object, ...]) -> bool:
         case _:
             return False
     return True
+
+
+def _beside(at_time: Moment, on: str, what: str) -> ev.LifecycleEvent:
+    """What changes no link."""
+    match what:
+        case "calibrated":
+            return ev.Calibrated(occurred_at=at_time, instrument=on, verdict="out_of_tolerance")
+        case "maintained":
+            return ev.Maintained(occurred_at=at_time, equipment=on)
+        case "recipe":
+            return ev.RecipeChanged(occurred_at=at_time, equipment=on, recipe="R")
+        case _:
+            return ev.ChangeEffective(
+                occurred_at=at_time, change="ECO", product=item("class:A"), from_lot=item("lot:A/1")
+            )
 
 
 def _make(h: History, hour: int, how: str, *, wide: bool, on: list[str], made: str, thing: str) -> None:

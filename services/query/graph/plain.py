@@ -16,7 +16,9 @@ from services.query.graph.groups import Bools, Ints, any_by, first_of_each, pair
 PLAIN_KINDS = frozenset(
     {
         "assembled",
+        "calibrated",
         "capture_finished",
+        "change_effective",
         "commissioned",
         "destroyed",
         "disassembled",
@@ -25,6 +27,7 @@ PLAIN_KINDS = frozenset(
         "hold_released",
         "identified",
         "inspected",
+        "maintained",
         "material_received",
         "observed",
         "packed",
@@ -34,6 +37,7 @@ PLAIN_KINDS = frozenset(
         "recall_closed",
         "recall_declared",
         "received",
+        "recipe_changed",
         "released",
         "remedied",
         "returned",
@@ -50,7 +54,14 @@ PLAIN_KINDS = frozenset(
 )
 """Kinds whose links these rules know."""
 LINKED_KINDS = frozenset(
-    {"issued_to_order", "order_closed", "output_reported", "posting_reversed", "returned_from_order"}
+    {
+        "issued_to_order",
+        "order_closed",
+        "output_reported",
+        "posting_reversed",
+        "returned_from_order",
+        "software_installed",
+    }
 )
 """Kinds that make everything they name odd: the domain's linker knows their links."""
 BARRED_KINDS = frozenset({"reidentified"})

@@ -1,29 +1,26 @@
 """What was exposed to a circumstance, and what that went into (SEMANTICS §3 'Exposure')."""
 
-from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import asyncpg
 from fastapi import APIRouter, Depends, Request, Response
 
 from domain.answers import Way
-from domain.exposure import RECEIVED, Circumstance, ParameterRange, exposed_items, neighbours, seeds
-from domain.ids import InvalidId, ItemId, PartyId, PlaceId
+from domain.exposure import RECEIVED, Circumstance, Seed, exposed_items, neighbours, seeds
 from services.access import Caller
 from services.problems import Problem
-from services.query.asking import instant, known_parameters
+from services.query.asking import known_parameters
 from services.query.described import EXAMPLE_EXPOSURE, EXPOSURE_EXAMPLE, answers, takes
 from services.query.formats import format_of
 from services.query.items_asked import body_of, json_of
 from services.query.paging import digest
+from services.query.questions.exposure_asked import PLAIN, exposure_of, text_of
+from services.query.questions.exposure_stretches import Part, doubted, parts_of
 from services.query.record import SqlRecord
 from services.query.snapshot import Asked, Questions
 from services.query.tracing import Start, answer, trace_asked
 from services.query.watching import until_gone
-
-DIMENSIONS = ("equipment", "tool", "line", "operator", "site", "supplier", "material", "instrument", "work_order")
-_OPTIONS = ("parameter", "since", "until", "mode", "at", "as_of", "follow")
 
 _IN_QUERY = ("wait_for", "limit", "cursor", "format")
 
@@ -86,82 +83,17 @@ def create_router(questions: Questions) -> APIRouter:
         known_parameters(request, *_IN_QUERY)
         form = format_of(request)
         body = json_of(await body_of(request, limit_bytes=questions.settings.max_body_bytes))
-        circumstance = circumstance_of(body)
-        given = {**request.query_params, **{name: _text(body, name) for name in _PLAIN if body.get(name) is not None}}
+        exposure = exposure_of(body)
+        given = {**request.query_params, **{name: text_of(body, name) for name in PLAIN if body.get(name) is not None}}
         ask = trace_asked(given, Way.FORWARD, name="exposure", question=digest(request, body), form=form)
 
         async def begin(asked: Asked) -> Start:
-            await _all_known(asked, circumstance)
-            return Start((), seeds=seeds(circumstance, await _matching(asked, circumstance)))
+            await _all_known(asked, exposure.circumstance)
+            return Start((), seeds=[s for part in await parts_of(asked, exposure) for s in await _seeds(asked, part)])
 
         return await until_gone(request, answer(questions, request, caller=caller, ask=ask, begin=begin, given=given))
 
     return router
-
-
-_PLAIN = ("mode", "at", "as_of", "follow")
-
-
-def circumstance_of(body: Mapping[str, Any]) -> Circumstance:
-    """What a body asks about. Raises Problem 422 with the field and the fix."""
-    unknown = sorted(set(body) - {*DIMENSIONS, *_OPTIONS})
-    if unknown:
-        detail = f"{unknown[0]} is not known here: it takes {', '.join((*DIMENSIONS, *_OPTIONS))}"
-        raise Problem(422, "invalid-body", detail)
-    given = tuple((name, _canonical(name, _text(body, name))) for name in DIMENSIONS if body.get(name) is not None)
-    parameter = _parameter(body["parameter"]) if body.get("parameter") is not None else None
-    if not given and parameter is None:
-        raise Problem(422, "invalid-body", f"say what they were exposed to: {', '.join(DIMENSIONS)} or parameter")
-    since_us, until_us = (instant(_text(body, n), n) if body.get(n) is not None else None for n in ("since", "until"))
-    if since_us is not None and until_us is not None and since_us >= until_us:
-        raise Problem(422, "invalid-body", "until: the window ends before it begins: since must be earlier")
-    return Circumstance(dimensions=given, parameter=parameter, since_us=since_us, until_us=until_us)
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body[name]
-    if not isinstance(value, str) or not value.strip():
-        raise Problem(422, "invalid-body", f"{name}: send a text")
-    return value.strip()
-
-
-def _canonical(name: str, value: str) -> str:
-    try:
-        match name:
-            case "site":
-                return str(PlaceId.parse(value))
-            case "supplier":
-                return str(PartyId.parse(value))
-            case "material":
-                return str(ItemId.parse(value if ":" in value else {"product": value}))
-            case _:
-                return value
-    except InvalidId as error:
-        raise Problem(422, "invalid-body", f"{name}: {error}") from error
-
-
-def _parameter(value: Any) -> ParameterRange:
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str) or set(value) - _PARAMETER_FIELDS:
-        raise Problem(422, "invalid-body", 'parameter: send {"name": "…", "at_least": "1.5", "at_most": "2"}')
-    low, high = (_number(value.get(side), side) for side in ("at_least", "at_most"))
-    if low is not None and high is not None and low > high:
-        raise Problem(422, "invalid-body", "parameter: at_least is above at_most: no value is between them")
-    return ParameterRange(value["name"], low, high)
-
-
-_PARAMETER_FIELDS = {"name", "at_least", "at_most"}
-
-
-def _number(value: Any, side: str) -> Decimal | None:
-    if value is None:
-        return None
-    try:
-        number = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise Problem(422, "invalid-body", f"parameter.{side}: {str(value)[:40]} is not a number")
-    return number
 
 
 async def _all_known(asked: Asked, circumstance: Circumstance) -> None:
@@ -179,6 +111,11 @@ async def _all_known(asked: Asked, circumstance: Circumstance) -> None:
     named = circumstance.parameter
     if named is not None and not await asked.connection.fetchval(_KNOWN_PARAMETER, asked.tenant_id, named.name, places):
         raise Problem(404, "unknown-circumstance", f"no event has a parameter {named.name}", value=named.name)
+
+
+async def _seeds(asked: Asked, part: Part) -> list[Seed]:
+    matching, why = await doubted(asked, part, await _matching(asked, part.circumstance))
+    return seeds(part.circumstance, matching, stretch=part.stretch, doubted=why)
 
 
 async def _matching(asked: Asked, circumstance: Circumstance) -> list[Any]:
