@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Generator, Iterable
 
-from domain.facts import Role, Status
+from domain.facts import Flow, Role, Status
 from domain.ids import ItemId
 from domain.measures import Measures, measures_of
 from domain.record import Found, Naming, Need
 from domain.stock import Spot, Stock, movements, same_site, take_in
 from domain.uses import Uses
 
+_ARRIVALS = (
+    *(Flow.ENTER, Flow.OPEN, Flow.RECEIVE, Flow.RETURN, Flow.GIVE_BACK),
+    *(Flow.UNINSTALL, Flow.UNPACK, Flow.MOVE),
+)
+_USES = (Flow.CONSUME, Flow.INSTALL)
+_ENDS = (Flow.SCRAP, Flow.DESTROY)
 _MAY_BE_HERE = (Status.IN_STOCK, Status.RETURNED, Status.IN_TRANSIT)
 """A lot on its way to the site may have come."""
 
@@ -73,11 +79,16 @@ def stood_at(
 ) -> bool:
     """Whether a lot is known to have come by some instant of [from, to], and not known to be used up or gone by then.
 
-    `site` None: anywhere. Where its quantities do not tell, it may still be there: decided for the people at risk.
+    `site` None: anywhere. Where its quantities do not tell, it may still be there: decided for the people at risk. So it
+    is if only a part of the date on which it came was before the use, or it was being made then; and if some of it was
+    used, nobody knows how much.
     `seen_there`: whether a container, or what that was in, was seen at the site.
     """
-    known = [n for n in namings if n.event.facts.latest_us <= to_us]
-    stock, been_here = Stock(), site is None
+    told = list(namings)
+    if any(_may_come(n, site, from_us=from_us, to_us=to_us) for n in told):
+        return True
+    known = [n for n in told if n.event.facts.latest_us <= to_us]
+    stock, been_here, some_left = Stock(), site is None, False
     then_us: int | None = None
     for moved in movements(stock, known, measures):
         now_us = moved.facts.latest_us
@@ -87,7 +98,18 @@ def stood_at(
         take_in(stock, moved)
         then_us = now_us
         been_here = been_here or same_site(moved.facts.site, site)
-    return then_us is not None and _may_be(stock, site, been_here, seen_there)
+        if moved.quantity is None and moved.mention.flow in (*_USES, *_ENDS):
+            some_left = moved.mention.flow in _USES
+    return then_us is not None and ((some_left and been_here) or _may_be(stock, site, been_here, seen_there))
+
+
+def _may_come(naming: Naming, site: str | None, *, from_us: int, to_us: int) -> bool:
+    """Whether a lot may have come while it was used, in an event of which only a date or a span is known."""
+    facts = naming.event.facts
+    if naming.mention.flow not in _ARRIVALS or facts.begins_us == facts.latest_us:
+        return False
+    here = site is None or same_site(facts.site, site)
+    return here and facts.begins_us <= to_us and facts.latest_us >= from_us
 
 
 def _may_be(  # noqa: PLR0917

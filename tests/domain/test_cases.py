@@ -1,12 +1,14 @@
 """Small cases that once were answered wrongly, each with the sentence of docs/semantics.md that decides it."""
 
+from decimal import Decimal
+
 from domain import events as ev
 from domain.genealogy import Way
 from domain.moments import Moment
 from domain.record import answer
 from domain.state import states
 from domain.walk import Mode
-from tests.domain.telling import History, at, item, named_map, q, us
+from tests.domain.telling import History, at, item, named, named_map, q, us
 
 CERTAIN = "certain"
 NOW = {"mode": Mode.AS_MAINTAINED}
@@ -245,3 +247,35 @@ def test_no_upstream_where_nothing_says_whence_and_no_receipt_from_whom() -> Non
     h.tell(ev.MaterialReceived(occurred_at=at(1), item=item("lot:CELL/A")))
     (gap,) = h.trace(Way.BACKWARD, "B").gaps
     assert (gap.code, gap.items) == ("no_upstream", (item("LAMP"),))
+
+
+def test_material_without_lot_may_be_of_a_lot_that_came_that_day() -> None:
+    """A receipt on a date alone may have been before the use: found by the simulated factory."""
+    h = History()
+    glue = ev.Input(item=item("class:G"), basis=ev.Basis.BACKFLUSHED)
+    h.tell(ev.MaterialReceived(occurred_at=Moment.parse("2026-03-01Z"), site="S", item=item("lot:G/1")))
+    h.made(["U"], [glue], at_hour=8, site="S")
+    assert h.forward("lot:G/1") == named(U="class_level")
+    h.made(["V"], [glue], at_hour=-1, site="S")
+    assert h.forward("lot:G/1") == named(U="class_level")
+
+
+def test_material_without_lot_may_be_of_a_lot_that_is_just_being_made() -> None:
+    h = History()
+    glue = ev.Input(item=item("class:G"), basis=ev.Basis.BACKFLUSHED)
+    h.made(["lot:G/1"], ["lot:IN/1"], at_hour=10, started_at=at(7), site="S")
+    h.made(["U"], [glue], at_hour=8, site="S")
+    assert h.forward("lot:G/1") == named(U="class_level")
+
+
+def test_some_of_a_lot_used_is_not_all_of_it() -> None:
+    """A use without quantity says that some went, not that nothing is left; what is scrapped is gone."""
+    h = History()
+    glue = ev.Input(item=item("class:G"), basis=ev.Basis.BACKFLUSHED)
+    hundred = {"quantity": Decimal(100), "uom": "KGM"}
+    h.tell(ev.MaterialReceived(occurred_at=at(1), site="S", item=item("lot:G/1"), **hundred))
+    h.fit("W", "lot:G/1", at_hour=3)
+    h.made(["U"], [glue], at_hour=8, site="S")
+    h.tell(ev.Scrapped(occurred_at=at(9), site="S", items=(q("lot:G/1"),)))
+    h.made(["V"], [glue], at_hour=10, site="S")
+    assert h.forward("lot:G/1") == named(W="certain", U="class_level")
