@@ -79,8 +79,8 @@ def stood_at(
 ) -> bool:
     """Whether a lot is known to have come by some instant of [from, to], and not known to be used up or gone by then.
 
-    `site` None: anywhere. Where its quantities do not tell, it may still be there: decided for the people at risk. So it
-    is if only a part of the date on which it came was before the use, or it was being made then; and if some of it was
+    `site` None: anywhere. Where its quantities do not tell, it may still be there: decided for the people at risk. So
+    it is if only a part of the date on which it came was before the use, or it was being made then; and if some was
     used, nobody knows how much.
     `seen_there`: whether a container, or what that was in, was seen at the site.
     """

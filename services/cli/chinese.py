@@ -223,6 +223,17 @@ _TOLD = {
     ),
     "zhuisu trace back {item}": "zhuisu trace back {item}",
     "zhuisu trace forward {item}": "zhuisu trace forward {item}",
+    "A reel of transistors is bad, and no board names its reel: which bikes have it?": (
+        "一盘晶体管有问题，而电路板上没有记录料盘：哪些整车装了它？"
+    ),
+    "Why: boards derive from what was mounted on their feeder while they were made; those beside the splice are"
+    " possible, since it is known to {doubt} boards only. The factory knows: {truly} bikes have it, {found} of them"
+    " are named, {certain} bikes as certain.": (
+        "依据：电路板生产时供料器上装着什么料，就由什么料制成；接料点前后的板为“可能”，"
+        "因为接料位置只精确到 {doubt} 块板。"
+        "工厂的实情：{truly} 辆装有该料盘的料，其中 {found} 辆已列出，{certain} 辆为“确定”。"
+    ),
+    "What a tester let through that was out of tolerance: {command}": "超差的测试仪放行了哪些产品：{command}",
     "The factory knows: {truly} bikes have cells of this lot; the answer has {found} of them,"
     " and {more} that the record cannot rule out.": (
         "工厂的实情：有 {truly} 辆车用了该批次的电芯；结果中有其中 {found} 辆，另有 {more} 辆依记录无法排除。"

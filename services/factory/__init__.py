@@ -2,6 +2,6 @@
 
 from services.factory.names import Event
 from services.factory.posting import SOURCES, Posted, generate
-from services.factory.story import DemoFacts, about
+from services.factory.story import BOARDS_IN_DOUBT, DemoFacts, about
 
-__all__ = ["SOURCES", "DemoFacts", "Event", "Posted", "about", "generate"]
+__all__ = ["BOARDS_IN_DOUBT", "SOURCES", "DemoFacts", "Event", "Posted", "about", "generate"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from services.factory.line import boards_of, tank, tester
 from services.factory.names import BIKES_PER_RUN, PLANT_BIKES, PLANT_CELLS, Event
 from services.factory.story import FIRST_LOT_BIKES, MISTAKEN_BIKE, SHARED_BIKES, SPARE_PACK
 from services.factory.telling import HOUR, MINUTE, Run, Told
@@ -37,6 +38,7 @@ def _modules(run: Run, n: int, start: int) -> Iterator[Told]:
             "event_id": run.id_of("mes-cells", f"modules-{n:02d}"),
             "started_at": start,
             "inputs": [cells, *_liquids(run)],
+            **_draws(run),
             "outputs": _outputs(run, n),
             "circumstances": _station(run, n),
             "documents": [{"type": "prodorder", "id": f"MO-{run.names.tag}"}],
@@ -54,7 +56,7 @@ def _shared_modules(run: Run, start: int) -> Iterator[Told]:
         "site": PLANT_CELLS,
     }
     lots = [{"item": run.names.cell_lot(w), "quantity": 2 * _CELLS_PER_MODULE, "basis": "scanned"} for w in ("A", "B")]
-    fed = {"event_id": run.id_of("mes-cells", "changeover-in"), "inputs": [*lots, *_liquids(run)]}
+    fed = {"event_id": run.id_of("mes-cells", "changeover-in"), "inputs": [*lots, *_liquids(run)], **_draws(run)}
     yield start, "mes-cells", shared | fed
     made = [{"item": run.names.module(n, k)} for n in SHARED_BIKES for k in (0, 1)]
     yield (
@@ -65,10 +67,17 @@ def _shared_modules(run: Run, start: int) -> Iterator[Told]:
 
 
 def _liquids(run: Run) -> list[Event]:
+    """What is scanned from drum and cartridge; or, from a tank and a box, adhesive booked by recipe without its lot."""
+    if run.lanes:
+        return [{"item": {"product": "ADHESIVE"}, "quantity": "0.05", "uom": "KGM", "basis": "backflushed"}]
     return [
         {"item": run.names.electrolyte, "quantity": "0.4", "uom": "KGM", "basis": "scanned"},
         {"item": run.names.adhesive, "quantity": "0.05", "uom": "KGM", "basis": "declared"},
     ]
+
+
+def _draws(run: Run) -> Event:
+    return {"draws": [{"vessel": tank(run), "quantity": "0.4", "uom": "KGM"}]} if run.lanes else {}
 
 
 def _outputs(run: Run, n: int) -> list[Event]:
@@ -93,7 +102,7 @@ def _station(run: Run, n: int) -> Event:
 def _pack(run: Run, n: int, start: int) -> Iterator[Told]:
     # The last of the shared modules is out a little after its pack's usual hour.
     begins = start + (15 * MINUTE if run.changes_over and n in SHARED_BIKES else 0)
-    fitted = [{"item": run.names.module(n, k)} for k in (0, 1)]
+    fitted = [{"item": i} for i in (*(run.names.module(n, k) for k in (0, 1)), *boards_of(run, n))]
     event: Event = {
         "kind": "assembled",
         "event_id": run.id_of("mes-assembly", f"pack-{n:02d}"),
@@ -120,7 +129,7 @@ def _bike(run: Run, n: int, start: int) -> Iterator[Told]:
     else:
         yield start, "mes-assembly", built
     passed = run.chance.random() >= _FAILING_SHARE
-    yield start + 15 * MINUTE, "mes-assembly", _tested(run, n, passed=passed, attempt=1)
+    yield _tested(run, n, at=start + 15 * MINUTE, passed=passed)
     if not passed:
         mended = {
             "kind": "reworked",
@@ -131,8 +140,10 @@ def _bike(run: Run, n: int, start: int) -> Iterator[Told]:
             "reason": "lamp dead at the end test",
             "site": PLANT_BIKES,
         }
+        if run.lanes:  # by class, as all adhesive is
+            mended |= {"materials": []}
         yield start + 25 * MINUTE, "mes-assembly", mended
-        yield start + 35 * MINUTE, "mes-assembly", _tested(run, n, passed=True, attempt=2)
+        yield _tested(run, n, at=start + 35 * MINUTE, passed=True, again=True)
 
 
 def _mistaken(run: Run, built: Event, start: int) -> Iterator[Told]:
@@ -150,16 +161,17 @@ def _mistaken(run: Run, built: Event, start: int) -> Iterator[Told]:
     yield start + 40 * MINUTE, "mes-assembly", void
 
 
-def _tested(run: Run, n: int, *, passed: bool, attempt: int) -> Event:
+def _tested(run: Run, n: int, *, at: int, passed: bool, again: bool = False) -> Told:
     low, high = 30.0, 42.0
     volts = f"{36 + 2 * run.chance.random():.2f}" if passed else "0.00"
     measured = {"characteristic": "voltage", "value": volts, "unit": "VLT", "lower_limit": low, "upper_limit": high}
-    return {
+    event: Event = {
         "kind": "inspected",
-        "event_id": run.id_of("mes-assembly", f"test-{n:02d}-{attempt}"),
+        "event_id": run.id_of("mes-assembly", f"test-{n:02d}-{2 if again else 1}"),
         "items": [{"item": run.names.bike(n)}],
         "verdict": "pass" if passed else "fail",
         "measurements": [measured | {"verdict": "pass" if passed else "fail"}],
-        "circumstances": {"instrument": f"ENDTEST-{1 + n % 2}"},
+        "circumstances": {"instrument": tester(run, n) if run.lanes else f"ENDTEST-{1 + n % 2}"},
         "site": PLANT_BIKES,
     }
+    return at, "mes-assembly", event | ({"started_at": at - 5 * MINUTE} if run.lanes else {})

@@ -86,6 +86,21 @@ class Names:
     def module_lot(self) -> Item:
         return {"product": "MODULE", "lot": f"ML{self.tag}"}
 
+    def board(self, n: int) -> Item:
+        return {"product": "BMS-BOARD", "serial": f"BB{self.tag}{n:02d}"}
+
+    def reel(self, k: int) -> Item:
+        """The first reel of transistors of a run, or the one spliced to it."""
+        return {"product": "MOSFET-80V", "serial": f"RL{self.tag}-{k}"}
+
+    @property
+    def reel_lot(self) -> Item:
+        return {"product": "MOSFET-80V", "lot": f"TR{self.number // 8:06d}"}
+
+    @property
+    def chip_lot(self) -> Item:
+        return {"product": "BMS-CHIP", "lot": f"IC{self.number // 8:06d}"}
+
     def module_serial(self, n: int, k: int) -> str:
         return f"M{self.tag}{2 * n + k:02d}"
 

@@ -8,16 +8,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from services.factory.master_data import described
 from services.factory.names import Event
 from services.factory.run import run
-from services.factory.story import bad_run, runs_of
+from services.factory.story import bad_run, every_seconds_of, lanes_of, runs_of
 from services.factory.telling import Told
 
 SOURCES = ("mes-cells", "mes-assembly", "wms", "retail")
 """The four systems. Each would post with a key of its own: only an event's own source may void it."""
 
 START = datetime(2024, 1, 8, tzinfo=UTC)
-_RUN_SECONDS = 8 * 3600
-_WHOLE_SECONDS = 500 * 86_400
-"""However large the factory, its runs start within this: nothing is ever told of the future."""
 _LATE_EVENTS = (40, 2_000)
 _AGAIN_EVENTS = (1, 400)
 _PLANT_ZONE = timezone(timedelta(hours=8))
@@ -26,24 +23,27 @@ Posted = tuple[str, Event]
 """(source, event as posted)"""
 
 
-def generate(units: int, seed: int, *, late_share: float = 0.05, duplicate_share: float = 0.02) -> Iterator[Posted]:
+def generate(
+    units: int, seed: int, *, late_share: float = 0.05, duplicate_share: float = 0.02, line: bool = True
+) -> Iterator[Posted]:
     """What the factory's systems post while about `units` units are made, in posting order.
 
     The same arguments give the same events. Streams: memory does not grow with `units`. `late_share` of the events
-    come after others that happened later, `duplicate_share` come twice. Raises ValueError for no units, or shares
+    come after others that happened later, `duplicate_share` come twice. Without `line`, what reels, tanks and testers
+    do is left out, and every input is scanned. Raises ValueError for no units, or shares
     outside 0 to 1.
     """
     for name, share in (("late_share", late_share), ("duplicate_share", duplicate_share)):
         if not 0 <= share <= 1:
             raise ValueError(f"{name}: {share} is not between 0 and 1")
-    in_order = _in_time_order(units, seed)
+    in_order = _in_time_order(units, seed, line=line)
     return _disturbed(in_order, random.Random(f"{seed}:posting"), late_share=late_share, again_share=duplicate_share)
 
 
-def _in_time_order(units: int, seed: int) -> Iterator[Posted]:
+def _in_time_order(units: int, seed: int, *, line: bool) -> Iterator[Posted]:
     """All runs, merged by time: one waiting event of each run under way is held."""
     runs, story = runs_of(units), bad_run(units, seed)
-    every_seconds = min(_RUN_SECONDS, _WHOLE_SECONDS // runs)
+    every_seconds, lanes = every_seconds_of(units), lanes_of(units) if line else 0
     under_way: list[tuple[int, int, Told, Iterator[Told]]] = []
     yield from (_posted(told, 0) for told in described())
 
@@ -58,7 +58,7 @@ def _in_time_order(units: int, seed: int) -> Iterator[Posted]:
             _, earlier, told, telling = heapq.heappop(under_way)
             yield _posted(told, earlier * every_seconds)
             advance(earlier, earlier * every_seconds, telling)
-        advance(number, start, run(number, seed, is_story=number == story))
+        advance(number, start, run(number, seed, is_story=number == story, lanes=lanes))
     while under_way:
         _, earlier, told, telling = heapq.heappop(under_way)
         yield _posted(told, earlier * every_seconds)

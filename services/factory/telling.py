@@ -14,11 +14,15 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run under way: its names, its luck, and whether the demo's story happens in it."""
+    """A run under way: its names, its luck, and whether the demo's story happens in it.
+
+    `lanes`: how many runs may be under way at once, each with a line, a tank and testers; 0: these are not told.
+    """
 
     names: Names
     chance: random.Random
     is_story: bool
+    lanes: int = 0
 
     @property
     def changes_over(self) -> bool:

@@ -255,9 +255,9 @@ def test_material_without_lot_may_be_of_a_lot_that_came_that_day() -> None:
     glue = ev.Input(item=item("class:G"), basis=ev.Basis.BACKFLUSHED)
     h.tell(ev.MaterialReceived(occurred_at=Moment.parse("2026-03-01Z"), site="S", item=item("lot:G/1")))
     h.made(["U"], [glue], at_hour=8, site="S")
-    assert h.forward("lot:G/1") == named(U="class_level")
+    assert h.forward("lot:G/1") == named(U="basis,class_level")
     h.made(["V"], [glue], at_hour=-1, site="S")
-    assert h.forward("lot:G/1") == named(U="class_level")
+    assert h.forward("lot:G/1") == named(U="basis,class_level")
 
 
 def test_material_without_lot_may_be_of_a_lot_that_is_just_being_made() -> None:
@@ -265,7 +265,7 @@ def test_material_without_lot_may_be_of_a_lot_that_is_just_being_made() -> None:
     glue = ev.Input(item=item("class:G"), basis=ev.Basis.BACKFLUSHED)
     h.made(["lot:G/1"], ["lot:IN/1"], at_hour=10, started_at=at(7), site="S")
     h.made(["U"], [glue], at_hour=8, site="S")
-    assert h.forward("lot:G/1") == named(U="class_level")
+    assert h.forward("lot:G/1") == named(U="basis,class_level")
 
 
 def test_some_of_a_lot_used_is_not_all_of_it() -> None:
@@ -278,4 +278,4 @@ def test_some_of_a_lot_used_is_not_all_of_it() -> None:
     h.made(["U"], [glue], at_hour=8, site="S")
     h.tell(ev.Scrapped(occurred_at=at(9), site="S", items=(q("lot:G/1"),)))
     h.made(["V"], [glue], at_hour=10, site="S")
-    assert h.forward("lot:G/1") == named(W="certain", U="class_level")
+    assert h.forward("lot:G/1") == named(W="certain", U="basis,class_level")

@@ -51,7 +51,7 @@ async def output_of(process: asyncio.subprocess.Process, *, within_seconds: floa
 
 
 def assert_true(answer: dict[str, Any]) -> None:
-    """Both answers agree with what the factory knows."""
+    """The answers agree with what the factory knows."""
     facts = about(UNITS, SEED)
     assert answer["backward"]["complete"], answer["backward"]["incomplete_because"]
     assert answer["forward"]["complete"], answer["forward"]["incomplete_because"]
@@ -59,6 +59,10 @@ def assert_true(answer: dict[str, Any]) -> None:
     bikes = {n["item"]: n["certainty"] for n in answer["forward"]["nodes"] if n["item"].startswith(BIKES)}
     assert {bike for bike, sure in bikes.items() if sure == "certain"} == facts.certain
     assert {bike for bike, sure in bikes.items() if sure == "possible"} == facts.possible
+    assert answer["reel"]["complete"], answer["reel"]["incomplete_because"]
+    of_reel = {n["item"]: n["certainty"] for n in answer["reel"]["nodes"] if n["item"].startswith(BIKES)}
+    assert {bike for bike, sure in of_reel.items() if sure == "certain"} == facts.reel_certain
+    assert {bike for bike, sure in of_reel.items() if sure == "possible"} == facts.reel_possible
 
 
 @pytest.mark.slow
@@ -71,7 +75,7 @@ async def test_from_an_empty_folder_to_both_answers_and_the_same_again(tmp_path:
         again = json.loads(await output_of(process))
     assert_true(again)
     assert again["key"] == first["key"]
-    for way in ("backward", "forward"):
+    for way in ("backward", "forward", "reel"):
         assert again[way]["totals"] == first[way]["totals"]
         assert again[way]["conflicts"] == first[way]["conflicts"] == []
 

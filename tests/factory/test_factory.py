@@ -9,14 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.circumstances import FOUND_GOOD, LEFT_GOOD
 from domain.corrections import Copy
 from domain.envelope import Envelope
+from domain.exposure import Circumstance
+from domain.exposure import seeds as exposures
 from domain.genealogy import Way, trace
 from domain.gs1 import parse
 from domain.ids import ItemId
 from domain.memory import MemoryRecord, MemoryView
 from domain.record import answer
 from domain.state import states
+from domain.stretches import Calibration, suspect
 from services.codec import EVENT, EVENT_ID_PREFIX, content_hash
 from services.factory import SOURCES, Event, about, generate
 
@@ -76,6 +80,48 @@ def test_it_says_the_truth_about_its_bad_lot(units: int, seed: int) -> None:
     assert {b for b, sure in bikes.items() if sure == "certain"} == facts.certain
     assert {b for b, sure in bikes.items() if sure == "possible"} == facts.possible
     assert facts.certain < facts.bikes < facts.certain | facts.possible
+
+
+@settings(max_examples=6, deadline=None)
+@given(units=st.sampled_from([1, 100, 400, 700]), seed=seeds)
+def test_it_says_the_truth_about_its_bad_reel(units: int, seed: int) -> None:
+    """No event names a reel and a board: what was on the feeder tells, but for the boards beside the splice."""
+    view, facts = told(units, seed), about(units, seed)
+    forward = answer(trace([ItemId(facts.bad_reel)], way=Way.FORWARD, now_us=NOW_US), view.look_up)
+    bikes = {n.item: n.certainty for n in forward.nodes if n.item.startswith(BIKES)}
+    assert {b for b, sure in bikes.items() if sure == "certain"} == facts.reel_certain
+    assert {b for b, sure in bikes.items() if sure == "possible"} == facts.reel_possible
+    assert facts.reel_certain < facts.reel_bikes < facts.reel_certain | facts.reel_possible
+
+
+@settings(max_examples=6, deadline=None)
+@given(units=st.sampled_from([1, 100, 400, 700]), seed=seeds)
+def test_it_says_the_truth_about_its_bad_tester(units: int, seed: int) -> None:
+    view, facts = told(units, seed), about(units, seed)
+    gauge = {
+        e.no: (e, {d for d, value in e.facts.dimensions if value == facts.bad_tester})
+        for e in view.happened.values()
+        if ("instrument", facts.bad_tester) in e.facts.dimensions
+    }
+    checks = [(e, dims) for e, dims in gauge.values() if e.facts.kind == "calibrated"]
+    stretches = suspect(Calibration(e, FOUND_GOOD in dims, LEFT_GOOD in dims) for e, dims in checks)
+    found = set()
+    for s in stretches:
+        asked = Circumstance(dimensions=(("instrument", facts.bad_tester),), since_us=s.since_us, until_us=s.until_us)
+        events = [(e, e.facts.mentions) for e, _ in gauge.values()]
+        found |= {(seed.item, seed.reasons) for seed in exposures(asked, events, stretch=s)}
+    assert found == {(bike, frozenset()) for bike in facts.tester_bikes}
+
+
+def test_without_line_every_input_is_scanned_and_nothing_is_mounted() -> None:
+    kinds = {document["kind"] for _, document in generate(1_000, 1, line=False)}
+    assert not kinds & {"mounted", "charged", "cleaned", "calibrated"}
+    assert {"mounted", "charged", "cleaned", "calibrated"} <= {d["kind"] for _, d in generate(1_000, 1)}
+
+
+def test_what_the_line_tells_is_few_events_more() -> None:
+    plain, whole = (sum(1 for _ in generate(10_000, 1, line=line)) for line in (False, True))
+    assert whole < 1.12 * plain
 
 
 @settings(max_examples=6, deadline=None)

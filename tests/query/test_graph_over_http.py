@@ -56,7 +56,7 @@ class Factory:
 
 def log_of(tenant: int) -> list[Applied]:
     found = []
-    for no, (source, document) in enumerate(generate(UNITS, SEED)):
+    for no, (source, document) in enumerate(generate(UNITS, SEED, line=False)):
         event = EVENT.validate_python(document)
         digest = content_hash(event)
         now_us = 1_750_000_000_000_000 + no
