@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.events import KINDS
+from domain.events import KINDS, Circumstances
 from services.problems import title, type_uri
 
 SENDABLE = frozenset(KINDS) - {"capture_finished"}
@@ -109,8 +109,11 @@ def _kind(kind: Any) -> tuple[str, str, str]:
 
 
 def _unknown_field(path: list[str], kind: Any) -> tuple[str, str]:
-    known = [f.name for f in fields(KINDS[kind])] if kind in KINDS and len(path) == 1 else []
-    near = difflib.get_close_matches(path[-1], known, 1) if path else []
+    if kind not in KINDS or len(path) != 1:
+        return "there is no such field", 'remove it, or put what is your own into "extensions"'
+    if inside := difflib.get_close_matches(path[0], [f.name for f in fields(Circumstances)], 1, 0.8):
+        return "there is no such field", f'move it into "circumstances", where it is "{inside[0]}"'
+    near = difflib.get_close_matches(path[0], [f.name for f in fields(KINDS[kind])], 1)
     hint = f'did you mean "{near[0]}"? ' if near else ""
     return "there is no such field", f'{hint}remove it, or put what is your own into "extensions"'
 

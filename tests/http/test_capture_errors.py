@@ -16,6 +16,7 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"kind": "stored"}, "items", "is missing", "add it"),
     ({"kind": "stored", "items": UNIT}, "items", "must be a list", "[ ]"),
     ({"kind": "stored", "item": [UNIT], "items": [{"item": UNIT}]}, "item", "no such field", 'did you mean "items"'),
+    ({"kind": "stored", "operator": "op-1", "items": [{"item": UNIT}]}, "operator", "no such", 'it is "operators"'),
     ({"kind": "stroed", "items": []}, "kind", '"stroed" is no kind', "use stored"),
     ({"items": []}, "kind", "is missing", "transformed"),
     ({"kind": ["x1"]}, "kind", "no kind", "use one of"),
