@@ -8,7 +8,7 @@ import typer
 from services.cli.client import Service
 from services.cli.options import UNAVAILABLE, USAGE, AsJson, Hand, Key, Url, hand_of
 from services.cli.showing import plain_table, short, show_freshness, show_trace, state_table
-from services.cli.words import word
+from services.cli.words import event_kind, word
 
 At = Annotated[str | None, typer.Option(help="The state at this time, e.g. 2026-03-01T08:00:00+08:00.")]
 AsOf = Annotated[str | None, typer.Option(help="As known then: a position (0-1234) or a time.")]
@@ -264,7 +264,9 @@ def timeline(
         hand.json(answer)
         return
     columns = ("occurred_at", "kind", "event_id", "source", "recorded_at", "voided_by")
-    rows = [[event[n] if n != "kind" else hand.say(event[n]) for n in columns] for event in answer["events"]]
+    rows = [
+        [event_kind(event[n], hand.say) if n == "kind" else event.get(n) for n in columns] for event in answer["events"]
+    ]
     hand.out.print(plain_table(("happened", "what", "event", "source", "recorded", "voided by"), rows, hand.say))
     show_freshness(hand, answer)
 

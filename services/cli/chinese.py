@@ -3,7 +3,7 @@
 A key is the English sentence, of help texts the paragraph, that it stands for.
 """
 
-from services.cli.chinese_words import ANSWERS, KINDS
+from services.cli.chinese_words import ANSWERS
 
 _HELP = {
     "追溯 Zhuisu: where did a unit come from, what else is affected, and where is it now.": (
@@ -295,4 +295,4 @@ _TOLD = {
     "more errors are counted, not listed": "其余错误只计数，不逐条列出",
 }
 
-CHINESE: dict[str, str] = {**_HELP, **_OPTIONS, **_TOLD, **ANSWERS, **KINDS}
+CHINESE: dict[str, str] = {**_HELP, **_OPTIONS, **_TOLD, **ANSWERS}

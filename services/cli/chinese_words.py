@@ -201,4 +201,4 @@ KINDS = {
     "unpacked": "拆箱",
     "voided": "作废",
 }
-"""Kinds of events."""
+"""Kinds of events; apart from the others, since `sold` is a status too."""

@@ -17,6 +17,8 @@ from services.cli.words import meaning, word
 Node = Mapping[str, Any]
 
 _INSIDE = ("installed", "consumed")
+_OTHER_COLUMNS = 96
+"""What the columns beside the id take before they fold, borders and all."""
 
 
 def short(item: str) -> str:
@@ -57,13 +59,17 @@ def status(node: Node, say: Say) -> str:
     return " ".join([word(node.get("status"), say), *marks])
 
 
-def trace_table(answer: Mapping[str, Any], say: Say, *, rows: int) -> RenderableType:
-    """Nodes as a table: what holds the others first, then by level."""
+def trace_table(answer: Mapping[str, Any], say: Say, *, rows: int, columns: int) -> RenderableType:
+    """Nodes as a table of at most so many columns of text: what holds the others first, then by level."""
+    shown = _in_order(answer["nodes"])[:rows]
+    # A fixed width: rich keeps to it and folds the others, but would cut off the last column for a least width.
+    longest = max((len(short(node["item"])) for node in shown), default=0)
+    item_width = max(len("item"), min(longest, max(columns // 5, columns - _OTHER_COLUMNS)))
     table = Table(title_justify="left", expand=False)
     headings = ("item", "kind", "level", "how sure", "where", "who has it", "status")
     for heading in headings:
-        table.add_column(say(heading), overflow="fold", min_width=24 if heading == "item" else None)
-    for node in _in_order(answer["nodes"])[:rows]:
+        table.add_column(say(heading), overflow="fold", width=item_width if heading == "item" else None)
+    for node in shown:
         holder = short(node["holder"]) if node.get("holder") else "–"
         cells = (short(node["item"]), word(node["kind"], say), str(node["level"]), sure(node, say), where(node, say))
         table.add_row(*(escape(cell) for cell in (*cells, holder, status(node, say))))
@@ -99,7 +105,8 @@ def show_trace(hand: Hand, answer: Mapping[str, Any], *, rows: int = 40, as_tree
     """A whole trace for people: the counts first, then the things, then what is open, then how fresh it is."""
     say = hand.say
     _show_totals(hand, answer["totals"])
-    shown = trace_tree(answer, say, rows=rows) if as_tree else trace_table(answer, say, rows=rows)
+    columns = hand.out.width
+    shown = trace_tree(answer, say, rows=rows) if as_tree else trace_table(answer, say, rows=rows, columns=columns)
     if answer["nodes"]:
         hand.out.print(shown)
     if len(answer["nodes"]) > rows:

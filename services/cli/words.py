@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.cli.chinese_words import KINDS
 from services.cli.messages import Say
 
 WORDS = {
@@ -76,3 +77,8 @@ def meaning(told: Mapping[str, Any], say: Say) -> str:
     code = told["code"]
     known = MEANINGS.get(code) or WORDS.get(code)
     return str(told["detail"]) if say.language == "en" or known is None else say(known)
+
+
+def event_kind(kind: str, say: Say) -> str:
+    """A kind of event in the reader's words; English has the name that the API gives it."""
+    return KINDS.get(kind, kind) if say.language == "zh" else kind

@@ -11,8 +11,9 @@ import pytest
 from domain.events import KINDS
 from services.cli.__main__ import command_line
 from services.cli.chinese import CHINESE
+from services.cli.chinese_words import KINDS as CHINESE_KINDS
 from services.cli.messages import EXAMPLE, Say, blocks, language_of
-from services.cli.words import MEANINGS, WORDS, meaning
+from services.cli.words import MEANINGS, WORDS, event_kind, meaning, word
 from tests.cli.running import zhuisu
 
 CLI = Path(__file__).resolve().parents[2] / "services" / "cli"
@@ -48,11 +49,18 @@ def said_in_help(command: Any) -> Iterator[str]:
 
 
 def test_everything_said_is_said_in_chinese_too() -> None:
-    said = {*said_in_code(), *WORDS.values(), *MEANINGS.values(), *KINDS, *PARTS}
+    said = {*said_in_code(), *WORDS.values(), *MEANINGS.values(), *PARTS}
     said |= {*said_in_help(command_line("en"))}
     said -= FIELD_NAMES
     missing = {text for text in said if text and not text.startswith(EXAMPLE)} - set(CHINESE)
     assert not missing
+
+
+def test_every_kind_of_event_has_a_chinese_name() -> None:
+    assert not set(KINDS) - set(CHINESE_KINDS)
+    assert event_kind("sold", Say("zh")) == "销售"
+    assert word("sold", Say("zh")) == "已售"
+    assert event_kind("sold", Say("en")) == "sold"
 
 
 @pytest.mark.parametrize("english", sorted(CHINESE))
