@@ -1,6 +1,5 @@
 """What happens in the simulated factory: each act changes the truth, and posts what its systems would post of it."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -330,19 +329,3 @@ def relabel(p: Plant) -> None:
     old, new = thing.id, item(kind)
     thing.ids.append(new)
     p.post(ev.Reidentified(occurred_at=p.when(p.later()), old_id=old, new_id=new))
-
-
-ACTS: list[Callable[[Plant], None]] = [
-    *(receive, receive, transform, transform, order, backflush, mount, mount, unmount, splice, board, board),
-    *(charge, charge, discharge, discharge, clean, fit, fit, remove, rework, tray, relabel),
-]
-
-
-def run(seed: int, acts: int) -> Plant:
-    """A factory after so many acts."""
-    p = Plant(seed)
-    for _ in range(3):
-        receive(p)
-    for _ in range(acts):
-        p.chance.choice(ACTS)(p)
-    return p

@@ -47,6 +47,17 @@ class Vessel:
     content: list[Thing] = field(default_factory=list)
 
 
+@dataclass
+class Gauge:
+    """A gauge that drifts unseen: what it passed since it was good, and what came of it."""
+
+    good: bool = True
+    passed_wrong: list[Thing] = field(default_factory=list)
+    since_good: list[Thing] = field(default_factory=list)
+    found_out: set[Thing] = field(default_factory=set)
+    suspect: set[Thing] = field(default_factory=set)
+
+
 class Plant:
     """What there is, what time it is, and what the systems posted so far."""
 
@@ -56,9 +67,11 @@ class Plant:
         self.things: list[Thing] = []
         self.lots: list[Thing] = []
         self.units: list[Thing] = []
-        self.reels: list[Thing] = []
+        self.parts: list[Thing] = []
+        self.part_lots: list[Thing] = []
         self.vessels = [Vessel("V"), Vessel("T")]
         self.slots: dict[tuple[str, str], Thing | None] = dict.fromkeys([("P1", "F1"), ("P1", "F2"), ("P2", "F1")])
+        self.gauge = Gauge()
         self.posted: list[ev.LifecycleEvent] = []
         self._count = 0
 
