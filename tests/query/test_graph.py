@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain import events as ev
 from domain.answers import Limits
 from domain.genealogy import Way, trace
 from domain.ids import ItemId
@@ -25,7 +26,7 @@ from services.query.graph.standing import stand
 from services.query.graph.tracing import Barred, GraphWalk
 from services.query.record import SqlRecord
 from tests.domain.histories import BOXES, LOTS, UNITS, histories
-from tests.domain.telling import History, item, us
+from tests.domain.telling import History, at, item, q, us
 from tests.projections.test_record_over_sql import Views, apply, partitioned, views
 
 __all__ = ["views"]
@@ -78,6 +79,39 @@ async def test_answers_over_a_graph_equal_the_domains(
         everything = [i for n in NAMES + BOXES if (i := item(n)) in known]
         by_domain_states = await answer_async(states(everything, at_us=us(6)), SqlRecord(connection, tenant).look_up)
         await _stands_alike(Names(connection, tenant, graph), graph, newer.state, by_domain_states)
+
+
+def _ranged() -> ev.LifecycleEvent:
+    serials = ev.SerialRange(product=item("class:V"), first="1", last="3")
+    return ev.Commissioned(occurred_at=at(3), items=(ev.Output(range=serials, lot=item("lot:A/1")),))
+
+
+def _booked() -> ev.LifecycleEvent:
+    material = ev.Input(item=item("class:V"), basis=ev.Basis.BACKFLUSHED)
+    return ev.Transformed(occurred_at=at(3), inputs=(material,), outputs=(ev.Output(item=item("U/1")),))
+
+
+def _recalled() -> ev.LifecycleEvent:
+    scope = (ev.ProductScope(product=item("class:V")),)
+    return ev.RecallDeclared(occurred_at=at(3), recall_id="R", products=scope)
+
+
+@pytest.mark.parametrize("event", [_ranged(), _booked(), _recalled()], ids=lambda event: event.kind)
+async def test_newer_events_that_name_a_product_the_graph_does_not_know(views: Views, event: ev.LifecycleEvent) -> None:
+    """Units and lots of it that the graph knows are asked of the domain from then on."""
+    tenant, h = await views.fresh_tenant(), History()
+    h.tell(ev.Shipped(occurred_at=at(1), items=(q("V/1"),)))
+    h.tell(event)
+    log = partitioned(h, [False], tenant)
+    await apply(views, log[:1], 3)
+    async with tenant_transaction(views.api, tenant) as connection:
+        graph = replace(await load(connection, tenant), applied_us={})
+    await apply(views, log[1:], 3)
+    async with tenant_transaction(views.api, tenant) as connection:
+        newer = await changed(connection, tenant, graph)
+        (index,) = await Names(connection, tenant, graph, changed=newer).indexes([item("V/1")])
+    assert newer.state[index]
+    assert newer.links[index] or event.kind == "recall_declared"
 
 
 async def _stands_alike(names: Names, graph: Graph, newer: np.ndarray, by_domain: dict[ItemId, State]) -> None:  # type: ignore[type-arg] # noqa: PLR0917

@@ -40,7 +40,14 @@ UNION
 SELECT e.event_no FROM views.events e
 WHERE e.tenant_id = $1 AND e.transformation IN (SELECT transformation FROM named WHERE transformation IS NOT NULL)
 """
-_RANGED = "SELECT DISTINCT product_no AS item_no FROM views.serial_ranges WHERE event_no = ANY ($1)"
+_MATERIALS = """
+-- hashes of the products of serial ranges and of classes that are named, and whether lots and units of them may have
+-- other links: the graph may not know these items
+SELECT hashtextextended(i.uri, 0) AS material, true AS linked
+FROM views.serial_ranges r JOIN views.items i ON i.item_no = r.product_no WHERE r.event_no = ANY ($1)
+UNION SELECT hashtextextended(i.uri, 0), x.role = 1
+FROM views.event_items x JOIN views.items i USING (item_no) WHERE x.event_no = ANY ($1) AND i.kind = 'class'
+"""
 _NAMED = """
 SELECT item_no, role, action, event_no = ANY ($2) AS newer, false AS related
 FROM views.event_items WHERE event_no = ANY ($1)
@@ -87,13 +94,15 @@ async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) 
     newer = [r["event_no"] for r in rows]
     touched = [r[0] for r in await connection.fetch(_TOUCHED, tenant_id, [r["key_no"] for r in rows], newer)]
     named = await connection.fetch(_NAMED, touched, newer)
-    ranged = await connection.fetch(_RANGED, touched)
-    found = _followed(graph, named, ranged=ranged, restrains=any(r["restrains"] for r in rows))
+    materials = await connection.fetch(_MATERIALS, touched)
+    found = _followed(graph, named, materials=materials, restrains=any(r["restrains"] for r in rows))
     barred = await connection.fetch(_NAMED, [r["event_no"] for r in unknown], newer) if unknown else []
     return Changed(found.links, found.state, frozenset(r["item_no"] for r in barred), len(rows))
 
 
-def _followed(graph: Graph, named: list[asyncpg.Record], *, ranged: list[asyncpg.Record], restrains: bool) -> Changed:
+def _followed(
+    graph: Graph, named: list[asyncpg.Record], *, materials: list[asyncpg.Record], restrains: bool
+) -> Changed:
     def those(chosen: list[asyncpg.Record]) -> Ints:
         found = graph.index(np.array([r["item_no"] for r in chosen], dtype=np.int64))
         return np.unique(found[found >= 0])
@@ -105,14 +114,13 @@ def _followed(graph: Graph, named: list[asyncpg.Record], *, ranged: list[asyncpg
     links = np.zeros(len(graph.item_nos), dtype=np.bool_)
     links[those(named)] = True
     links[_contents(graph, those([r for r in named if taken(r)]))] = True
-    used = those([r for r in named if r["role"] == Role.INPUT])
-    links |= np.isin(graph.material, graph.material[used[_is_class(graph, used)]])
-    links |= np.isin(graph.material, graph.material[those(ranged)])
+    links |= np.isin(graph.material, [r["material"] for r in materials if r["linked"]])
     related = those([r for r in named if r["related"] or r["role"] == Role.PARENT])
     links[_beside(graph, _names(graph, related))] = True
     state = links.copy()
     state[_contents(graph, np.flatnonzero(links))] = True
     if restrains:
+        state |= np.isin(graph.material, [r["material"] for r in materials])
         state[_reached(graph, np.flatnonzero(state))] = True
     return Changed(links, state)
 
