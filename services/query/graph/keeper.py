@@ -17,9 +17,11 @@ from services.query.graph.plain import Uncovered
 from services.settings import Settings
 
 REBUILT_AFTER_EVENTS = 5_000
-"""Newer events after which another graph is built, beside the one in use."""
+"""Newer events, or a hundredth of all, after which another graph is built, beside the one in use."""
 RETRY_SECONDS = 30.0
-"""Time between two tries for one tenant: a record that is small or not covered is not looked at for every question."""
+"""Least time between two tries: a record that is small, or not covered, is not looked at for each question."""
+BUILDING_SHARE = 0.1
+"""Most of a process's time that goes into building one tenant's graphs, however fast its record grows."""
 
 _GENERATION = "SELECT 'views.checkpoints'::regclass::oid::bigint"
 _LINKS = "SELECT count(*) FROM (SELECT FROM views.event_items WHERE tenant_id = $1 LIMIT $2) AS links"
@@ -60,10 +62,9 @@ class Graphs:
         try:
             newer = await changed(connection, tenant_id, kept.graph)
         except (TooNew, Uncovered):
-            del self._kept[tenant_id]
             self._build(tenant_id)
             return None
-        if newer.events > REBUILT_AFTER_EVENTS:
+        if newer.events > max(REBUILT_AFTER_EVENTS, len(kept.graph.events) // 100):
             self._build(tenant_id)
         return kept.graph, newer
 
@@ -86,16 +87,24 @@ class Graphs:
 
     def _build(self, tenant_id: int) -> None:
         if tenant_id not in self._building and time.monotonic() >= self._wait_until.get(tenant_id, 0.0):
-            self._wait_until[tenant_id] = time.monotonic() + RETRY_SECONDS
             task = asyncio.create_task(self._load(tenant_id), name=f"graph of tenant {tenant_id}")
             self._building[tenant_id] = task
             task.add_done_callback(partial(self._done, tenant_id))
 
     async def _load(self, tenant_id: int) -> None:
+        began = time.monotonic()
+        try:
+            await self._draw(tenant_id)
+        finally:
+            took_seconds = time.monotonic() - began
+            self._wait_until[tenant_id] = time.monotonic() + max(RETRY_SECONDS, took_seconds / BUILDING_SHARE)
+
+    async def _draw(self, tenant_id: int) -> None:
         async with tenant_transaction(self._pool, tenant_id) as connection:
             await connection.execute("SET LOCAL statement_timeout = 0")
             links = await connection.fetchval(_LINKS, tenant_id, self._most + 1)
             if not self._least <= links <= self._most:
+                self._kept.pop(tenant_id, None)
                 return
             generation = await connection.fetchval(_GENERATION)
             graph = await load(connection, tenant_id)
