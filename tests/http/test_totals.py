@@ -7,7 +7,7 @@ from domain.answers import Node, Way
 from domain.genealogy import trace
 from domain.record import answer
 from domain.state import State, states
-from services.query.totals import Totals
+from services.query.totals import Totals, counted_once
 from tests.domain.histories import BOXES, LOTS, UNITS, histories
 from tests.domain.telling import History, item, us
 
@@ -31,7 +31,7 @@ def test_top_units_and_kinds(h: History, *, name: str, way: Way, order: object) 
     nodes = answer(trace([item(name)], way=way, now_us=us(100)), view.look_up).nodes
     nodes = [n for n in nodes if not any(link.relation == "identified_as" for link in n.links)]
     standing = answer(states([n.item for n in nodes], at_us=us(100)), view.look_up)
-    totals = Totals(nodes)
+    totals = Totals(counted_once(nodes))
     going_by = list(nodes)
     order.shuffle(going_by)  # type: ignore[attr-defined]
     for node in going_by:
@@ -47,7 +47,7 @@ def counted(h: History) -> int:
     view = h.view()
     nodes = answer(trace([item("lot:L/1")], way=Way.FORWARD, now_us=us(100)), view.look_up).nodes
     standing = answer(states([n.item for n in nodes], at_us=us(100)), view.look_up)
-    totals = Totals(nodes)
+    totals = Totals(counted_once(nodes))
     for node in nodes:
         totals.add(node, standing[node.item], shown=standing[node.item])
     assert totals.json()["top_units"] == top_units(nodes, standing)
