@@ -131,10 +131,11 @@ async def _caught_up(
             well_at = loop.time()
         elif loop.time() - well_at > patience_seconds:
             raise RebuildFailed(f"the live views are as they were; the log cannot be read on: {projector.trouble}")
+        behind = await _behind(owner)  # before it is told how far they are: then they are at least that far
         rows = await owner.fetch(f"SELECT applied_offset, log_end FROM {BESIDE}.checkpoints")
         progress = Rebuilt(sum(r[0] + 1 for r in rows), sum(r[1] for r in rows))
         told(progress)
-        if rows and not await _behind(owner):
+        if rows and not behind:
             return progress
         await asyncio.sleep(_POLL_SECONDS)
 
