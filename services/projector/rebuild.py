@@ -152,7 +152,8 @@ async def _behind(owner: asyncpg.Connection) -> int:
             FROM {SCHEMA}.checkpoints live, {BESIDE}.checkpoints new
         )
         SELECT count(*) FROM {SCHEMA}.checkpoints live FULL JOIN {BESIDE}.checkpoints new USING (log_partition)
-        WHERE CASE WHEN coalesce((SELECT so FROM one_log), true) THEN coalesce(new.applied_offset, -2) < live.applied_offset
+        WHERE CASE WHEN coalesce((SELECT so FROM one_log), true)
+                   THEN coalesce(new.applied_offset, -2) < live.applied_offset
                    ELSE new.applied_offset < new.log_end - 1 END
         """
     )
