@@ -125,10 +125,18 @@ class Uses:
                 uses += [u for u in self.expand(naming, around) if u.item == item]
         if self.follow_all:
             return found
+        takings: dict[ItemId, dict[int, list[Naming]]] = {}
         for (event_no, container), stand_ins in sorted(around.stood_for.items(), key=lambda kv: kv[0]):
-            for naming in takings_of(self.known.found.namings.get(container, [])):
-                if naming.event.no == event_no:
-                    for one in stand_ins:
-                        if one.item != container and one.item in found:
-                            found[one.item].append(Used(one.item, naming, one.reasons))
+            inside = [one for one in stand_ins if one.item != container and one.item in found]
+            if inside and container not in takings:
+                takings[container] = _by_event(takings_of(self.known.found.namings.get(container, [])))
+            for one in inside:
+                found[one.item] += [Used(one.item, n, one.reasons) for n in takings[container].get(event_no, [])]
         return found
+
+
+def _by_event(namings: Iterable[Naming]) -> dict[int, list[Naming]]:
+    found: dict[int, list[Naming]] = {}
+    for naming in namings:
+        found.setdefault(naming.event.no, []).append(naming)
+    return found
