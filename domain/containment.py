@@ -6,13 +6,14 @@ nothing once more, then takings (a thing used as an input or fitted as a compone
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from domain.facts import Action, Role
 from domain.ids import ItemId
 from domain.record import Happened, Naming
-from domain.stays import Balance, Containment, Mark, Order, StandIn, Stay, marks_of, takings_of
+from domain.sightings import Sighting, sightings_of
+from domain.stays import Balance, Containment, Mark, StandIn, Stay, marks_of, takings_of
 
 
 class Simulation:
@@ -31,10 +32,13 @@ class Simulation:
         self._done: dict[ItemId, list[Stay]] = {}
         self._stood_for: dict[tuple[int, ItemId], list[StandIn]] = {}
         self._glimpsed: dict[tuple[int, ItemId], list[list[StandIn]]] = {}
+        self._dated: dict[ItemId, list[Mark]] = {}
+        self._doubted: set[tuple[int, ItemId]] = set()
+        """(packing, child): it may have been used before this is told"""
         self._own = frozenset(
             item for item, ns in namings.items() if any(n.mention.role in (Role.OUTPUT, Role.WHOLE) for n in ns)
         )
-        self._seen = {item: _sightings(ns) for item, ns in namings.items()}
+        self._seen = {item: sightings_of(ns) for item, ns in namings.items()}
         self._emptied = {
             item: [m.at_us for m in marks_of(ns) if m.action is Action.TAKE_ALL and not m.event.pending]
             for item, ns in namings.items()
@@ -46,6 +50,8 @@ class Simulation:
         takings: dict[int, list[Naming]] = {}
         for ns in self._namings.values():
             for mark in marks_of(ns):
+                if mark.action in (Action.PUT, Action.OBSERVE) and mark.event.facts.earliest_us < mark.at_us:
+                    self._dated.setdefault(mark.parent, []).append(mark)
                 marks.setdefault(mark.at_us, {})[(mark.event.no, mark.child or mark.parent, mark.action)] = mark
             for taking in takings_of(ns):
                 takings.setdefault(taking.event.facts.latest_us, []).append(taking)
@@ -100,7 +106,7 @@ class Simulation:
     def _look(self, taking: Naming) -> list[StandIn]:
         """What it stands for by what it holds now; nothing where it holds nothing and is no thing of its own."""
         named = taking.mention.item
-        if self._contents.get(named) or named in self._own:
+        if self._contents.get(named) or named in self._own or self._untold(taking, named):
             return self._stand_ins(taking, named, seen=frozenset())
         return []
 
@@ -179,7 +185,7 @@ class Simulation:
             opened = self._now_within(named)
             self._stood_for[(taking.event.no, named)] = stand_ins
             for one in stand_ins:
-                for parent in self._inside.get(one.item, {}):
+                for parent in self._inside.get(one.item, {}) if not one.untold else ():
                     through = one.via is not None and parent in opened
                     if (one.item not in self._lots or through) and not self._stays_on(one.item, parent, at_us):
                         leaving.setdefault((one.item, parent), taking.event)
@@ -193,6 +199,11 @@ class Simulation:
             found |= fresh
             todo += fresh
         return found
+
+    def _untold(self, taking: Naming, box: ItemId) -> list[Mark]:
+        """Packings on a date alone that may have been before a taking at some instant of it."""
+        at_us = taking.event.facts.latest_us
+        return [m for m in self._dated.get(box, ()) if m.event.facts.earliest_us <= at_us < m.at_us]
 
     def _stand_ins(self, taking: Naming, item: ItemId, *, seen: frozenset[ItemId]) -> list[StandIn]:
         """What the item stands for now, at every depth; itself where it held nothing or is a thing of its own."""
@@ -209,12 +220,33 @@ class Simulation:
                 doubts.add("replacement_pending")
             if stay.child not in self._lots and self._next_seen_elsewhere(stay, taking):
                 doubts.add("inferred")
-            for inner in self._stand_ins(taking, stay.child, seen=seen | {item}):
-                one = StandIn(inner.item, named, inner.reasons | doubts)
-                kept = found.get(inner.item)
-                if kept is None or len(one.reasons) < len(kept.reasons):
-                    found[inner.item] = one
+            if (stay.start.no, stay.child) in self._doubted:
+                doubts.add("inferred")
+            self._stand_in(taking, stay.child, into=found, doubts=frozenset(doubts), seen=seen | {item})
+        for mark in sorted(self._untold(taking, item), key=lambda m: (m.child or "", m.order)):
+            if mark.child is not None and mark.child not in self._contents.get(item, {}):
+                self._doubted.add((mark.event.no, mark.child))
+                doubts = {"inferred", *self._doubts.get(item, ()), *(("replacement_pending",) * mark.event.pending)}
+                inside = seen | {item}
+                self._stand_in(taking, mark.child, into=found, doubts=frozenset(doubts), seen=inside, untold=True)
         return list(found.values())
+
+    def _stand_in(
+        self,
+        taking: Naming,
+        child: ItemId,
+        *,
+        into: dict[ItemId, StandIn],
+        doubts: frozenset[str],
+        seen: frozenset[ItemId],
+        untold: bool = False,
+    ) -> None:
+        """What a child in a container stands for, in the way that leaves the fewest doubts."""
+        for inner in self._stand_ins(taking, child, seen=seen):
+            one = StandIn(inner.item, taking.mention.item, inner.reasons | doubts, untold or inner.untold)
+            kept = into.get(inner.item)
+            if kept is None or (len(one.reasons), one.untold) < (len(kept.reasons), kept.untold):
+                into[inner.item] = one
 
     def _stays_on(self, child: ItemId, parent: ItemId, at_us: int) -> bool:
         """The next mark that concerns it is an OBSERVE, or an unpacking that names it there: it had not left."""
@@ -233,7 +265,7 @@ class Simulation:
                 return seen.parent != taking.event.facts.parent
         return False
 
-    def _after(self, child: ItemId, at_us: int) -> list["_Sighting"]:
+    def _after(self, child: ItemId, at_us: int) -> list[Sighting]:
         sightings = self._seen.get(child, [])
         return sightings[bisect_right(sightings, at_us, key=lambda s: s.at_us) :]
 
@@ -256,38 +288,9 @@ def _throughout(looks: list[list[StandIn]]) -> list[StandIn]:
             always = all(any(o.item == one.item for o in other) for other in looks)
             doubts = frozenset() if always else frozenset({"inferred"})
             kept = found.get(one.item)
-            found[one.item] = replace(one, reasons=one.reasons | doubts | (kept.reasons if kept else frozenset()))
+            reasons = one.reasons | doubts | (kept.reasons if kept else frozenset())
+            found[one.item] = replace(one, reasons=reasons, untold=one.untold and (kept is None or kept.untold))
     return list(found.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Sighting:
-    at_us: int
-    order: Order
-    role: Role
-    action: Action
-    parent: ItemId | None
-    pending: bool
-
-    @property
-    def marks(self) -> bool:
-        return self.role is Role.CHILD
-
-
-def _sightings(namings: list[Naming]) -> list[_Sighting]:
-    found = [
-        _Sighting(
-            n.event.facts.latest_us,
-            n.event.facts.order,
-            n.mention.role,
-            n.mention.action,
-            n.event.facts.parent if n.mention.role in (Role.CHILD, Role.COMPONENT) else None,
-            n.event.pending,
-        )
-        for n in namings
-        if n.mention.role in (Role.CHILD, Role.COMPONENT, Role.INPUT)
-    ]
-    return sorted(found, key=lambda s: (s.order, s.role))
 
 
 def _more(stay: Stay, mark: Mark) -> Balance:

@@ -59,10 +59,15 @@ def _things_of_their_own(known: Known, boxes: dict[ItemId, list[Stay]]) -> froze
 
 
 def _possibly_covers(stay: Stay, at_us: int) -> bool:
-    if stay.covers(at_us):
+    if stay.covers(at_us) or _may_have_begun(stay, at_us):
         return True
     open_until = stay.possible_until_us
     return stay.end_pending and stay.since_us <= at_us and (open_until is None or at_us < open_until)
+
+
+def _may_have_begun(stay: Stay, at_us: int) -> bool:
+    """Whether it was packed on a date alone of which the instant is a part."""
+    return stay.start.facts.earliest_us <= at_us < stay.since_us
 
 
 def _last_fill(stays: list[Stay]) -> tuple[list[Stay], list[Stay]]:
@@ -93,7 +98,10 @@ def _links(
     while todo:
         stay, doubts, above = todo.pop()
         reasons = set(doubts)
-        if stay.start.pending or (at_us is not None and not stay.covers(at_us)):
+        early = at_us is not None and _may_have_begun(stay, at_us)
+        if early:
+            reasons.add("inferred")
+        if stay.start.pending or (at_us is not None and not early and not stay.covers(at_us)):
             reasons.add("replacement_pending")
         inner = _inside(stay, stays, at_us=at_us)
         if not inner or stay.child in own:

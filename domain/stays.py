@@ -68,11 +68,15 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """What a named input or component stood for. `via`: the container named; reasons make the link possible."""
+    """What a named input or component stood for. `via`: the container named; reasons make the link possible.
+
+    `untold`: as far as is told it was put in later; of that only a date is known, so it may have been in already.
+    """
 
     item: ItemId
     via: ItemId | None = None
     reasons: frozenset[str] = frozenset()
+    untold: bool = False
 
 
 @dataclass(slots=True)

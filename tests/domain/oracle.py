@@ -236,16 +236,19 @@ class Oracle:
                 yield from self._contents(start, at=at, at_given=at_given)
 
     def _contents(self, box: ItemId, *, at: int, at_given: bool) -> Iterator[tuple[ItemId, frozenset[str], int]]:
-        stays = [s for s in self.boxes.stays if s.since <= at]
+        stays = [s for s in self.boxes.stays if s.since <= at or s.may_have_begun(at)]
         held = [s for s in stays if s.outer == box and s.may_hold(at)]
         last = not held and not at_given
         if last:
-            held = _last_fill([s for s in stays if s.outer == box])
+            held = _last_fill([s for s in stays if s.outer == box and s.since <= at])
         todo = [(s, frozenset[str](), (box,)) for s in held]
         while todo:
             stay, doubts, above = todo.pop()
             why = set(doubts)
-            if stay.begun.pending or (not last and not stay.holds(at)):
+            early = not last and stay.may_have_begun(at)
+            if early:
+                why.add("inferred")
+            if stay.begun.pending or (not last and not early and not stay.holds(at)):
                 why.add("replacement_pending")
             inner = [
                 s

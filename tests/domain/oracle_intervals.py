@@ -30,7 +30,12 @@ class Interval:
         return self.since <= at < self.until
 
     def may_hold(self, at: int) -> bool:
-        return self.holds(at) or (self.maybe_until is not None and self.since <= at < self.maybe_until)
+        pending = self.maybe_until is not None and self.since <= at < self.maybe_until
+        return self.holds(at) or self.may_have_begun(at) or pending
+
+    def may_have_begun(self, at: int) -> bool:
+        """Told on a date of which the instant is a part."""
+        return self.begun.facts.earliest_us <= at < self.since
 
 
 def takes_up(m: Mention) -> bool:
@@ -45,6 +50,10 @@ class Boxes:
     record: Record
     stays: list[Interval] = field(default_factory=list)
     stood: dict[tuple[str, ItemId], dict[ItemId, frozenset[str]]] = field(default_factory=dict)
+    told: dict[tuple[str, ItemId], set[ItemId]] = field(default_factory=dict)
+    """what it stood for of what was told to be in it, and not only may have been"""
+    doubted: set[tuple[str, ItemId]] = field(default_factory=set)
+    """(packing, child): by its date it may have been before a use of the box"""
 
     def __post_init__(self) -> None:
         events = self.record.events
@@ -55,7 +64,8 @@ class Boxes:
             self._marks(now)
             for e, m in takings:
                 if e.facts.begins_us <= now <= e.at and self.record.boxed(m.item):
-                    looks.setdefault((e.facts.event_id, m.item), []).append(self._stands_for(m.item, e, m.item))
+                    key = (e.facts.event_id, m.item)
+                    looks.setdefault(key, []).append(self._stands_for(m.item, e, key))
             for key, seen in list(looks.items()):
                 self.stood[key] = self._over(key[1], seen)
             self._leave([(e, m) for e, m in takings if e.at == now], now)
@@ -120,15 +130,25 @@ class Boxes:
         emptied = any(m.action is Action.TAKE_ALL for m in e.names(Role.PARENT)) and e.parent == stay.outer
         return emptied or any(m.item == stay.inner for m in e.names(Role.CHILD))
 
-    def _stands_for(self, box: ItemId, taking: Ev, named: ItemId) -> dict[ItemId, frozenset[str]]:
+    def _may_be_in(self, box: ItemId, taking: Ev) -> list[tuple[Ev, ItemId]]:
+        """What was packed in it on a date of which the use is a part, and is not in it by the end of the use."""
+        found = []
+        for e in self.record.events:
+            if e.parent == box and e.facts.earliest_us <= taking.at < e.at:
+                found += [(e, m.item) for m in e.names(Role.CHILD) if m.action in PUTS]
+        return [(e, i) for e, i in found if i not in {s.inner for s in self.inside(box)}]
+
+    def _stands_for(self, box: ItemId, taking: Ev, key: tuple[str, ItemId]) -> dict[ItemId, frozenset[str]]:
         """What it holds now at every depth; itself too where it is a thing of its own, or holds nothing."""
         found: dict[ItemId, frozenset[str]] = {}
-        todo: list[tuple[ItemId, frozenset[str], tuple[ItemId, ...]]] = [(box, frozenset(), (box,))]
+        todo: list[tuple[ItemId, frozenset[str], tuple[ItemId, ...], bool]] = [(box, frozenset(), (box,), True)]
         while todo:
-            here, doubts, way = todo.pop()
-            held = self.inside(here)
+            here, doubts, way, told = todo.pop()
+            held, may = self.inside(here), self._may_be_in(here, taking)
             # at the top, `nothing held` is told by an empty look (see _over)
-            itself = (here != box and not held) or self.record.own(here)
+            itself = ((here != box or may) and not held) or self.record.own(here)
+            if itself and told:
+                self.told.setdefault(key, set()).add(here)
             if itself and (here not in found or len(doubts) < len(found[here])):
                 found[here] = doubts
             for stay in held:
@@ -137,8 +157,15 @@ class Boxes:
                     more.add("replacement_pending")
                 if not self.record.several(stay.inner) and self._next_seen_elsewhere(stay, taking):
                     more.add("inferred")
+                if (stay.begun.facts.event_id, stay.inner) in self.doubted:
+                    more.add("inferred")
                 if stay.inner not in way:
-                    todo.append((stay.inner, frozenset(more), (*way, stay.inner)))
+                    todo.append((stay.inner, frozenset(more), (*way, stay.inner), told))
+            for e, inner in may:
+                self.doubted.add((e.facts.event_id, inner))
+                more = {*doubts, "inferred", *(["replacement_pending"] if e.pending else [])}
+                if inner not in way:
+                    todo.append((inner, frozenset(more), (*way, inner), False))
         return found
 
     def _over(self, box: ItemId, looks: list[dict[ItemId, frozenset[str]]]) -> dict[ItemId, frozenset[str]]:
@@ -167,7 +194,7 @@ class Boxes:
         for e, m in takings:
             stood = self.stood.get((e.facts.event_id, m.item), {m.item: frozenset()})
             inner_boxes = self._within(m.item)
-            for item in stood:
+            for item in stood.keys() & self.told.get((e.facts.event_id, m.item), {m.item}):
                 for stay in [s for s in self.stays if s.inner == item and s.until == FOREVER]:
                     through = item != m.item
                     if self.record.several(item) and not (through and stay.outer in inner_boxes):

@@ -279,3 +279,24 @@ def test_some_of_a_lot_used_is_not_all_of_it() -> None:
     h.tell(ev.Scrapped(occurred_at=at(9), site="S", items=(q("lot:G/1"),)))
     h.made(["V"], [glue], at_hour=10, site="S")
     assert h.forward("lot:G/1") == named(W="certain", U="basis,class_level")
+
+
+def test_packed_on_a_date_alone_it_may_have_been_in_the_box_at_any_time_of_it() -> None:
+    """Found by the simulated factory: the tray was packed on a date, and used at an instant of that date."""
+    h = History()
+    h.tell(ev.Packed(occurred_at=Moment.parse("2026-03-01Z"), container=item("tray:T"), contents=(q("c"),)))
+    h.made(["M"], ["tray:T"], at_hour=8)
+    h.made(["N"], ["tray:T"], at_hour=30)
+    assert h.forward("c") == named(M="inferred", N="inferred")
+    assert h.backward("M")[item("c")] == "inferred"
+    h.made(["O"], ["tray:T"], at_hour=-1)
+    assert item("O") not in h.forward("c")
+
+
+def test_what_may_have_been_in_a_box_already_does_not_leave_where_it_was() -> None:
+    h = History()
+    h.pack("box:1", "c", at_hour=1)
+    h.tell(ev.Packed(occurred_at=Moment.parse("2026-03-01Z"), container=item("box:2"), contents=(q("c"),)))
+    h.made(["M"], ["box:2"], at_hour=8)
+    h.made(["N"], ["box:1"], at_hour=9)
+    assert h.forward("c") == named(M="inferred", N="inferred")
