@@ -53,7 +53,7 @@ format: setup  ## Format the code, fix what can be fixed
 	@$(BIN)/ruff check --fix .
 
 # ONCE=1 ends after the answers, LOG=kafka runs on Kafka, SIZE=small|N, SEED, PORT and DATA_DIR as in zhuisu demo --help.
-demo: setup  ## Run with a demo factory and show both answers (ONCE=1 LOG=kafka SIZE=...)
+demo: setup  ## Run with a demo factory and show its answers (ONCE=1 LOG=kafka SIZE=...)
 	@exec $(BIN)/zhuisu demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(LOG),--log $(LOG)) \
 		$(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED)) $(if $(PORT),--port $(PORT)) \
 		$(if $(DATA_DIR),--data-dir $(DATA_DIR))

@@ -12,7 +12,7 @@ from decimal import Decimal
 from domain.facts import Action, Role
 from domain.ids import ItemId
 from domain.record import Happened, Naming
-from domain.sightings import Sighting, sightings_of
+from domain.sightings import Lasting, Leaving, Sighting, sightings_of
 from domain.stays import Balance, Containment, Mark, StandIn, Stay, marks_of, takings_of
 
 
@@ -32,9 +32,10 @@ class Simulation:
         self._done: dict[ItemId, list[Stay]] = {}
         self._stood_for: dict[tuple[int, ItemId], list[StandIn]] = {}
         self._glimpsed: dict[tuple[int, ItemId], list[list[StandIn]]] = {}
-        self._dated: dict[ItemId, list[Mark]] = {}
+        self._dated = Lasting[Mark]()
         self._doubted: set[tuple[int, ItemId]] = set()
-        """(packing, child): it may have been used before this is told"""
+        """(packing, child): it may have been used up, as what only possibly was in a box that was used"""
+        self._leavings = Lasting[Leaving]()
         self._own = frozenset(
             item for item, ns in namings.items() if any(n.mention.role in (Role.OUTPUT, Role.WHOLE) for n in ns)
         )
@@ -50,11 +51,14 @@ class Simulation:
         takings: dict[int, list[Naming]] = {}
         for ns in self._namings.values():
             for mark in marks_of(ns):
-                if mark.action in (Action.PUT, Action.OBSERVE) and mark.event.facts.earliest_us < mark.at_us:
-                    self._dated.setdefault(mark.parent, []).append(mark)
+                if mark.action in (Action.PUT, Action.OBSERVE):
+                    self._dated.add(mark.parent, mark.event, mark)
+                if mark.action in (Action.TAKE, Action.TAKE_ALL):
+                    self._leavings.add(mark.parent, mark.event, Leaving(mark.event, mark.child))
                 marks.setdefault(mark.at_us, {})[(mark.event.no, mark.child or mark.parent, mark.action)] = mark
             for taking in takings_of(ns):
                 takings.setdefault(taking.event.facts.latest_us, []).append(taking)
+                self._leavings.add(taking.mention.item, taking.event, Leaving(taking.event))
         glances = self._glances(marks, takings)
         for at_us in sorted(marks.keys() | takings.keys() | glances.keys()):
             now = sorted(marks.get(at_us, {}).values(), key=lambda m: (m.order, m.child or "", m.action))
@@ -178,16 +182,23 @@ class Simulation:
 
     def _take(self, at_us: int, takings: list[Naming]) -> None:
         leaving: dict[tuple[ItemId, ItemId], Happened] = {}
+        told = []
         for taking in sorted(takings, key=lambda n: (n.event.facts.order, n.mention.item)):
-            named = taking.mention.item
-            looks = [*self._glimpsed.get((taking.event.no, named), []), self._look(taking)]
-            stand_ins = _throughout(looks) if any(looks) else [StandIn(named)]
-            opened = self._now_within(named)
-            self._stood_for[(taking.event.no, named)] = stand_ins
-            for one in stand_ins:
-                for parent in self._inside.get(one.item, {}) if not one.untold else ():
+            key = (taking.event.no, taking.mention.item)
+            looks = [*self._glimpsed.get(key, []), self._look(taking)]
+            self._stood_for[key] = _throughout(looks) if any(looks) else [StandIn(taking.mention.item)]
+            always = set[ItemId].intersection(*({one.item for one in look} for look in looks))
+            told.append((taking, always or {taking.mention.item}))
+        for taking, always in told:
+            opened = self._now_within(taking.mention.item)
+            for one in self._stood_for[taking.event.no, taking.mention.item]:
+                for parent, stay in self._inside.get(one.item, {}).items():
                     through = one.via is not None and parent in opened
-                    if (one.item not in self._lots or through) and not self._stays_on(one.item, parent, at_us):
+                    if one.item in self._lots and not through:
+                        continue
+                    if one.untold or one.item not in always:  # only what surely was used has surely left
+                        self._doubted.add((stay.start.no, one.item))
+                    elif not self._stays_on(one.item, parent, at_us):
                         leaving.setdefault((one.item, parent), taking.event)
         for (child, parent), event in leaving.items():
             self._close(self._inside[child][parent], event, end="taken")
@@ -202,8 +213,7 @@ class Simulation:
 
     def _untold(self, taking: Naming, box: ItemId) -> list[Mark]:
         """Packings on a date alone that may have been before a taking at some instant of it."""
-        at_us = taking.event.facts.latest_us
-        return [m for m in self._dated.get(box, ()) if m.event.facts.earliest_us <= at_us < m.at_us]
+        return list(self._dated.at(box, taking.event.facts.latest_us))
 
     def _stand_ins(self, taking: Naming, item: ItemId, *, seen: frozenset[ItemId]) -> list[StandIn]:
         """What the item stands for now, at every depth; itself where it held nothing or is a thing of its own."""
@@ -220,7 +230,7 @@ class Simulation:
                 doubts.add("replacement_pending")
             if stay.child not in self._lots and self._next_seen_elsewhere(stay, taking):
                 doubts.add("inferred")
-            if (stay.start.no, stay.child) in self._doubted:
+            if (stay.start.no, stay.child) in self._doubted or self._may_have_left(stay, taking, seen | {item}):
                 doubts.add("inferred")
             self._stand_in(taking, stay.child, into=found, doubts=frozenset(doubts), seen=seen | {item})
         for mark in sorted(self._untold(taking, item), key=lambda m: (m.child or "", m.order)):
@@ -247,6 +257,17 @@ class Simulation:
             kept = into.get(inner.item)
             if kept is None or (len(one.reasons), one.untold) < (len(kept.reasons), kept.untold):
                 into[inner.item] = one
+
+    def _may_have_left(self, stay: Stay, taking: Naming, boxes: frozenset[ItemId]) -> bool:
+        """Whether it was unpacked, or used with one of these boxes, in an event that lasted over this taking's end."""
+        if stay.child in self._lots:
+            return False
+        at_us = taking.event.facts.latest_us
+        return any(
+            leaving.event.no != taking.event.no and leaving.child in (None, stay.child)
+            for box in boxes
+            for leaving in self._leavings.at(box, at_us)
+        )
 
     def _stays_on(self, child: ItemId, parent: ItemId, at_us: int) -> bool:
         """The next mark that concerns it is an OBSERVE, or an unpacking that names it there: it had not left."""

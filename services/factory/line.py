@@ -6,7 +6,15 @@ line, tank and tester serves one run at a time: the larger the factory, the more
 
 from collections.abc import Iterator
 
-from services.factory.names import PLANT_BIKES, PLANT_CELLS, RUNS_PER_DRUM, Event, Item
+from services.factory.names import (
+    PARTS_SUPPLIER,
+    PLANT_BIKES,
+    PLANT_CELLS,
+    RUNS_PER_DRUM,
+    RUNS_PER_LOT,
+    Event,
+    Item,
+)
 from services.factory.story import BOARDS_IN_DOUBT, PANELS, SPLICED_BEFORE_PANEL, panel_boards
 from services.factory.telling import HOUR, MINUTE, Run, Told
 
@@ -34,10 +42,20 @@ def smt(run: Run) -> str:
 def line(run: Run) -> Iterator[Told]:
     """From minute 30 to hour 8; nothing where the plain factory is told."""
     if run.lanes:
+        yield from _received(run)
         yield from _filled(run)
         yield from _boards(run)
         yield from _calibrations(run)
         yield from _used_up(run)
+
+
+def _received(run: Run) -> Iterator[Told]:
+    """A lot of transistors and one of chips lasts for eight runs."""
+    if run.names.number % RUNS_PER_LOT:
+        return
+    for word, lot in (("transistors", run.names.reel_lot), ("chips", run.names.chip_lot)):
+        came: Event = {"kind": "material_received", "event_id": run.id_of("wms", f"receipt-{word}"), "item": lot}
+        yield 33 * MINUTE, "wms", came | {"quantity": 40_000, "supplier": PARTS_SUPPLIER, "site": PLANT_CELLS}
 
 
 def _filled(run: Run) -> Iterator[Told]:

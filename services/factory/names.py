@@ -21,7 +21,11 @@ ELECTROLYTE_SUPPLIERS = ("taihu-chemicals", "ulsan-chemicals")
 ADHESIVE_SUPPLIERS = ("rhein-adhesives", "foshan-adhesives")
 MOTOR_SUPPLIER = "changzhou-motors"
 
+PARTS_SUPPLIER = "shenzhen-parts"
+
 RUNS_PER_DRUM = 2
+RUNS_PER_LOT = 8
+"""of transistors and chips"""
 
 Item = dict[str, str] | str
 Event = dict[str, Any]
@@ -95,11 +99,11 @@ class Names:
 
     @property
     def reel_lot(self) -> Item:
-        return {"product": "MOSFET-80V", "lot": f"TR{self.number // 8:06d}"}
+        return {"product": "MOSFET-80V", "lot": f"TR{self.number // RUNS_PER_LOT:06d}"}
 
     @property
     def chip_lot(self) -> Item:
-        return {"product": "BMS-CHIP", "lot": f"IC{self.number // 8:06d}"}
+        return {"product": "BMS-CHIP", "lot": f"IC{self.number // RUNS_PER_LOT:06d}"}
 
     def module_serial(self, n: int, k: int) -> str:
         return f"M{self.tag}{2 * n + k:02d}"

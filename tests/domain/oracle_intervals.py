@@ -52,8 +52,10 @@ class Boxes:
     stood: dict[tuple[str, ItemId], dict[ItemId, frozenset[str]]] = field(default_factory=dict)
     told: dict[tuple[str, ItemId], set[ItemId]] = field(default_factory=dict)
     """what it stood for of what was told to be in it, and not only may have been"""
+    sure: dict[tuple[str, ItemId], set[ItemId]] = field(default_factory=dict)
+    """what it stood for in every look"""
     doubted: set[tuple[str, ItemId]] = field(default_factory=set)
-    """(packing, child): by its date it may have been before a use of the box"""
+    """(packing, child): it may have been used up, as what only possibly was in a box that was used"""
 
     def __post_init__(self) -> None:
         events = self.record.events
@@ -68,6 +70,7 @@ class Boxes:
                     looks.setdefault(key, []).append(self._stands_for(m.item, e, key))
             for key, seen in list(looks.items()):
                 self.stood[key] = self._over(key[1], seen)
+                self.sure[key] = set.intersection(*(set(look) for look in seen)) or {key[1]}
             self._leave([(e, m) for e, m in takings if e.at == now], now)
 
     def inside(self, outer: ItemId) -> list[Interval]:
@@ -159,6 +162,8 @@ class Boxes:
                     more.add("inferred")
                 if (stay.begun.facts.event_id, stay.inner) in self.doubted:
                     more.add("inferred")
+                if not self.record.several(stay.inner) and self._may_have_left(stay, taking, way):
+                    more.add("inferred")
                 if stay.inner not in way:
                     todo.append((stay.inner, frozenset(more), (*way, stay.inner), told))
             for e, inner in may:
@@ -189,17 +194,33 @@ class Boxes:
                         return e.parent != taking.parent
         return False
 
+    def _may_have_left(self, stay: Interval, taking: Ev, boxes: tuple[ItemId, ...]) -> bool:
+        """Something that lasted over the end of this use may have unpacked it, or used a box that it is in."""
+        for e in self.record.events:
+            if e.facts.event_id == taking.facts.event_id or not e.facts.begins_us <= taking.at < e.at:
+                continue
+            used = any(takes_up(m) and m.item in boxes for m in e.facts.mentions)
+            emptied = any(m.action is Action.TAKE_ALL for m in e.names(Role.PARENT))
+            named = any(m.action is Action.TAKE and m.item == stay.inner for m in e.names(Role.CHILD))
+            if used or (e.parent in boxes and (emptied or named)):
+                return True
+        return False
+
     def _leave(self, takings: list[tuple[Ev, Mention]], now: int) -> None:
         leaving = []
         for e, m in takings:
             stood = self.stood.get((e.facts.event_id, m.item), {m.item: frozenset()})
             inner_boxes = self._within(m.item)
-            for item in stood.keys() & self.told.get((e.facts.event_id, m.item), {m.item}):
+            key = (e.facts.event_id, m.item)
+            surely = self.sure.get(key, {m.item}) & self.told.get(key, {m.item})
+            for item in stood:
                 for stay in [s for s in self.stays if s.inner == item and s.until == FOREVER]:
                     through = item != m.item
                     if self.record.several(item) and not (through and stay.outer in inner_boxes):
                         continue
-                    if not self._seen_there_next(stay, now):
+                    if item not in surely:
+                        self.doubted.add((stay.begun.facts.event_id, item))
+                    elif not self._seen_there_next(stay, now):
                         leaving.append((stay, e))
         for stay, e in leaving:
             if stay.until == FOREVER:

@@ -300,3 +300,21 @@ def test_what_may_have_been_in_a_box_already_does_not_leave_where_it_was() -> No
     h.made(["M"], ["box:2"], at_hour=8)
     h.made(["N"], ["box:1"], at_hour=9)
     assert h.forward("c") == named(M="inferred", N="inferred")
+
+
+def test_used_on_a_date_alone_a_box_is_not_surely_empty_after_it() -> None:
+    """What was packed in it that day may have come after the use: it is in there for the next one, if only possibly."""
+    h = History()
+    h.pack("tray:T", "c", at_hour=20)
+    used = (ev.Input(item=item("tray:T")),)
+    h.tell(ev.Transformed(occurred_at=Moment.parse("2026-03-01Z"), inputs=used, outputs=(ev.Output(item=item("M")),)))
+    h.made(["N"], ["tray:T"], at_hour=30)
+    assert h.forward("c") == named(M="inferred", N="inferred")
+
+
+def test_unpacked_on_a_date_alone_it_may_have_been_gone_before_the_use() -> None:
+    h = History()
+    h.pack("tray:T", "c", "d", at_hour=-5)
+    h.tell(ev.Unpacked(occurred_at=Moment.parse("2026-03-01Z"), container=item("tray:T"), contents=(q("c"),)))
+    h.made(["M"], ["tray:T"], at_hour=8)
+    assert (h.forward("c"), h.forward("d")) == (named(M="inferred"), named(M=CERTAIN))

@@ -311,11 +311,15 @@ def tray(p: Plant) -> None:
             return
         contents = tuple(ev.ItemQuantity(item=u.id) for u in held)
         box = item("tray:T")
-        p.post(ev.Packed(occurred_at=p.when(p.later()), container=box, contents=contents))
+        p.post(ev.Packed(occurred_at=p.when(p.later(), dated=0.15), container=box, contents=contents))
         made = _made(p)
         for one in made:
             one.take(*held)
-        p.post(ev.Transformed(occurred_at=p.when(p.later()), inputs=(ev.Input(item=box),), outputs=_outputs(made)))
+        p.post(
+            ev.Transformed(
+                occurred_at=p.when(p.later(), dated=0.15), inputs=(ev.Input(item=box),), outputs=_outputs(made)
+            )
+        )
         free = [u for u in free if u not in held]
 
 
