@@ -143,3 +143,40 @@ async def test_c8_a_software_version_is_traced_like_a_part(service: httpx.AsyncC
         asked = {"item": f"urn:zhuisu:lot:own:FW:{version}", "mode": mode, "wait_for": position}
         answer = await service.get("/v1/trace/forward", params=asked)
         assert (answer.status_code, len(answer.json()["nodes"])) == (200, expected), (version, mode)
+
+
+async def test_a_key_limited_to_sites_is_told_of_calibrations_elsewhere(service: httpx.AsyncClient) -> None:
+    """Whose laboratory found the gauge out of tolerance makes no difference to those whose units it let through."""
+    position = await post(
+        service,
+        {**inspected("cs-own", "04:30", "CS"), "site": "CS-OWN"},
+        {**inspected("cs-other", "04:30", "CS"), "site": "CS-OTHER"},
+        {**calibrated("03:00", "CS", "in_tolerance"), "site": "CS-LAB"},
+        {**calibrated("08:00", "CS", "out_of_tolerance"), "site": "CS-LAB"},
+    )
+    scoped = {"name": "cs-site", "roles": ["read"], "sites": ["CS-OWN"]}
+    headers = {"Authorization": f"Bearer {(await service.post('/v1/keys', json=scoped)).json()['key']}"}
+    body = {"instrument": "CS", "since_last_good": True}
+    answer = await service.post("/v1/exposures", json=body, headers=headers, params={"wait_for": position})
+    assert (answer.status_code, answer.json()["incomplete_because"]) == (200, ["scope"]), answer.text
+    assert [n["item"] for n in answer.json()["nodes"]] == ["urn:zhuisu:unit:own:X:cs-own"]
+
+
+async def test_more_stretches_than_are_looked_into_are_refused(service: httpx.AsyncClient) -> None:
+    changes = [
+        {
+            "kind": "recipe_changed",
+            "occurred_at": f"2026-03-{1 + n // 1440:02d}T{n % 1440 // 60:02d}:{n % 60:02d}:00Z",
+            "equipment": "MANY-OVEN",
+            "recipe": f"MANY-{n % 2}",
+        }
+        for n in range(2_010)
+    ]
+    position = ""
+    for start in range(0, len(changes), 500):
+        position = await post(service, *changes[start : start + 500])
+    asked = {"recipe": "MANY-0"}
+    answer = await service.post("/v1/exposures", json=asked, params={"wait_for": position})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/too-many-stretches")
+    window = {"since": "2026-03-01T00:10:00Z", "until": "2026-03-01T00:20:00Z"}
+    assert (await service.post("/v1/exposures", json={**asked, **window})).status_code == 200
