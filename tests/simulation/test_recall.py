@@ -54,7 +54,7 @@ def test_nothing_truly_affected_is_missing_and_nothing_certain_is_untrue(start: 
             told["right"] += judged.right
             told["extra"] += judged.extra
     print(f"{told['right']} truly affected, all named; {told['extra']} more that the record cannot rule out")
-    assert told["right"] > 2 * told["extra"], "too many are named to be of use"
+    assert told["right"] > told["extra"], "too many are named to be of use"
 
 
 @pytest.mark.parametrize("start", STARTS)
