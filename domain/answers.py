@@ -1,11 +1,12 @@
 """What a trace answers with: nodes, gaps, conflicts (SEMANTICS §3 'A node', §6)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
 from domain.ids import ItemId
-from domain.links import Link
+from domain.links import NEVER_US, Link
 
 FROM_SHOWN = 20
 """Predecessors listed per node; `from_count` tells how many there are."""
@@ -72,6 +73,35 @@ class Node:
     links: tuple[Link, ...]
     link_count: int
     reached_us: int | None
+
+
+def node_of(
+    item: ItemId,
+    arrivals: Mapping[Link, tuple[ItemId, int]],
+    *,
+    certainty: str,
+    reasons: tuple[str, ...],
+    level: int | None = None,
+) -> Node:
+    """The node that these links lead to: each with where it came from, and after how many hops at least.
+
+    `level` None: the fewest hops.
+    """
+    links = sorted((link for link in arrivals if link.event_id), key=lambda link: link.sort_key)
+    least = min((hops for _, hops in arrivals.values()), default=0) if level is None else level
+    up = sorted({came_from for came_from, hops in arrivals.values() if hops == least})
+    reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in links]
+    return Node(
+        item=item,
+        level=least,
+        certainty=certainty,
+        reasons=reasons,
+        came_from=tuple(up[:FROM_SHOWN]),
+        from_count=len(up),
+        links=tuple(links[:LINKS_SHOWN]),
+        link_count=len(links),
+        reached_us=min((r for r in reached if r is not None), default=None),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from domain.answers import FROM_SHOWN, LINKS_SHOWN, Conflict, Gap, Limits, Node, Superseded, Trace, Way
+from domain.answers import Conflict, Gap, Limits, Node, Superseded, Trace, Way, node_of
 from domain.assembly import Part
 from domain.departure import first_departures
 from domain.exposure import Seed, opened
@@ -18,7 +18,7 @@ from domain.fitting import two_parents
 from domain.ids import ItemId
 from domain.kinds import kind_of, may_contain
 from domain.linking import Linked, Linker
-from domain.links import NEVER_US, Link, Relation
+from domain.links import Link, Relation
 from domain.record import Found, Known, Need, Question
 from domain.removing import removed_parts
 from domain.renaming import doubted, other_ids
@@ -319,22 +319,8 @@ class _Walk:
         return self.way is Way.BACKWARD or shown_forward(path, mode=self.mode, at_us=self.at_us)
 
     def _node(self, item: ItemId, certainty: str, reasons: tuple[str, ...]) -> Node:
-        arrivals = self.arrivals.pop(item, {})
-        links = sorted((link for link in arrivals if link.event_id), key=lambda link: link.sort_key)
-        level = 1 if item in self.seeded else min((hops for _, hops in arrivals.values()), default=0)
-        up = sorted({p for p, hops in arrivals.values() if hops == level})
-        reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in links]
-        return Node(
-            item=item,
-            level=level,
-            certainty=certainty,
-            reasons=reasons,
-            came_from=tuple(up[:FROM_SHOWN]),
-            from_count=len(up),
-            links=tuple(links[:LINKS_SHOWN]),
-            link_count=len(links),
-            reached_us=min((r for r in reached if r is not None), default=None),
-        )
+        level = 1 if item in self.seeded else None
+        return node_of(item, self.arrivals.pop(item, {}), certainty=certainty, reasons=reasons, level=level)
 
     def _kind(self, item: ItemId) -> str:
         return kind_of(item, self.known.found.namings.get(item, []))

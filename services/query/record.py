@@ -11,68 +11,11 @@ from domain.events import Basis, UomFactor
 from domain.facts import Action, Flow, Membership, Mention, Ranged, Role, Status
 from domain.ids import ItemId
 from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, RenamedAt, SameAt
+from services.query import statements as sql
 from services.query.equipment import EquipmentRecord, Rows
 from services.query.facts_of_rows import facts_of_row
 from services.query.ranges import Ranges
 from services.query.standing import judged
-
-_ITEM_NOS = "SELECT item_no, uri FROM views.items WHERE tenant_id = $1 AND uri = ANY($2)"
-_ITEM_URIS = "SELECT item_no, uri FROM views.items WHERE item_no = ANY($1)"
-_MENTION = "event_no, item_no, role, action, flow, by_class, quantity, uom, basis, status"
-_NAMED = f"SELECT {_MENTION} FROM views.event_items WHERE item_no = ANY($1)"
-_LINKED = f"SELECT {_MENTION} FROM views.event_items WHERE item_no = ANY($1) AND role <> 0"
-_CONTENTS = f"SELECT {_MENTION} FROM views.event_items WHERE event_no = ANY($1) AND role IN (3, 4, 5, 6)"
-_EXPOSED = f"SELECT {_MENTION} FROM views.event_items WHERE event_no = ANY($1) AND role IN (0, 2, 5)"
-_FLOWS = f"""
-SELECT {", ".join("i." + c.strip() for c in _MENTION.split(","))}
-FROM views.events e JOIN views.event_items i USING (event_no)
-WHERE e.tenant_id = $1 AND e.transformation = ANY($2) AND i.role IN (1, 2, 7, 8)
-"""
-_RELATIONS = """
--- the lots of these items, identities with them at either end, each once, and materials declared for them
-SELECT 0 AS what, event_no, lot_no, unit_no, at_making FROM views.memberships WHERE unit_no = ANY($1)
-UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE one_no = ANY($1)
-UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE other_no = ANY($1)
-UNION SELECT 2, event_no, item_no, material_no, false FROM views.item_materials WHERE item_no = ANY($1)
-"""
-_UNITS_OF = "SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE lot_no = ANY($1)"
-_CLOSINGS = """
-SELECT event_no, transformation FROM views.events
-WHERE tenant_id = $1 AND transformation = ANY($2) AND kind = 'order_closed'
-"""
-_FACTORS = "SELECT event_no, item_no, quantity, uom, equals, in_uom FROM views.uom_factors WHERE item_no = ANY($1)"
-_ANY_RENAMED = "SELECT EXISTS (SELECT FROM views.renamings WHERE tenant_id = $1)"
-_RENAMED = """
-SELECT event_no, old_no, new_no FROM views.renamings WHERE old_no = ANY($1)
-UNION SELECT event_no, old_no, new_no FROM views.renamings WHERE new_no = ANY($1)
-"""
-_OF_MATERIAL = """
--- items whose id shows the class, or that an event declares to be of it; with the events that name them
-SELECT w.material, i.item_no, i.uri, x.event_no, x.event_no AS said_by
-FROM unnest($2::text[]) AS w(material)
-JOIN views.items i ON i.tenant_id = $1 AND i.material = w.material AND i.uri <> w.material
-JOIN views.event_items x ON x.item_no = i.item_no
-UNION ALL
-SELECT c.uri, i.item_no, i.uri, x.event_no, m.event_no
-FROM views.items c JOIN views.item_materials m ON m.material_no = c.item_no
-JOIN views.items i ON i.item_no = m.item_no JOIN views.event_items x ON x.item_no = i.item_no
-WHERE c.tenant_id = $1 AND c.uri = ANY($2)
-"""
-_NOTICES = (
-    "SELECT topic, subject, event_no FROM views.notices WHERE tenant_id = $1 AND topic = $2 AND subject = ANY($3)"
-)
-# Named one by one: a rebuild puts other tables in their place, and cached statements must find the same columns.
-_HEADER_COLUMNS = (
-    "event_no key_no log_partition log_offset kind source may_correct occurred_at earliest_us latest_us started_us rank"
-    " accepted_us request_index parent_no transformation mixed site to_place holder clears_holder owner disposition"
-    " set_flags unset_flags hold recall void posting"
-)
-_HEADERS = f"""
-SELECT {", ".join("e." + c for c in _HEADER_COLUMNS.split())}, k.event_id
-FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.event_no = ANY($1)
-"""
-
-_AT_PLACES = "SELECT event_no FROM views.event_places WHERE event_no = ANY($1) AND place = ANY($2)"
 
 CHUNK = 5_000
 """Numbers one statement is asked about at most."""
@@ -134,14 +77,14 @@ class SqlRecord:
         self._forget()
         found = Found()
         named, linked = await self._numbers(need.named), await self._numbers(need.linked)
-        for statement, numbers in ((_NAMED, named), (_LINKED, linked)):
+        for statement, numbers in ((sql.NAMED, named), (sql.LINKED, linked)):
             async for rows in self._mentions(statement, numbers):
                 for event, mention in rows:
                     found.namings.setdefault(mention.item, []).append(Naming(event, mention))
-        async for rows in self._mentions(_CONTENTS, need.contents):
+        async for rows in self._mentions(sql.CONTENTS, need.contents):
             for event, mention in rows:
                 found.contents.setdefault(event.no, []).append(mention)
-        async for rows in self._mentions(_FLOWS, need.transformations):
+        async for rows in self._mentions(sql.FLOWS, need.transformations):
             for event, mention in rows:
                 found.transformations.setdefault(event.facts.transformation or "", []).append(Naming(event, mention))
         await self._relate(found, [*named, *linked])
@@ -158,7 +101,7 @@ class SqlRecord:
         """The events that count among these, each with its subjects, outputs and assembly parents."""
         asked = list(event_nos)
         found: dict[int, tuple[Happened, list[Mention]]] = {}
-        async for rows in self._mentions(_EXPOSED, asked):
+        async for rows in self._mentions(sql.EXPOSED, asked):
             for event, mention in rows:
                 found.setdefault(event.no, (event, []))[1].append(mention)
         for event_no, ranged in await self._ranges.of_events(asked):
@@ -202,7 +145,7 @@ class SqlRecord:
 
     async def _relate(self, found: Found, numbers: list[int]) -> None:
         seen: set[Any] = set()  # both ends may be asked about, each in another chunk
-        async for rows in self._fetch(_RELATIONS, numbers):
+        async for rows in self._fetch(sql.RELATIONS, numbers):
             await self._load_events({r["event_no"] for r in rows})
             await self._load_uris({n for r in rows for n in (r[2], r[3])})
             for what, event_no, one_no, other_no, at_making in rows:
@@ -213,7 +156,7 @@ class SqlRecord:
                 self._take_relation(found, what, event=event, ends=(self._uri[one_no], self._uri[other_no], at_making))
 
     async def _units(self, found: Found, need: Need) -> None:
-        async for rows in self._fetch(_UNITS_OF, await self._numbers(need.units_of)):
+        async for rows in self._fetch(sql.UNITS_OF, await self._numbers(need.units_of)):
             await self._load_events({r["event_no"] for r in rows})
             await self._load_uris({n for r in rows for n in (r["lot_no"], r["unit_no"])})
             for event_no, lot_no, unit_no, at_making in rows:
@@ -236,12 +179,12 @@ class SqlRecord:
 
     async def _orders(self, found: Found, need: Need) -> None:
         """What closes orders, and the units of measure of lots."""
-        async for rows in self._fetch(_CLOSINGS, need.closings):
+        async for rows in self._fetch(sql.CLOSINGS, need.closings):
             await self._load_events({r["event_no"] for r in rows})
             for event_no, transformation in rows:
                 if (event := self._events[event_no]) is not None:
                     found.closings.setdefault(transformation, []).append(event)
-        async for rows in self._fetch(_FACTORS, await self._numbers(need.factors)):
+        async for rows in self._fetch(sql.FACTORS, await self._numbers(need.factors)):
             await self._load_events({r["event_no"] for r in rows})
             for event_no, item_no, quantity, uom, equals, in_uom in rows:
                 if (event := self._events[event_no]) is not None:
@@ -250,7 +193,7 @@ class SqlRecord:
 
     async def _classes(self, found: Found, classes: Iterable[ItemId]) -> None:
         listed: dict[ItemId, set[ItemId]] = {}
-        async for rows in self._fetch(_OF_MATERIAL, classes):
+        async for rows in self._fetch(sql.OF_MATERIAL, classes):
             await self._load_events({no for r in rows for no in (r["event_no"], r["said_by"])})
             for row in rows:
                 if self._events[row["event_no"]] is not None and self._events[row["said_by"]] is not None:
@@ -262,7 +205,7 @@ class SqlRecord:
         for topic, subjects in (("hold", need.holds), ("recall", need.recalls), ("product", need.recalls_of)):
             if not subjects:
                 continue
-            rows = await self._connection.fetch(_NOTICES, self._tenant_id, topic, [str(s) for s in subjects])
+            rows = await self._connection.fetch(sql.NOTICES, self._tenant_id, topic, [str(s) for s in subjects])
             await self._load_events({r["event_no"] for r in rows})
             for row in rows:
                 event = self._events[row["event_no"]]
@@ -319,7 +262,7 @@ class SqlRecord:
 
     async def _may_be_renamed(self) -> bool:
         if self._any_renamed is None:
-            self._any_renamed = bool(await self._connection.fetchval(_ANY_RENAMED, self._tenant_id))
+            self._any_renamed = bool(await self._connection.fetchval(sql.ANY_RENAMED, self._tenant_id))
         return self._any_renamed
 
     async def _renamings(self) -> list[RenamedAt]:
@@ -327,7 +270,7 @@ class SqlRecord:
         told: dict[tuple[int, int, int], None] = {}
         while await self._may_be_renamed() and (fresh := self._uri.keys() - self._whole_chain):
             self._whole_chain |= fresh
-            async for rows in self._fetch(_RENAMED, fresh):
+            async for rows in self._fetch(sql.RENAMED, fresh):
                 await self._load_events({r["event_no"] for r in rows})
                 await self._load_uris({n for r in rows for n in (r["old_no"], r["new_no"])})
                 told |= {(r["event_no"], r["old_no"], r["new_no"]): None for r in rows}
@@ -350,13 +293,13 @@ class SqlRecord:
     async def _numbers(self, items: Iterable[ItemId]) -> list[int]:
         wanted = list(items)
         unknown = [str(i) for i in wanted if i not in self._no]
-        async for rows in self._fetch(_ITEM_NOS, unknown):
+        async for rows in self._fetch(sql.ITEM_NOS, unknown):
             for number, uri in rows:
                 self._keep(number, uri)
         return [self._no[i] for i in wanted if i in self._no]
 
     async def _load_uris(self, numbers: set[int]) -> None:
-        async for rows in self._fetch(_ITEM_URIS, [n for n in numbers if n not in self._uri]):
+        async for rows in self._fetch(sql.ITEM_URIS, [n for n in numbers if n not in self._uri]):
             for number, uri in rows:
                 self._keep(number, uri)
 
@@ -374,7 +317,7 @@ class SqlRecord:
             self._whole_chain.clear()
 
     async def _load_events(self, numbers: set[int]) -> None:
-        async for rows in self._fetch(_HEADERS, [n for n in numbers if n not in self._events]):
+        async for rows in self._fetch(sql.HEADERS, [n for n in numbers if n not in self._events]):
             verdicts = await judged(self._connection, [r["key_no"] for r in rows], vector=self._vector)
             await self._load_uris({r["parent_no"] for r in rows if r["parent_no"] is not None})
             elsewhere = await self._elsewhere({r["event_no"] for r in rows})
@@ -393,7 +336,7 @@ class SqlRecord:
         """Those of the events that have nothing to do with the places this record is limited to."""
         if self._places is None:
             return set()
-        rows = await self._connection.fetch(_AT_PLACES, list(numbers), self._places)
+        rows = await self._connection.fetch(sql.AT_PLACES, list(numbers), self._places)
         return numbers - {r[0] for r in rows}
 
 

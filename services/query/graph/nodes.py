@@ -7,9 +7,9 @@ from itertools import pairwise
 import asyncpg
 import numpy as np
 
-from domain.answers import FROM_SHOWN, LINKS_SHOWN, Node
+from domain.answers import Node, node_of
 from domain.ids import ItemId
-from domain.links import ALWAYS_US, NEVER_US, Link, Relation
+from domain.links import ALWAYS_US, Link, Relation
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Groups, Ints, picked
 from services.query.graph.links import CERTAIN_BIT, DERIVATION, REASONS, RELATIONS, LinkColumns, bit_of
@@ -63,7 +63,6 @@ class Nodes:
         came_ids = await self._names.ids(walked.came_from[found])
         hops = walked.hops[found].tolist()
         bounds = np.searchsorted(on, np.arange(len(rows) + 1)).tolist()
-        levels = self.level[rows].tolist()
         labels, consistent = walked.labels[rows].tolist(), walked.consistent_labels[rows].tolist()
         nodes = []
         for row, (begin, end) in enumerate(pairwise(bounds)):
@@ -71,7 +70,7 @@ class Nodes:
             for link, came_id, hop in zip(links[begin:end], came_ids[begin:end], hops[begin:end], strict=True):
                 mine.setdefault(link, (came_id, hop))
             certainty, reasons = verdict(labels[row], consistent[row])
-            nodes.append(_node(ids[row], levels[row], mine=mine, certainty=certainty, reasons=reasons))
+            nodes.append(node_of(ids[row], mine, certainty=certainty, reasons=reasons))
         return nodes
 
     async def _told(self, links: LinkColumns) -> list[Link]:
@@ -129,27 +128,6 @@ class Nodes:
                 )
             )
         return found
-
-
-def _node(
-    item: ItemId, level: int, *, mine: dict[Link, tuple[ItemId, int]], certainty: str, reasons: tuple[str, ...]
-) -> Node:
-    shown = [link for link in mine if link.event_id]
-    if len(shown) > 1:
-        shown.sort(key=lambda link: link.sort_key)
-    up = sorted({came for came, hops in mine.values() if hops == level})
-    reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in shown]
-    return Node(
-        item=item,
-        level=level,
-        certainty=certainty,
-        reasons=reasons,
-        came_from=tuple(up[:FROM_SHOWN]),
-        from_count=len(up),
-        links=tuple(shown[:LINKS_SHOWN]),
-        link_count=len(shown),
-        reached_us=min((r for r in reached if r is not None), default=None),
-    )
 
 
 _NO_REASONS: frozenset[str] = frozenset()
