@@ -113,6 +113,10 @@ async def test_e9_a_voided_sale_uncovers_the_shipment(service: httpx.AsyncClient
     told = {x["event_id"]: x["voided_by"] for x in events}
     assert told.keys() >= {ship, sale}
     assert (told[ship], told[sale] is not None) == (None, True)
+    stood = {x["event_id"]: (x["standing"], x["voided_by"]) for x in events}
+    assert (stood[ship][0], stood[sale][0]) == ("counts", "void")
+    events = (await e.ask("/v1/items/timeline", "U", as_of=before))["events"]
+    assert {x["event_id"]: (x["standing"], x["voided_by"]) for x in events}[sale] == ("counts", None)
 
 
 async def test_e10_received_in_its_pallet_and_unpacked_in_the_same_second(service: httpx.AsyncClient) -> None:
