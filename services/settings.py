@@ -17,7 +17,7 @@ MIB = 1024 * KIB
 _SECRETS = frozenset({"database_url", "bootstrap_key"})
 
 # Read by the tests and the build, not by the service.
-_OTHER_VARIABLES = frozenset({"ZHUISU_SHARED", "ZHUISU_REQUIRE", "ZHUISU_TEST_DATABASE_URL"})
+_OTHER_VARIABLES = frozenset({"ZHUISU_SHARED", "ZHUISU_REQUIRE", "ZHUISU_TEST_DATABASE_URL", "ZHUISU_SCALE_UNITS"})
 
 
 class SettingsError(ValueError):

@@ -10,12 +10,9 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from domain.envelope import Envelope
-from domain.ports import Position
 from services.access import Keys
-from services.codec import EVENT, EVENT_ID_PREFIX, content_hash
 from services.database import api_pool, owner_pool, projector_pool
-from services.factory import about, generate
+from services.factory import about
 from services.problems import install
 from services.query.app import create_router
 from services.query.graph.keeper import Graphs
@@ -23,6 +20,7 @@ from services.readmodel.changes import Batch, ViewWriter
 from services.readmodel.rows import Applied
 from services.settings import load_settings
 from tests.conftest import NewDatabase
+from tests.factory.logs import log_of
 
 UNITS, SEED = 700, 5
 BIKE = "https://id.gs1.org/01/09521234000020/21/B000000{:02d}"
@@ -54,26 +52,6 @@ class Factory:
         await self.writer.apply(Batch(0, 1, some[-1].position.offset, some[-1].appended_us, some))
 
 
-def log_of(tenant: int) -> list[Applied]:
-    found = []
-    for no, (source, document) in enumerate(generate(UNITS, SEED, line=False)):
-        event = EVENT.validate_python(document)
-        digest = content_hash(event)
-        now_us = 1_750_000_000_000_000 + no
-        envelope = Envelope(
-            tenant_id=tenant,
-            event_id=event.event_id or EVENT_ID_PREFIX + digest,
-            source=source,
-            may_correct=False,
-            accepted_at_us=now_us,
-            index=0,
-            content_hash=digest,
-            event=event,
-        )
-        found.append(Applied.of(Position(0, no), now_us, envelope))
-    return found
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def factory(new_database: NewDatabase) -> AsyncIterator[Factory]:
     url = await new_database()
@@ -93,7 +71,7 @@ async def factory(new_database: NewDatabase) -> AsyncIterator[Factory]:
         app.include_router(create_router(pool=api, keys=Keys(api), settings=settings, graphs=graphs[-1]))
         transport = httpx.ASGITransport(app=app)
         clients.append(httpx.AsyncClient(transport=transport, base_url="http://f", headers={"X-API-Key": key}))
-    yield Factory(clients[0], clients[1], graphs[0], tenant, log_of(tenant), ViewWriter(projector))
+    yield Factory(clients[0], clients[1], graphs[0], tenant, list(log_of(tenant, UNITS, SEED)), ViewWriter(projector))
     for client in clients:
         await client.aclose()
     await graphs[0].stop()
