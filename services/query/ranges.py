@@ -36,12 +36,16 @@ WITH RECURSIVE way AS (
 SELECT product_no, shape, span_bits FROM way
 """
 _HOLDING = """
--- ranges that may hold these ordinals; steps and exclusions are looked at afterwards
+-- ranges that may hold these ordinals; steps and exclusions are looked at afterwards. OFFSET 0 keeps each a look-up of
+-- its own: joined by their heads alone, every ordinal would be held against every range of its product
 SELECT w.n, r.event_no, r.line
 FROM unnest($1::int[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::bigint[])
     AS w(n, product_no, shape, span_bits, head, ordinal)
-JOIN views.serial_ranges r ON r.product_no = w.product_no AND r.shape = w.shape AND r.span_bits = w.span_bits
-    AND r.head = w.head AND r.first_ordinal <= w.ordinal AND r.first_ordinal > w.ordinal - (1::bigint << w.span_bits)
+CROSS JOIN LATERAL (
+    SELECT s.event_no, s.line, s.last_ordinal FROM views.serial_ranges s
+    WHERE s.product_no = w.product_no AND s.shape = w.shape AND s.span_bits = w.span_bits AND s.head = w.head
+    AND s.first_ordinal <= w.ordinal AND s.first_ordinal > w.ordinal - (1::bigint << w.span_bits) OFFSET 0
+) AS r
 WHERE r.last_ordinal >= w.ordinal
 """
 _BESIDE = """
