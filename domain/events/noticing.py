@@ -5,7 +5,7 @@ Refusing a receipt without a lot number or a result would only breed invented on
 
 from dataclasses import dataclass
 
-from domain.events import Inspected, LifecycleEvent, MaterialReceived
+from domain.events import Inspected, LifecycleEvent, MaterialReceived, OutputReported
 from domain.ids import OWN_ISSUER
 
 
@@ -18,13 +18,19 @@ class Notice:
     detail: str
 
 
-NOTICED = ("material_received", "inspected")
+NOTICED = ("material_received", "inspected", "output_reported")
 """The kinds that may leave something open."""
 
 NO_INSPECTION = Notice("no_inspection", "inspected", "received without an inspection: nothing says that it conforms")
 NO_CERTIFICATE = Notice("no_certificate", "certificate", "no certificate came with the lot")
 NO_SUPPLIER_LOT = Notice("no_supplier_lot", "supplier_lot", "without the supplier's lot number their recall misses it")
 NO_VERDICT = Notice("no_verdict", "verdict", "the inspection has no verdict: whether the items passed is not known")
+NO_MAKING = Notice(
+    "no_making",
+    "kind",
+    "booked, not made then: what was mounted on the equipment before the booking is not known from it; report the"
+    " making too (transformed, commissioned)",
+)
 
 
 def notices_of(event: LifecycleEvent) -> tuple[Notice, ...]:
@@ -40,6 +46,8 @@ def notices_of(event: LifecycleEvent) -> tuple[Notice, ...]:
             return tuple(notice for one in told for notice in one)
         case Inspected(verdict=None):
             return (NO_VERDICT,)
+        case OutputReported(circumstances=around) if around is not None and (around.equipment or around.line):
+            return (NO_MAKING,)
         case _:
             return ()
 

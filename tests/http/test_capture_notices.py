@@ -73,3 +73,20 @@ async def test_the_timeline_says_so_too(service: httpx.AsyncClient) -> None:
     asked = {"item": "urn:zhuisu:lot:own:CELL:N-TIMELINE", "wait_for": position}
     events = (await service.get("/v1/items/timeline", params=asked)).json()["events"]
     assert [e["notices"] for e in events] == [["no_inspection"], ["no_verdict"], []]
+
+
+async def test_an_output_that_was_only_booked_says_that_its_making_is_not_known(service: httpx.AsyncClient) -> None:
+    """A reel that came off before the booking may be in it, and no answer can tell."""
+    booked = {
+        "kind": "output_reported",
+        "occurred_at": "2026-03-01T20:00:00Z",
+        "site": "PLANT-N",
+        "order": "N-4711",
+        "document": "N-1",
+        "outputs": [{"item": {"product": "BOARD", "serial": "N-B1"}}],
+    }
+    on_line = {**booked, "document": "N-2", "circumstances": {"line": "SMT-N"}}
+    answer = await service.post("/v1/events", json=[booked, on_line])
+    assert answer.status_code == 202, answer.text
+    codes = [[n["code"] for n in o.get("notices", [])] for o in answer.json()["outcomes"]]
+    assert codes == [[], ["no_making"]]
