@@ -10,6 +10,7 @@ import orjson
 from fastapi import Request
 
 from services.problems import Problem
+from services.sheets.cells import neutral
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 _NAMED = {"json": JSON, "ndjson": NDJSON, "csv": CSV}
@@ -140,11 +141,6 @@ def _cell(name: str, value: Any) -> str:
             return neutral(joined)
         case _:
             return neutral(str(value))
-
-
-def neutral(text: str) -> str:
-    """Text that no spreadsheet takes for a formula (OWASP 'CSV Injection')."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
 def _link(link: Document) -> str:

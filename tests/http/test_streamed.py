@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.query.formats import neutral
+from services.sheets.cells import neutral
 
 HOUR = "2026-03-01T{:02d}:00:00+08:00"
 LOT = "urn:zhuisu:lot:own:CELL:{}"
