@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain.events import CaptureFinished, LifecycleEvent, Voided
+from domain.events import CaptureFinished, CaseRecorded, LifecycleEvent, Voided
+from domain.events.casework import CASE_PREFIX
 from domain.ids import ItemId
 
 SCHEMA_VERSION = 1
@@ -37,8 +38,14 @@ class Envelope:
 
 
 def partition_key(tenant_id: int, event: LifecycleEvent, event_id: str) -> bytes:
-    """What decides the partition: copies of one event meet in one, and a void goes where its target is."""
+    """What decides the partition: copies of one event meet in one, and a void goes where its target is.
+
+    The numbered acts of one case are in one, so that whoever reads them sees no later one without the earlier; chunks
+    of items are spread.
+    """
     subject = event.target if isinstance(event, Voided) else event_id
     if isinstance(event, CaptureFinished):
         subject = event.capture_id
+    if isinstance(event, CaseRecorded) and event.sequence is not None:
+        subject = f"{CASE_PREFIX}{event.case_id}"
     return f"{tenant_id}:{subject}".encode()

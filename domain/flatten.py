@@ -164,6 +164,9 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
             return {}
         case ev.PartyDescribed() | ev.PlaceDescribed() | ev.CaptureFinished():
             return {}
+        case ev.CaseRecorded():
+            # What a case lists did not happen to the items: a drill adds nothing to a unit's timeline.
+            return {}
         case _:
             assert_never(event)
 

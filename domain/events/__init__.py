@@ -6,6 +6,7 @@ To add a kind: its dataclass, this union, the match arms that the type checker t
 from typing import get_args
 
 from domain.events.bookkeeping import CaptureError, CaptureFinished
+from domain.events.casework import CaseRecorded
 from domain.events.common import (
     Basis,
     Circumstances,
@@ -107,20 +108,26 @@ LifecycleEvent = (
     | PlaceDescribed
     | ProductDescribed
     | CaptureFinished
+    | CaseRecorded
 )
 """Every kind there is; `kind` tells them apart on the wire."""
 
 KINDS: dict[str, type[Event]] = {cls.__dataclass_fields__["kind"].default: cls for cls in get_args(LifecycleEvent)}
 """The dataclass of each `kind`."""
 
+OWN_KINDS = frozenset({"capture_finished", "case_recorded"})
+"""Kinds that the service itself records; nobody else may send them."""
+
 __all__ = [
     "KINDS",
+    "OWN_KINDS",
     "AnyPosting",
     "Assembled",
     "Basis",
     "Calibrated",
     "CaptureError",
     "CaptureFinished",
+    "CaseRecorded",
     "ChangeEffective",
     "Charged",
     "Circumstances",

@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 from domain.ids import ItemId, PartyId, PlaceId
 from domain.moments import Moment
 from domain.serials import Check, Serials, serials_of
-
-STRICT: dict[str, Any] = {"extra": "forbid"}
-"""Read by the edge's validator: an unknown field is an error that names it, never silently dropped."""
+from domain.strict import STRICT as STRICT
 
 MAX_RANGE = 1_000_000
 """Serials one range may name: it costs a range, but who asks for its members gets them all."""

@@ -1,14 +1,13 @@
-"""Recall notices as they are declared in the record. The recall case has events of its own, elsewhere."""
+"""Recall notices as they are declared in the record. The recall case has an event of its own: casework.py."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from domain.cases.acts import Remedy
 from domain.events.common import STRICT, Event, ItemQuantity
 from domain.ids import ItemId
 from domain.moments import Moment
 from domain.serials import Check, fits
-
-Remedy = Literal["label", "repair", "replace", "refund", "destroy", "software_update"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,6 +156,7 @@ KINDS = {
     "assembled": "装配",
     "calibrated": "校准",
     "capture_finished": "采集完成",
+    "case_recorded": "案件记录",
     "change_effective": "工程变更生效",
     "charged": "投料",
     "cleaned": "清洗",

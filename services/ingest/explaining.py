@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.events import KINDS, Circumstances
+from domain.events import KINDS, OWN_KINDS, Circumstances
 from services.problems import title, type_uri
 
-SENDABLE = frozenset(KINDS) - {"capture_finished"}
+SENDABLE = frozenset(KINDS) - OWN_KINDS
 """Kinds that senders may post; the others are the service's own bookkeeping."""
 
 ALSO_MAX = 10

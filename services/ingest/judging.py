@@ -9,7 +9,8 @@ import orjson
 from pydantic import ValidationError
 
 from domain.envelope import Envelope, partition_key
-from domain.events import LifecycleEvent, Output
+from domain.events import OWN_KINDS, LifecycleEvent, Output
+from domain.events.casework import CASE_PREFIX
 from domain.events.noticing import Notice, notices_of
 from domain.ids import InvalidId, ItemId, lot_in_link
 from domain.ports import Record
@@ -62,8 +63,8 @@ def judge(
         return EventError("not-json", "", document.detail, document.fix)
     if not isinstance(document, dict):
         return EventError("not-an-event", "", "an event is a JSON object with a kind", "send an object { } an event")
-    if document.get("kind") == "capture_finished":
-        return EventError("invalid-event", "kind", "capture_finished is this service's own record", "do not send it")
+    if (own := _of_the_service(document)) is not None:
+        return own
     raw = plain_bytes(document, limits.bounds)
     if raw is None and (flaw := first_flaw(document, limits.bounds)) is not None:
         return EventError("invalid-event", flaw[0], flaw[1].detail, flaw[1].fix)
@@ -103,6 +104,18 @@ def _written(document: dict[str, Any], raw: bytes | None) -> bytes:
     if raw is not None and not any(field in document for field in _FREE_FIELDS):
         return raw
     return orjson.dumps({key: value for key, value in document.items() if key not in _FREE_FIELDS})
+
+
+def _of_the_service(document: Mapping[str, Any]) -> EventError | None:
+    """Why an event may not be sent that only the service itself records, or that would stand in the way of one."""
+    kind = document.get("kind")
+    if isinstance(kind, str) and kind in OWN_KINDS:
+        return EventError("invalid-event", "kind", f"{kind} is this service's own record", "do not send it")
+    for field, fix in (("event_id", "send another id"), ("target", "correct a case with an act of its own")):
+        if str(document.get(field, "")).startswith(CASE_PREFIX):
+            detail = f'ids that begin with "{CASE_PREFIX}" are those of acts in a case'
+            return EventError("invalid-event", field, detail, fix)
+    return None
 
 
 def _refused(event: LifecycleEvent, posted: Posted, limits: Limits) -> EventError | None:

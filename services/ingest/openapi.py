@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from domain.events import KINDS, OWN_KINDS
 from services.codec import EVENT
 from services.ingest.examples import epcis_example, examples
 from services.ingest.explaining import SENDABLE
@@ -26,17 +27,18 @@ _REFUSALS = {
 def capture_events() -> dict[str, Any]:
     """`POST /v1/events`: the schema of every kind, an example of each, and the refusals."""
     schema = EVENT.json_schema(ref_template=_EVENT + "{model}")
-    for own in ("CaptureFinished", "CaptureError"):
-        schema["$defs"].pop(own)
+    own = tuple(f"/{KINDS[kind].__name__}" for kind in OWN_KINDS)
+    sendable = [one for one in schema["oneOf"] if not one["$ref"].endswith(own)]
+    defined = _reached(schema["$defs"], sendable)
     event = {
-        "oneOf": [one for one in schema["oneOf"] if not one["$ref"].endswith("CaptureFinished")],
+        "oneOf": sendable,
         "discriminator": {
             "propertyName": "kind",
             "mapping": {k: v for k, v in schema["discriminator"]["mapping"].items() if k in SENDABLE},
         },
     }
     shown = {kind: {"summary": one.summary, "value": one.event} for kind, one in examples().items()}
-    both = {"anyOf": [event, {"type": "array", "items": event}], "$defs": schema["$defs"]}
+    both = {"anyOf": [event, {"type": "array", "items": event}], "$defs": defined}
     lines = {"type": "string", "description": "one event a line"}
     return _route(
         {
@@ -46,6 +48,24 @@ def capture_events() -> dict[str, Any]:
         "What is accepted is durably in the log: counts, the position to wait for, and an outcome an event.",
         refusals=_REFUSALS,
     )
+
+
+def _reached(defined: Mapping[str, Any], start: Any) -> dict[str, Any]:
+    """Those of the definitions that `start` refers to, directly or through others."""
+    found: dict[str, Any] = {}
+    waiting = [start]
+    while waiting:
+        match waiting.pop():
+            case {"$ref": str(ref)} if (name := ref.removeprefix(_EVENT)) not in found:
+                found[name] = defined[name]
+                waiting.append(defined[name])
+            case dict() as inner:
+                waiting += inner.values()
+            case list() as inner:
+                waiting += inner
+            case _:
+                pass
+    return {name: defined[name] for name in defined if name in found}
 
 
 def capture_document() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from domain.ids import ItemId, PlaceId, serial_of
 from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
-from services.readmodel import equipment
+from services.readmodel import cases, equipment
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Applied:
                 yield ranged.lot
         if facts.parent is not None:
             yield facts.parent
+        yield from cases.items_of(self.envelope.event)
 
     def event_ids(self) -> Iterable[str]:
         """Its own id, and those a void names: whoever comes first takes a number for them (SEMANTICS §4)."""
@@ -106,6 +107,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "capture_jobs": "capture_id job",
         "master_data": "topic subject valid_from_us described",
         **equipment.COLUMNS,
+        **cases.COLUMNS,
     }.items()
 }
 
@@ -154,6 +156,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
     for p in facts.parameters:
         rows.add("parameters", (tenant, event_no, p.name, p.value, p.unit))
     for table, row in equipment.rows_of(facts, item_no):
+        rows.add(table, (tenant, event_no, *row))
+    for table, row in cases.rows_of(one.envelope.event, one.document, item_no):
         rows.add(table, (tenant, event_no, *row))
     original = dict(one.envelope.original) if one.envelope.original is not None else None
     rows.add("event_bodies", (tenant, event_no, one.document, original))

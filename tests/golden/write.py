@@ -32,11 +32,40 @@ _JOB = {
     ],
 }
 
+_CASE = {
+    "kind": "case_recorded",
+    "occurred_at": "2026-03-02T01:00:02+00:00",
+    "event_id": "case:RC-2026-1:frozen:1:0",
+    "case_id": "RC-2026-1",
+    "case_type": "recall",
+    "actor": "zhuisu",
+    "act": {
+        "act": "set_frozen",
+        "freeze": 1,
+        "chunk": 0,
+        "members": [
+            {
+                "item": "urn:zhuisu:unit:own:MODULE:M-3",
+                "kind": "unit",
+                "level": 2,
+                "certainty": "possible",
+                "reasons": ["several_inputs"],
+                "came_from": ["urn:zhuisu:lot:own:CELL-21700:L-9"],
+                "event_ids": ["urn:example:golden:transformed"],
+                "top": True,
+                "quantity": "7.50",
+                "uom": "KGM",
+            }
+        ],
+    },
+}
+_OWN = {"capture_finished": _JOB, "case_recorded": _CASE}
+
 
 def sent_of(kind: str) -> dict[str, Any]:
     """The event of the kind's documented example, with all that any event can carry."""
-    if kind == "capture_finished":
-        return dict(_JOB)
+    if kind in _OWN:
+        return dict(_OWN[kind])
     more = {
         "event_id": f"urn:example:golden:{kind}",
         "documents": [{"type": "po", "id": "PO-1"}, {"type": "rma", "id": "RMA-1"}],

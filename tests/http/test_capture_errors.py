@@ -21,6 +21,9 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"items": []}, "kind", "is missing", "transformed"),
     ({"kind": ["x1"]}, "kind", "no kind", "use one of"),
     ({"kind": "capture_finished"}, "kind", "own record", "do not send it"),
+    ({"kind": "case_recorded"}, "kind", "own record", "do not send it"),
+    ({"kind": "sold", "event_id": "case:R-1:2"}, "event_id", "acts in a case", "send another id"),
+    ({"kind": "voided", "target": "case:R-1:2"}, "target", "acts in a case", "an act of its own"),
     ({"kind": "unpacked", "container": UNIT}, "contents", "all_contents", "all_contents"),
     (
         {"kind": "material_received", "item": UNIT, "supplier_lot": "240512"},

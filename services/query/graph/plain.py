@@ -18,6 +18,7 @@ PLAIN_KINDS = frozenset(
         "assembled",
         "calibrated",
         "capture_finished",
+        "case_recorded",
         "change_effective",
         "commissioned",
         "destroyed",

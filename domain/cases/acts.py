@@ -1,0 +1,523 @@
+"""What is done in a case: one dataclass an act, told apart by `act`. One event kind carries them all (casework.py).
+
+Acts of people are numbered in their case; acts that list items by the thousand come in chunks and have no number. An
+act once stored is readable for ever: a field added later is `… | None = None`, so that the content of older ones, and
+its hash, stays what it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from domain.ids import ItemId
+from domain.moments import Moment
+from domain.strict import STRICT
+
+CaseType = Literal["recall", "incident", "drill", "supplier_notice"]
+Mode = Literal["live", "draft", "mock"]
+"""live: placed holds and alerts follow; draft: not decided yet; mock: an exercise. Only live ones place anything."""
+
+Remedy = Literal["label", "repair", "replace", "refund", "destroy", "software_update"]
+Verdict = Literal["affected", "inspected_clear", "repairable", "scrap"]
+Whereabouts = Literal["in_stock", "in_process", "in_transit", "with_consignee", "sold", "exported", "returned", "lost"]
+CheckLevel = Literal["A", "B", "C", "D", "E"]
+"""Effectiveness checks, 21 CFR 7.42(b)(3): A all, B a share, C 10 %, D 2 %, E none of the consignees."""
+
+CHUNK_ITEMS_MAX = 2_000
+"""Items that one event lists at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One item of an affected set, and why it is in it (SEMANTICS §3 'A node').
+
+    `came_from` are up to 3 predecessors one level up, `event_ids` up to 3 of the events that link it to them; `seed`
+    for what the rule names itself. `top` is counted by a regulator (SEMANTICS §7), `loose_spare` is such a unit that
+    was made to be fitted and is not. `quantity` and `uom` are of lots that have no serials.
+    """
+
+    item: ItemId
+    kind: Literal["unit", "lot", "class", "container"]
+    level: int
+    certainty: Literal["certain", "possible"]
+    reasons: tuple[str, ...] = ()
+    came_from: tuple[ItemId, ...] = ()
+    event_ids: tuple[str, ...] = ()
+    seed: bool = False
+    top: bool = False
+    loose_spare: bool = False
+    quantity: Decimal | None = None
+    uom: str | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemAmount:
+    """An item, or so much of a lot that has no serials ("7 of L")."""
+
+    item: ItemId
+    quantity: Decimal | None = None
+    uom: str | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Act:
+    """What all acts share."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+# The case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(_Act):
+    """A case begins. `regimes` are profiles of clocks; `cases` and `items` are what it is linked to."""
+
+    act: Literal["opened"] = "opened"
+    mode: Mode = "draft"
+    title: str
+    product: str | None = None
+    hazard: str | None = None
+    defect: str | None = None
+    regimes: tuple[str, ...] = ()
+    contact: str | None = None
+    classification: str | None = None
+    """e.g. class I, II or III of 21 CFR 7.41"""
+    depth: Literal["consumer", "retail", "wholesale"] | None = None
+    cases: tuple[str, ...] | None = None
+    items: tuple[ItemId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described(_Act):
+    """What the case says of itself is corrected; fields left out stay. A draft that becomes live says so here."""
+
+    act: Literal["described"] = "described"
+    mode: Mode | None = None
+    title: str | None = None
+    product: str | None = None
+    hazard: str | None = None
+    defect: str | None = None
+    regimes: tuple[str, ...] | None = None
+    contact: str | None = None
+    classification: str | None = None
+    depth: Literal["consumer", "retail", "wholesale"] | None = None
+    cases: tuple[str, ...] | None = None
+    items: tuple[ItemId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoped(_Act):
+    """The rule of what is affected (domain/cases/scope.py) is set, widened or narrowed."""
+
+    act: Literal["scoped"] = "scoped"
+    change: Literal["set", "widened", "narrowed"]
+    rule: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeRequested(_Act):
+    """The rule is to be evaluated as known at `vector` (one offset a partition), for the instant `as_of`."""
+
+    act: Literal["freeze_requested"] = "freeze_requested"
+    freeze: int
+    vector: str
+    as_of: Moment
+    rule: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFrozen(_Act):
+    """A part of the frozen set: members in their order (level, item). `chunk` counts from 0."""
+
+    act: Literal["set_frozen"] = "set_frozen"
+    freeze: int
+    chunk: int
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen(_Act):
+    """The set is whole: `sha256` is that of its members' canonical JSON lines, in order."""
+
+    act: Literal["frozen"] = "frozen"
+    freeze: int
+    chunks: int
+    members: int
+    units: int
+    lots: int
+    certain: int
+    possible: int
+    top_units: int
+    loose_spares: int
+    sha256: str
+    incomplete_because: tuple[str, ...] = ()
+    gaps: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeFailed(_Act):
+    """A freeze was given up for a reason that trying again cannot mend; `code` is a problem's."""
+
+    act: Literal["freeze_failed"] = "freeze_failed"
+    freeze: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved(_Act):
+    """A second person approves the frozen set: from here on holds, alerts and notices follow."""
+
+    act: Literal["approved"] = "approved"
+    freeze: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldsPlaced(_Act):
+    """The holds of a freeze are in the log: `items` of them in `events`, at or below `vector`."""
+
+    act: Literal["holds_placed"] = "holds_placed"
+    freeze: int
+    items: int
+    events: int
+    vector: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldsReleased(_Act):
+    """The holds of a closed case are released."""
+
+    act: Literal["holds_released"] = "holds_released"
+    items: int
+    events: int
+    vector: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffortStopped(_Act):
+    """Active recall stops (停止积极召回); the case stays open while one defective unit is outstanding."""
+
+    act: Literal["effort_stopped"] = "effort_stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(_Act):
+    """The case is over."""
+
+    act: Literal["closed"] = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened(_Act):
+    """A unit turned up, or the reason to close did not hold."""
+
+    act: Literal["reopened"] = "reopened"
+    items: tuple[ItemId, ...] = ()
+
+
+# The delta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsChanged(_Act):
+    """A part of what later or corrected events changed: members added, and members that would go without them."""
+
+    act: Literal["units_changed"] = "units_changed"
+    evaluation: int
+    chunk: int
+    added: tuple[Member, ...] = ()
+    withdrawn: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated(_Act):
+    """The delta is up to date as of `vector`; `chunks` of UnitsChanged tell what changed."""
+
+    act: Literal["evaluated"] = "evaluated"
+    evaluation: int
+    vector: str
+    chunks: int
+    added: int
+    withdrawn: int
+    as_of: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalDecided(_Act):
+    """What is done with members that the delta would withdraw, or that a person clears: nothing goes without it."""
+
+    act: Literal["removal_decided"] = "removal_decided"
+    decision: Literal["remove", "keep"]
+    items: tuple[ItemId, ...]
+    evaluation: int | None = None
+
+
+# Notice and response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notified(_Act):
+    """A consignee was told of `items` (all of theirs where empty)."""
+
+    act: Literal["notified"] = "notified"
+    consignee: str
+    how: str
+    at: Moment
+    items: tuple[ItemId, ...] = ()
+    document_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged(_Act):
+    """A consignee confirmed that the notice came."""
+
+    act: Literal["acknowledged"] = "acknowledged"
+    consignee: str
+    at: Moment
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responded(_Act):
+    """What a consignee says of their items."""
+
+    act: Literal["responded"] = "responded"
+    consignee: str
+    at: Moment
+    whereabouts: Whereabouts
+    items: tuple[ItemAmount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered(_Act):
+    """Items came back, or were seen to."""
+
+    act: Literal["recovered"] = "recovered"
+    at: Moment
+    items: tuple[ItemAmount, ...]
+    consignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable(_Act):
+    """A consignee, or an owner of items, cannot be reached (49 CFR 573.7 asks why)."""
+
+    act: Literal["unreachable"] = "unreachable"
+    why: Literal["exported", "stolen", "scrapped", "no_notice_received", "unknown", "other"]
+    consignee: str | None = None
+    items: tuple[ItemAmount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictGiven(_Act):
+    """What an examination says of units, in this case."""
+
+    act: Literal["verdict_given"] = "verdict_given"
+    verdict: Verdict
+    items: tuple[ItemAmount, ...]
+    at: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedied(_Act):
+    """Items got their remedy."""
+
+    act: Literal["remedied"] = "remedied"
+    remedy: Remedy
+    items: tuple[ItemAmount, ...]
+    at: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled(_Act):
+    """Which consignees an effectiveness check asks: drawn by seed from a population, and stored."""
+
+    act: Literal["sampled"] = "sampled"
+    level: CheckLevel
+    seed: int
+    population: int
+    consignees: tuple[str, ...]
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectivenessChecked(_Act):
+    """What a check at one consignee found."""
+
+    act: Literal["effectiveness_checked"] = "effectiveness_checked"
+    consignee: str
+    at: Moment
+    effective: bool
+    detail: str | None = None
+
+
+# Clocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStarted(_Act):
+    """What a duty's clock counts from happened: e.g. `defect_concluded`."""
+
+    act: Literal["clock_started"] = "clock_started"
+    trigger: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMet(_Act):
+    """A duty was done; `nth` of those that repeat, from 1."""
+
+    act: Literal["clock_met"] = "clock_met"
+    clock: str
+    at: Moment
+    nth: int = 1
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminded(_Act):
+    """A duty comes due, or is overdue."""
+
+    act: Literal["reminded"] = "reminded"
+    clock: str
+    due: Moment
+    overdue: bool
+    nth: int = 1
+
+
+# Incidents, drills, suppliers' notices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentReported(_Act):
+    """A major quality incident became known (first report)."""
+
+    act: Literal["incident_reported"] = "incident_reported"
+    known_at: Moment
+    place: str | None = None
+    product: str | None = None
+    quantity: Decimal | None = None
+    uom: str | None = None
+    harm: str | None = None
+    first_judgement: str | None = None
+    measures: str | None = None
+    control_status: str | None = None
+    reporter: str | None = None
+    items: tuple[ItemId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageReported(_Act):
+    """A later report of a case: of a stage, or the final one."""
+
+    act: Literal["stage_reported"] = "stage_reported"
+    stage: Literal["first", "province", "stage", "final"]
+    at: Moment
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillRun(_Act):
+    """The result of a mock recall."""
+
+    act: Literal["drill_run"] = "drill_run"
+    seed: int
+    lot: ItemId
+    vector: str
+    seconds: Decimal
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplierNoticeReceived(_Act):
+    """A supplier names lots, date codes or serials of theirs, as uploaded."""
+
+    act: Literal["supplier_notice_received"] = "supplier_notice_received"
+    supplier: str
+    received_at: Moment
+    rows: tuple[Mapping[str, Any], ...]
+    file_sha256: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainmentRequested(_Act):
+    """A supplier is asked to contain what is affected."""
+
+    act: Literal["containment_requested"] = "containment_requested"
+    supplier: str
+    at: Moment
+    lots: tuple[ItemId, ...] = ()
+    due: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplierAnswered(_Act):
+    """What came back: a containment or a discipline of the 8D report."""
+
+    act: Literal["supplier_answered"] = "supplier_answered"
+    supplier: str
+    at: Moment
+    discipline: str
+    text: str | None = None
+    document_sha256: str | None = None
+
+
+class _ToldByAct:
+    """Has the edge's validator tell the acts apart by `act`: one look, and errors that name one act only."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        choices = {name_of(cls): handler.generate_schema(cls) for cls in get_args(source)}
+        return {"type": "tagged-union", "discriminator": "act", "choices": choices}
+
+
+def name_of(act: type[Any]) -> str:
+    """What `act` says of the instances of a class of acts."""
+    return str(act.__dataclass_fields__["act"].default)
+
+
+AnyAct = (
+    Opened
+    | Described
+    | Scoped
+    | FreezeRequested
+    | SetFrozen
+    | Frozen
+    | FreezeFailed
+    | Approved
+    | HoldsPlaced
+    | HoldsReleased
+    | EffortStopped
+    | Closed
+    | Reopened
+    | UnitsChanged
+    | Evaluated
+    | RemovalDecided
+    | Notified
+    | Acknowledged
+    | Responded
+    | Recovered
+    | Unreachable
+    | VerdictGiven
+    | Remedied
+    | Sampled
+    | EffectivenessChecked
+    | ClockStarted
+    | ClockMet
+    | Reminded
+    | IncidentReported
+    | StageReported
+    | DrillRun
+    | SupplierNoticeReceived
+    | ContainmentRequested
+    | SupplierAnswered
+)
+Act = Annotated[AnyAct, _ToldByAct()]
+"""Every act there is."""
+
+ACTS: dict[str, type[Any]] = {name_of(cls): cls for cls in get_args(AnyAct)}
+"""The dataclass of each `act`."""

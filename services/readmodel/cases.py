@@ -1,0 +1,138 @@
+"""Views of cases: their acts, what they list, and the alerts they raise.
+
+What an act lists in detail stays in `event_bodies`: a member's `line` counts from 0 in the list of its act, so
+`body #> ARRAY['act', 'members', line::text]` is all that is known of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from domain.cases.acts import Member, SetFrozen, UnitsChanged
+from domain.events import CaseRecorded, LifecycleEvent
+from domain.ids import ItemId
+from services.readmodel.schema import event, metadata, tenant
+
+case_acts = Table(
+    "case_acts",
+    metadata,
+    tenant(),
+    event(),
+    Column("case_id", Text, nullable=False),
+    Column("case_type", Text, nullable=False, comment="domain.cases.acts.CaseType"),
+    Column("sequence", Integer, comment="null for what the service lists in chunks"),
+    Column("act", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("key_id", Integer),
+    Column("reason", Text),
+    Column("body", JSONB, nullable=False, comment="domain.cases.acts, without the members it lists"),
+    PrimaryKeyConstraint("event_no", name="case_acts_pkey"),
+    Index("case_acts_case_idx", "tenant_id", "case_id", "sequence"),
+    Index("case_acts_act_idx", "tenant_id", "act", "case_type"),
+)
+
+case_members = Table(
+    "case_members",
+    metadata,
+    tenant(),
+    event(),
+    Column("case_id", Text, nullable=False),
+    Column("change", Text, nullable=False, comment="frozen, added or withdrawn"),
+    Column("number", Integer, nullable=False, comment="of the freeze, else of the evaluation"),
+    Column("chunk", Integer, nullable=False),
+    Column("line", Integer, nullable=False, comment="in the list of its act, from 0"),
+    Column("item_no", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("certainty", Text, nullable=False),
+    Column("top", Boolean, nullable=False, comment="counted by a regulator (SEMANTICS 7)"),
+    Column("loose_spare", Boolean, nullable=False),
+    Column("seed", Boolean, nullable=False, comment="named by the rule itself"),
+    Column("quantity", Numeric, comment="of a lot without serials"),
+    Column("uom", Text),
+    PrimaryKeyConstraint("event_no", "change", "line", name="case_members_pkey"),
+    Index("case_members_item_idx", "item_no"),
+    Index("case_members_case_idx", "tenant_id", "case_id", "change", "number", "chunk", "line"),
+)
+
+case_alerts = Table(
+    "case_alerts",
+    metadata,
+    tenant(),
+    event(),
+    Column("case_id", Text, nullable=False),
+    Column("item_no", BigInteger, nullable=False),
+    Column("alert", Text, nullable=False, comment="what happened: shipped, sold, installed, unit_added ..."),
+    PrimaryKeyConstraint("event_no", "case_id", "item_no", "alert", name="case_alerts_pkey"),
+    Index("case_alerts_case_idx", "tenant_id", "case_id"),
+)
+
+TABLES = (case_acts, case_members, case_alerts)
+
+COLUMNS = {
+    "case_acts": "case_id case_type sequence act actor key_id reason body",
+    "case_members": ("case_id change number chunk line item_no kind level certainty top loose_spare seed quantity uom"),
+}
+
+Row = tuple[Any, ...]
+
+
+def members_of(recorded: LifecycleEvent) -> Iterator[tuple[str, Sequence[Member]]]:
+    """(change, members) of each list that an act has."""
+    match recorded:
+        case CaseRecorded(act=SetFrozen(members=members)):
+            yield "frozen", members
+        case CaseRecorded(act=UnitsChanged(added=added, withdrawn=withdrawn)):
+            yield "added", added
+            yield "withdrawn", withdrawn
+        case _:
+            return
+
+
+def items_of(recorded: LifecycleEvent) -> Iterator[ItemId]:
+    """Items that need a number although nothing happened to them."""
+    for _, members in members_of(recorded):
+        for member in members:
+            yield member.item
+
+
+def rows_of(
+    recorded: LifecycleEvent, document: Mapping[str, Any], item_no: Callable[[str], int]
+) -> Iterator[tuple[str, Row]]:
+    """(table, row without tenant and event) of everything that one act says. `document` is its event as JSON data."""
+    if not isinstance(recorded, CaseRecorded):
+        return
+    listed = {"frozen": "members", "added": "added", "withdrawn": "withdrawn"}
+    lists = dict(members_of(recorded))
+    body = {key: value for key, value in document["act"].items() if key not in {listed[c] for c in lists}}
+    one = recorded
+    yield (
+        "case_acts",
+        (one.case_id, one.case_type, one.sequence, one.act.act, one.actor, one.key_id, one.reason, body),
+    )
+    for change, members in lists.items():
+        number, chunk = _place(recorded)
+        for line, m in enumerate(members):
+            about = (m.kind, m.level, m.certainty, m.top, m.loose_spare, m.seed, m.quantity, m.uom)
+            yield "case_members", (one.case_id, change, number, chunk, line, item_no(m.item), *about)
+
+
+def _place(recorded: CaseRecorded) -> tuple[int, int]:
+    match recorded.act:
+        case SetFrozen(freeze=number, chunk=chunk) | UnitsChanged(evaluation=number, chunk=chunk):
+            return number, chunk
+        case _:
+            raise LookupError(f"{recorded.act.act} lists no members")
