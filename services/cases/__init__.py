@@ -1,0 +1,1 @@
+"""Cases: commands and jobs of recalls, incidents and drills."""
