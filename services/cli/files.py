@@ -3,22 +3,17 @@
 import csv
 import gzip
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, cast
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
-from services.cli.mapping import CellError, MappingError, SheetMapping, to_event
+from services.cli.mapping import MappingError, SheetMapping, to_event
+from services.sheets.reading import NO_WORKBOOK, CellError, SheetError, cell_of, delimiter_of, headings, plain
 
 SHEETS = frozenset({".csv", ".tsv", ".xlsx", ".xlsm"})
-_NO_WORKBOOK = (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, OSError, ValueError, EOFError)
 
 
 class FileError(ValueError):
@@ -128,15 +123,15 @@ def _csv_rows(file: IO[bytes], mapping: SheetMapping, *, delimiter: str | None) 
     for _ in range(mapping.header_row - 1):
         next(lines, None)
     first = next(lines, "")
-    delimiter = delimiter or max((",", ";", "\t"), key=first.count)
-    headings = _headings(next(csv.reader([first], delimiter=delimiter), []), mapping)
+    delimiter = delimiter or delimiter_of(first)
+    names = _headings(next(csv.reader([first], delimiter=delimiter), []), mapping)
     reader = csv.reader(lines, delimiter=delimiter)
     for cells in reader:
         number = mapping.header_row + reader.line_num
-        if len(cells) > len(headings) and any(cell.strip() for cell in cells[len(headings) :]):
-            yield Row(number, error=f"has {len(cells)} cells, the heading has {len(headings)}: quote what has commas")
+        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+            yield Row(number, error=f"has {len(cells)} cells, the heading has {len(names)}: quote what has commas")
             continue
-        row = {heading: cell.strip() for heading, cell in zip(headings, cells, strict=False) if cell.strip()}
+        row = {heading: cell.strip() for heading, cell in zip(names, cells, strict=False) if cell.strip()}
         if row:
             yield _made(number, row, mapping)
 
@@ -151,39 +146,23 @@ def _decoded(number: int, line: bytes, encoding: str) -> str:
 
 def _headings(cells: list[Any], mapping: SheetMapping) -> list[str]:
     """The headings, as columns are called. Raises MappingError where the mapping names others, or two are alike."""
-    found = [str(cell).strip() if cell is not None else "" for cell in cells]
+    try:
+        found = headings(cells)
+    except SheetError as error:
+        raise MappingError(str(error)) from error
     missing = [heading for heading in mapping.columns if heading not in found]
     if missing:
         known = ", ".join(filter(None, found)) or "nothing"
         raise MappingError(f"row {mapping.header_row} has no column {missing[0]!r}: it has {known}")
-    doubled = [heading for heading in found if heading and found.count(heading) > 1]
-    if doubled:
-        raise MappingError(f"two columns are called {doubled[0]!r}: rename one")
     return found
 
 
 def _made(number: int, row: Mapping[str, Any], mapping: SheetMapping) -> Row:
     try:
-        event, columns = to_event({h: _plain(h, cell, mapping) for h, cell in row.items() if h}, mapping)
+        event, columns = to_event({h: plain(h, cell, zone=mapping.zone or "") for h, cell in row.items() if h}, mapping)
     except CellError as error:
         return Row(number, error=str(error), column=error.column)
     return Row(number, event, columns=columns)
-
-
-def _plain(heading: str, cell: Any, mapping: SheetMapping) -> Any:
-    """A cell as JSON: dates and times by ISO 8601 with the mapping's zone, numbers as decimal text."""
-    if isinstance(cell, datetime):
-        return cell.isoformat(timespec="seconds") + (mapping.zone or "")
-    if isinstance(cell, date):
-        return cell.isoformat() + (mapping.zone or "")
-    if isinstance(cell, bool):
-        return cell
-    if isinstance(cell, int | float):
-        number = Decimal(repr(cell))
-        return format(number.quantize(Decimal(1)) if number == number.to_integral_value() else number, "f")
-    if isinstance(cell, str):
-        return cell.strip()
-    raise CellError(heading, f"holds a {type(cell).__name__}, which is no text, number or time")
 
 
 def _open_workbook(path: Path, mapping: SheetMapping) -> Opened:
@@ -192,7 +171,7 @@ def _open_workbook(path: Path, mapping: SheetMapping) -> Opened:
         # Twice: what formulas say, and what they came to when the workbook was last saved.
         values = openpyxl.load_workbook(file, read_only=True, data_only=True)
         formulas = openpyxl.load_workbook(file, read_only=True, data_only=False)
-    except _NO_WORKBOOK as error:
+    except NO_WORKBOOK as error:
         raise FileError(f"{path}: no XLSX workbook ({error}): save it as .xlsx or .csv") from error
     name = mapping.sheet or values.sheetnames[0]
     if name not in values.sheetnames:
@@ -206,16 +185,16 @@ def _sheet_rows(values: Any, formulas: Any, *, mapping: SheetMapping, seen: list
     both = zip(
         values.iter_rows(min_row=mapping.header_row), formulas.iter_rows(min_row=mapping.header_row), strict=True
     )
-    headings: list[str] = []
+    names: list[str] = []
     for number, (cells, written) in enumerate(both, mapping.header_row):
         seen[0] = number
         if number == mapping.header_row:
-            headings = _headings([cell.value for cell in cells], mapping)
+            names = _headings([cell.value for cell in cells], mapping)
             continue
         row: dict[str, Any] = {}
         try:
-            for heading, cell, source in zip(headings, cells, written, strict=False):
-                value = _cell(heading, cell, source)
+            for heading, cell, source in zip(names, cells, written, strict=False):
+                value = cell_of(heading, cell, source)
                 if heading and value not in (None, ""):
                     row[heading] = value
         except CellError as error:
@@ -223,17 +202,3 @@ def _sheet_rows(values: Any, formulas: Any, *, mapping: SheetMapping, seen: list
             continue
         if row:
             yield _made(number, row, mapping)
-
-
-def _cell(heading: str, cell: Any, source: Any) -> Any:
-    """What a cell shows. Raises CellError for #N/A and its like, and for a formula that was never calculated."""
-    if cell.data_type == "e":
-        raise CellError(heading, f"the cell shows {cell.value}: put the formula right")
-    if cell.value is None and source.data_type == "f":
-        raise CellError(heading, "a formula that was never calculated: open the file in Excel, save it, send it again")
-    shown_as = str(getattr(cell, "number_format", "") or "")
-    if isinstance(cell.value, datetime) and cell.value.time() == time() and "h" not in shown_as.lower():
-        return cell.value.date()  # Excel keeps a date as its midnight
-    if isinstance(cell.value, int) and set(shown_as) == {"0"}:
-        return str(cell.value).zfill(len(shown_as))  # leading zeros that are shown belong to a number of a thing
-    return cell.value

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.events import KINDS
+from services.sheets.reading import CellError
 
 _STEP = re.compile(r"([a-z_]+)((?:\[\d{1,3}\])*)")
 _ITEM_PARTS = ("product", "gtin", "serial", "lot", "issuer")
@@ -19,14 +20,6 @@ _OPTIONS = {"sheet", "header_row", "zone", "delimiter", "encoding"}
 
 class MappingError(ValueError):
     """The mapping file or the sheet's headings cannot be used. The message names the place and the fix."""
-
-
-class CellError(ValueError):
-    """A cell that cannot be taken. `column` is its heading."""
-
-    def __init__(self, column: str, detail: str) -> None:
-        super().__init__(detail)
-        self.column = column
 
 
 @dataclass(frozen=True, slots=True)
