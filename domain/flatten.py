@@ -151,6 +151,7 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
             | ev.Inspected()
             | ev.Released()
             | ev.Sold()
+            | ev.Complained()
         ):
             return {"mentions": subjects_of(event, event.items)}
         case ev.ProductDescribed():

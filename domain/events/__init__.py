@@ -21,6 +21,7 @@ from domain.events.common import (
     Transfer,
     UomFactor,
 )
+from domain.events.complaining import Complained
 from domain.events.conditions import Calibrated, ChangeEffective, Maintained, RecipeChanged, SoftwareInstalled
 from domain.events.correcting import Voided
 from domain.events.describing import PartyDescribed, PlaceDescribed, ProductDescribed
@@ -100,6 +101,7 @@ LifecycleEvent = (
     | HoldReleased
     | Released
     | Sold
+    | Complained
     | RecallDeclared
     | Remedied
     | RecallClosed
@@ -133,6 +135,7 @@ __all__ = [
     "Circumstances",
     "Cleaned",
     "Commissioned",
+    "Complained",
     "Destroyed",
     "Disassembled",
     "Discharged",

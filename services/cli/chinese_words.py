@@ -161,6 +161,7 @@ KINDS = {
     "charged": "投料",
     "cleaned": "清洗",
     "commissioned": "赋码",
+    "complained": "投诉",
     "destroyed": "销毁",
     "disassembled": "拆卸",
     "discharged": "出料",

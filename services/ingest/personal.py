@@ -21,6 +21,11 @@ _PERSONAL = {
         r"^\d{6}(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\d{3}[\dX]$", re.IGNORECASE
     ),
 }
+_IN_WORDS = {
+    "an e-mail address": re.compile(r"[^\s@:/]+@[^\s@]+\.[^\s@]+"),
+    "a phone number": re.compile(r"(?<!\d)((00)?86|\+86)?1[3-9]\d{9}(?!\d)"),
+    "an identity card number": re.compile(r"(?<!\d)\d{6}(19|20)\d\d(0[1-9]|1[0-2])\d{5}[\dXx](?!\d)"),
+}
 
 
 def personal_field(event: ev.LifecycleEvent) -> tuple[str, str, str] | None:
@@ -30,9 +35,21 @@ def personal_field(event: ev.LifecycleEvent) -> tuple[str, str, str] | None:
             field, value = "holder", holder
         case ev.Returned(returned_by=str(holder)):
             field, value = "returned_by", holder
+        case ev.Complained(complainant=str(holder)):
+            field, value = "complainant", holder
         case _:
-            return None
+            return _in_words(event)
     for what, pattern in _PERSONAL.items():
         if pattern.search(value):
             return field, f"{field} looks like {what}, not an id", _ADVICE
+    return _in_words(event)
+
+
+def _in_words(event: ev.LifecycleEvent) -> tuple[str, str, str] | None:
+    """What a complaint's words betray of somebody; names in them no pattern would find."""
+    if not isinstance(event, ev.Complained) or event.symptom is None:
+        return None
+    for what, pattern in _IN_WORDS.items():
+        if pattern.search(event.symptom):
+            return "symptom", f"symptom holds {what}", f"say what is wrong with the item, and {_ADVICE}"
     return None

@@ -15,7 +15,7 @@ from domain.ids import ItemId, PlaceId, serial_of
 from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
-from services.readmodel import cases, equipment
+from services.readmodel import cases, complaints, equipment
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "master_data": "topic subject valid_from_us described",
         **equipment.COLUMNS,
         **cases.COLUMNS,
+        **complaints.COLUMNS,
     }.items()
 }
 
@@ -159,6 +160,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
         rows.add(table, (tenant, event_no, *row))
     for table, row in cases.rows_of(one.envelope.event, one.document, item_no):
         rows.add(table, (tenant, event_no, *row))
+    for row in complaints.rows_of(one.envelope.event, facts, item_no):
+        rows.add("complaints", (tenant, event_no, *row))
     original = dict(one.envelope.original) if one.envelope.original is not None else None
     rows.add("event_bodies", (tenant, event_no, one.document, original))
     for place in places_of(facts):

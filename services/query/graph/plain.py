@@ -21,6 +21,7 @@ PLAIN_KINDS = frozenset(
         "case_recorded",
         "change_effective",
         "commissioned",
+        "complained",
         "destroyed",
         "disassembled",
         "documents_linked",
