@@ -146,6 +146,15 @@ class Settings(BaseSettings):
         default=30_000_000, description="Most links of a tenant that are kept in memory, some 150 bytes each."
     )
 
+    # Cases
+    regimes_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Folder with regime profiles of your own (*.toml) and calendars (calendars/*.toml); one of the same name "
+            "takes the place of ours. docs/recall.md, 'Clocks'."
+        ),
+    )
+
     # The projector
     projector_batch_events: Positive = Field(default=2_000, description="Most events in one projector transaction.")
     projector_lease_seconds: PositiveSeconds = Field(

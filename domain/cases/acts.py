@@ -63,6 +63,29 @@ class ItemAmount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFacts:
+    """What is told of a major quality incident (重大质量事故). Its batch and where it went are read from the trace.
+
+    `known_at` starts the clocks. `first_judgement` is of the cause; `control_status` says whether it is in hand.
+    """
+
+    known_at: Moment | None = None
+    happened_at: Moment | None = None
+    place: str | None = None
+    product: str | None = None
+    quantity: Decimal | None = None
+    uom: str | None = None
+    test_results: str | None = None
+    harm: str | None = None
+    first_judgement: str | None = None
+    measures: str | None = None
+    control_status: str | None = None
+    reporter: str | None = None
+    items: tuple[ItemId, ...] | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Act:
     """What all acts share."""
 
@@ -74,7 +97,10 @@ class _Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(_Act):
-    """A case begins. `regimes` are profiles of clocks; `cases` and `items` are what it is linked to."""
+    """A case begins. `regimes` are profiles of clocks; `cases` and `items` are what it is linked to.
+
+    `incident`: of an incident, what is known of it. `opened_by`: why it was opened by itself.
+    """
 
     act: Literal["opened"] = "opened"
     mode: Mode = "draft"
@@ -89,6 +115,8 @@ class Opened(_Act):
     depth: Literal["consumer", "retail", "wholesale"] | None = None
     cases: tuple[str, ...] | None = None
     items: tuple[ItemId, ...] | None = None
+    incident: IncidentFacts | None = None
+    opened_by: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,7 +397,7 @@ class ClockStarted(_Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockMet(_Act):
-    """A duty was done; `nth` of those that repeat, from 1."""
+    """A duty was done; `nth` of those that repeat, from 1. `reference` is the evidence, e.g. a receipt's number."""
 
     act: Literal["clock_met"] = "clock_met"
     clock: str
@@ -380,13 +408,14 @@ class ClockMet(_Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminded(_Act):
-    """A duty comes due, or is overdue."""
+    """A duty comes due, or is overdue: so much (`share`) of the time allowed has passed."""
 
     act: Literal["reminded"] = "reminded"
     clock: str
     due: Moment
     overdue: bool
     nth: int = 1
+    share: Decimal | None = None
 
 
 # Incidents, drills, suppliers' notices
@@ -394,30 +423,22 @@ class Reminded(_Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentReported(_Act):
-    """A major quality incident became known (first report)."""
+    """More is known of an incident, or it was wrong: what is told here takes the place of what was told before."""
 
     act: Literal["incident_reported"] = "incident_reported"
-    known_at: Moment
-    place: str | None = None
-    product: str | None = None
-    quantity: Decimal | None = None
-    uom: str | None = None
-    harm: str | None = None
-    first_judgement: str | None = None
-    measures: str | None = None
-    control_status: str | None = None
-    reporter: str | None = None
-    items: tuple[ItemId, ...] = ()
+    facts: IncidentFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageReported(_Act):
-    """A later report of a case: of a stage, or the final one."""
+    """A report that went to an authority. `report` is what it said, the batch and the known flow as of then with it."""
 
     act: Literal["stage_reported"] = "stage_reported"
     stage: Literal["first", "province", "stage", "final"]
     at: Moment
     text: str | None = None
+    reference: str | None = None
+    report: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

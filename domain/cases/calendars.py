@@ -1,7 +1,7 @@
 """Working days, and the calendar arithmetic of deadlines: days, months and quarters as a law counts them.
 
-A calendar is data (`services/cases/calendars/*.toml`): its week, its holidays and its make-up working days (调休), for
-the years somebody announced. Of a year that it does not know it takes the week alone, and says so.
+A calendar is data (`services/regimes/calendars/*.toml`): its week, its holidays and its make-up working days (调休), of
+the years that were announced. Of a year that it does not know it takes the week alone, and says so.
 """
 
 import calendar as months

@@ -1,6 +1,6 @@
 """Regime profiles: which duties a law or a standard lays on a case, by when, and where that is written.
 
-Profiles are data (`services/cases/regimes/*.toml`, and a folder of one's own): figures differ by country, product and
+Profiles are data (`services/regimes/*.toml`, and a folder of one's own): figures differ by country, product and
 year, and some are being postponed. What the words mean: docs/recall.md, 'Clocks'.
 """
 

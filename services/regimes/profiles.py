@@ -9,9 +9,10 @@ from typing import Any
 
 from domain.cases.calendars import Calendar, InvalidCalendar, calendar_of
 from domain.cases.regimes import InvalidRegime, Regime, regime_of
+from services.settings import SettingsError
 
 
-class InvalidProfiles(ValueError):
+class InvalidProfiles(SettingsError):
     """A profile or calendar cannot be read. The message names the file, what is wrong and the fix."""
 
 
@@ -34,7 +35,7 @@ def load_profiles(folder: Path | None = None) -> Profiles:
     """
     own = files(__package__)
     calendars = {c: _read(calendar_of, c, path) for c, path in _files(own / "calendars")}
-    regimes = {c: _read(regime_of, c, path) for c, path in _files(own / "regimes")}
+    regimes = {c: _read(regime_of, c, path) for c, path in _files(own)}
     if folder is not None:
         if not folder.is_dir():
             raise InvalidProfiles(f"{folder} is no folder: make it, or leave ZHUISU_REGIMES_DIR empty")

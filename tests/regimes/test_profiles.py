@@ -7,7 +7,7 @@ import pytest
 
 from domain.cases.clocks import Happening, clocks_of
 from domain.moments import Moment
-from services.cases.profiles import InvalidProfiles, load_profiles
+from services.regimes.profiles import InvalidProfiles, load_profiles
 
 DEFAULTS = {
     "incident-cn": {"first": "1 h", "province": "2 h", "summary": "10 d"},
@@ -71,7 +71,7 @@ def test_a_recall_in_china_from_the_plan_to_the_summary() -> None:
 
 
 def test_a_profile_of_ones_own_takes_the_place_of_ours(tmp_path: Path) -> None:
-    text = (Path("services/cases/regimes") / "incident-cn.toml").read_text(encoding="utf-8")
+    text = (Path("services/regimes") / "incident-cn.toml").read_text(encoding="utf-8")
     (tmp_path / "incident-cn.toml").write_text(text.replace("hours = 1 }", "hours = 3 }"), encoding="utf-8")
     (tmp_path / "mine.toml").write_text(text.replace('"cn"', '"plant"'), encoding="utf-8")
     (tmp_path / "calendars").mkdir()
@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, *, name: str, text:
 
 
 def test_a_calendar_that_is_not_there_and_a_folder_that_is_none(tmp_path: Path) -> None:
-    text = (Path("services/cases/regimes") / "gpsr.toml").read_text(encoding="utf-8")
+    text = (Path("services/regimes") / "gpsr.toml").read_text(encoding="utf-8")
     (tmp_path / "gpsr.toml").write_text(text.replace('"weekdays"', '"lunar"'), encoding="utf-8")
     with pytest.raises(InvalidProfiles, match="calendar lunar is not there"):
         load_profiles(tmp_path)

@@ -1,1 +1,0 @@
-"""Working-day calendars as data, one TOML file a calendar, named by its code (docs/recall.md, 'Clocks')."""
