@@ -1,6 +1,7 @@
 """Every setting of every process, in one class. Each is an environment variable: `ZHUISU_` and the field's name."""
 
 import difflib
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -32,6 +33,15 @@ def _postgres_url(url: str | None) -> str | None:
     if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
         raise ValueError("give a PostgreSQL URL: postgresql://user:password@host:5432/database")
     return f"postgresql://{rest}"
+
+
+def _networks(text: str) -> str:
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        try:
+            ipaddress.ip_network(part)
+        except ValueError as error:
+            raise ValueError(f"give networks as CIDR, separated by commas, e.g. 10.20.0.0/16: {error}") from error
+    return text
 
 
 Positive = Annotated[int, Field(gt=0)]
@@ -162,6 +172,29 @@ class Settings(BaseSettings):
     )
     heartbeat_seconds: PositiveSeconds = Field(
         default=1.0, description="How often, in seconds, a projector renews its leases and tells where the log ends."
+    )
+
+    # Webhooks
+    webhook_networks: Annotated[str, AfterValidator(_networks)] = Field(
+        default="",
+        description=(
+            "Networks of your own (CIDR, separated by commas) that webhooks may call although they are not public, "
+            "also by plain http. Addresses of cloud metadata stay refused."
+        ),
+    )
+    webhook_calls: bool = Field(
+        default=True, description="Whether this process calls webhooks; several may, each call is made by one."
+    )
+    webhook_call_seconds: PositiveSeconds = Field(
+        default=15.0, description="How long, in seconds, one call of a webhook may take in all."
+    )
+    webhook_retry_seconds: PositiveSeconds = Field(
+        default=5.0,
+        description="How long, in seconds, before a failed call is repeated; doubled each time, up to 6 hours.",
+    )
+    webhook_attempts_max: Positive = Field(default=12, description="Calls of one message before it is given up.")
+    webhook_disable_after_seconds: PositiveSeconds = Field(
+        default=432_000.0, description="How long, in seconds, every call must fail before a webhook is disabled."
     )
 
     # Connections, logs

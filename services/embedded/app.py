@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,6 +40,10 @@ from services.query.app import create_router as query_router
 from services.query.freshness import freshness
 from services.query.graph.keeper import Graphs
 from services.settings import Settings
+from services.webhooks.app import create_router as webhooks_router
+from services.webhooks.dispatcher import Dispatcher, Patience
+from services.webhooks.guard import networks
+from services.webhooks.sending import Sender
 
 ALL_ROLES = frozenset({"ingest", "projector", "query"})
 _BACKLOG = 2048
@@ -229,12 +234,15 @@ async def _serve(
         app.include_router(query_router(pool=api, keys=keys, settings=settings, graphs=graphs), dependencies=timed)
         app.include_router(keys_router(keys=keys))
         app.include_router(contacts_router(pool=api, keys=keys, settings=settings))
+        app.include_router(webhooks_router(pool=api, keys=keys, settings=settings, clock=SystemClock()))
     _health(app, log=log, pool=api, projector=projector, settings=settings)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     listening = asyncio.create_task(server.serve(sockets=[listener]))
     projecting = asyncio.create_task(projector.run(stop) if projecting_here else _until(stop))
+    calling_here = projecting_here and settings.webhook_calls
+    telling = asyncio.create_task(_tell(settings, pools, stop) if calling_here else _until(stop))
     await _started(server, listening)
     if server.started:
         told(Running(f"http://{settings.host}:{listener.getsockname()[1]}", key))
@@ -242,8 +250,31 @@ async def _serve(
         await asyncio.wait({stopping, listening, projecting}, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
     server.should_exit = True
-    await asyncio.gather(listening, projecting)
+    await asyncio.gather(listening, projecting, telling)
     await graphs.stop()
+
+
+async def _tell(settings: Settings, pools: list[asyncpg.Pool], stop: asyncio.Event) -> None:
+    """Call webhooks until told to stop."""
+    sender = Sender(own=networks(settings.webhook_networks), seconds=settings.webhook_call_seconds)
+    patience = Patience(
+        first_seconds=settings.webhook_retry_seconds,
+        attempts_max=settings.webhook_attempts_max,
+        disable_after_seconds=settings.webhook_disable_after_seconds,
+    )
+    dispatcher = Dispatcher(
+        api=pools[0],
+        views=pools[1],
+        sender=sender,
+        clock=SystemClock(),
+        chance=random.Random(),
+        patience=patience,
+        call_seconds=settings.webhook_call_seconds,
+    )
+    try:
+        await dispatcher.run(stop)
+    finally:
+        await sender.close()
 
 
 async def _until(stop: asyncio.Event) -> None:

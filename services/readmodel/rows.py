@@ -15,7 +15,7 @@ from domain.ids import ItemId, PlaceId, serial_of
 from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
-from services.readmodel import cases, complaints, equipment
+from services.readmodel import cases, complaints, equipment, feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         **equipment.COLUMNS,
         **cases.COLUMNS,
         **complaints.COLUMNS,
+        **feed.COLUMNS,
     }.items()
 }
 
@@ -166,6 +167,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
     rows.add("event_bodies", (tenant, event_no, one.document, original))
     for place in places_of(facts):
         rows.add("event_places", (tenant, event_no, place))
+    if (about := feed.about(facts)) is not None:
+        rows.add("feed_entries", (tenant, event_no, *one.position, one.appended_us, about))
     _write_special(rows, one, event_no)
 
 

@@ -20,10 +20,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from services.readmodel import cases, complaints, equipment
+from services.readmodel import cases, complaints, equipment, feed
 from services.readmodel.schema import SCHEMA, event, metadata, tenant
 
-__all__ = ["SCHEMA", "cases", "complaints", "equipment", "metadata"]
+__all__ = ["SCHEMA", "cases", "complaints", "equipment", "feed", "metadata"]
 
 items = Table(
     "items",

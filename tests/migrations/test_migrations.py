@@ -17,6 +17,7 @@ from services.contacts.tables import metadata as contacts_metadata
 from services.database import api_pool, ensure_database, owner_pool, projector_pool, tenant_transaction
 from services.readmodel.tables import SCHEMA, TENANT_TABLES, ddl_extras, dead_letters
 from services.readmodel.tables import metadata as views_metadata
+from services.webhooks.tables import metadata as webhooks_metadata
 from tests.conftest import TestServer
 
 
@@ -52,6 +53,7 @@ async def test_the_tables_of_access_are_what_the_migrations_make(database_url: s
         assert await connection.run_sync(differences, access_metadata) == []
         assert await connection.run_sync(differences, views_metadata) == []
         assert await connection.run_sync(differences, contacts_metadata) == []
+        assert await connection.run_sync(differences, webhooks_metadata) == []
     await engine.dispose()
 
 
