@@ -8,6 +8,7 @@ import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from domain.cases.acts import Act, AnyAct
 from domain.envelope import Envelope
 from domain.events import LifecycleEvent
 from domain.ids import ItemId
@@ -15,6 +16,10 @@ from domain.upcasting import UnknownVersion, upcast
 
 EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(Annotated[LifecycleEvent, Field(discriminator="kind")])
 """Validates one event; `context` may give `own_party` and `zone` (see domain.ids, domain.moments)."""
+
+
+ACT: TypeAdapter[AnyAct] = TypeAdapter(Act)
+"""Validates one act of a case."""
 
 
 class _Record(TypedDict):

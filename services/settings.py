@@ -197,6 +197,11 @@ class Settings(BaseSettings):
         default=432_000.0, description="How long, in seconds, every call must fail before a webhook is disabled."
     )
 
+    # Cases
+    case_jobs_pace_seconds: PositiveSeconds = Field(
+        default=1.0, description="How often, in seconds, the cases service looks for work that follows from acts."
+    )
+
     # Connections, logs
     api_pool_min_connections: int = Field(default=2, ge=0, description="Database connections a process keeps open.")
     api_pool_max_connections: Positive = Field(default=10, description="Most database connections for requests.")

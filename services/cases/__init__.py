@@ -1,1 +1,1 @@
-"""Cases: commands and jobs of recalls, incidents and drills."""
+"""Cases: commands that append acts to the log, and jobs that do what follows from them."""

@@ -57,7 +57,13 @@ def command_line(language: Language) -> Callable[..., Any]:
     app.add_typer(_group("Events that could not be applied: see why, and send them again.", {
         "list": operating.dead_letters_list, "replay": operating.dead_letters_replay,
     }), name="dead-letters")  # fmt: skip
-    roles: tuple[Callable[..., None], ...] = (operating.rebuild, running.migrate, running.projector, running.query)
+    roles: tuple[Callable[..., None], ...] = (
+        operating.rebuild,
+        running.migrate,
+        running.projector,
+        running.query,
+        running.cases,
+    )
     for function in roles:
         app.command()(function)
     command: Callable[..., Any] = typer.main.get_command(app)

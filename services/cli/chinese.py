@@ -78,6 +78,9 @@ _HELP = {
     "Run the query service as a process of its own, as many side by side as you like.": (
         "单独运行查询服务进程，可并行运行任意多个。"
     ),
+    "Run the cases service: commands on recalls, and the jobs that follow; as many side by side as you like.": (
+        "运行案件服务进程：召回指令及其后续任务，可并行运行任意多个。"
+    ),
     "Needs ZHUISU_DATABASE_URL.": "需要 ZHUISU_DATABASE_URL。",
     "Trace a unit back to its sources, or a lot forward to all it reached.": (
         "逆向溯源：查一件产品的来源；正向追踪：查一个批次的去向。"

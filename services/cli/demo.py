@@ -85,7 +85,7 @@ async def _in_here(settings: Settings) -> AsyncIterator[_Stack]:
 
 @asynccontextmanager
 async def _processes(settings: Settings, hand: Hand) -> AsyncIterator[_Stack]:
-    """Ingest, projector and query as processes of their own, on Kafka."""
+    """Ingest, projector, query and cases as processes of their own, on Kafka."""
     asked_to_stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, asked_to_stop.set)

@@ -1,4 +1,4 @@
-"""Commands that run the service: up, demo, migrate, and the roles ingest, projector and query."""
+"""Commands that run the service: up, demo, migrate, and the roles ingest, projector, query and cases."""
 
 import asyncio
 import gc
@@ -207,6 +207,14 @@ def query(context: typer.Context, *, port: Port = None, as_json: AsJson = False)
     Needs ZHUISU_DATABASE_URL.
     """
     serve_role(hand_of(context, as_json=as_json), "query", port)
+
+
+def cases(context: typer.Context, *, port: Port = None, as_json: AsJson = False) -> None:
+    """Run the cases service: commands on recalls, and the jobs that follow; as many side by side as you like.
+
+    Needs ZHUISU_DATABASE_URL, and with ZHUISU_LOG=kafka ZHUISU_KAFKA_BOOTSTRAP_SERVERS.
+    """
+    serve_role(hand_of(context, as_json=as_json), "cases", port)
 
 
 def serve_role(hand: Hand, role: str, port: int | None) -> None:

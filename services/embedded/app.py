@@ -23,6 +23,9 @@ from domain.ports import EventLog, LogUnavailable
 from migrations.run import upgrade
 from services.access import Keys, default_own_party, ensure_bootstrap
 from services.access.admin import create_router as keys_router
+from services.cases.app import create_router as cases_router
+from services.cases.commands import CaseDesk
+from services.cases.jobs import Jobs
 from services.contacts.app import create_router as contacts_router
 from services.database import UNREACHABLE, api_pool, owner_pool, projector_pool
 from services.embedded import postgres
@@ -45,7 +48,7 @@ from services.webhooks.dispatcher import Dispatcher, Patience
 from services.webhooks.guard import networks
 from services.webhooks.sending import Sender
 
-ALL_ROLES = frozenset({"ingest", "projector", "query"})
+ALL_ROLES = frozenset({"ingest", "projector", "query", "cases"})
 _BACKLOG = 2048
 _START_SECONDS, _START_PAUSE_SECONDS = 60.0, 0.5
 
@@ -235,22 +238,29 @@ async def _serve(
         app.include_router(keys_router(keys=keys))
         app.include_router(contacts_router(pool=api, keys=keys, settings=settings))
         app.include_router(webhooks_router(pool=api, keys=keys, settings=settings, clock=SystemClock()))
+    desk = CaseDesk(log=log, pool=api, clock=SystemClock(), settings=settings)
+    if "cases" in roles:
+        app.include_router(cases_router(desk=desk, keys=keys))
+    jobs = Jobs(desk=desk, views=views, jobs=(), pace_seconds=settings.case_jobs_pace_seconds)
     _health(app, log=log, pool=api, projector=projector, settings=settings)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     listening = asyncio.create_task(server.serve(sockets=[listener]))
-    projecting = asyncio.create_task(projector.run(stop) if projecting_here else _until(stop))
-    calling_here = projecting_here and settings.webhook_calls
-    telling = asyncio.create_task(_tell(settings, pools, stop) if calling_here else _until(stop))
+    runs = [projector.run(stop)] if projecting_here else []
+    if projecting_here and settings.webhook_calls:
+        runs.append(_tell(settings, pools, stop))
+    if "cases" in roles:
+        runs.append(jobs.run(stop))
+    working = [asyncio.create_task(run) for run in runs]
     await _started(server, listening)
     if server.started:
         told(Running(f"http://{settings.host}:{listener.getsockname()[1]}", key))
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, listening, projecting}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopping, listening, *working}, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
     server.should_exit = True
-    await asyncio.gather(listening, projecting, telling)
+    await asyncio.gather(listening, *working)
     await graphs.stop()
 
 
@@ -275,10 +285,6 @@ async def _tell(settings: Settings, pools: list[asyncpg.Pool], stop: asyncio.Eve
         await dispatcher.run(stop)
     finally:
         await sender.close()
-
-
-async def _until(stop: asyncio.Event) -> None:
-    await stop.wait()
 
 
 async def _started(server: uvicorn.Server, listening: asyncio.Task[None]) -> None:

@@ -1,7 +1,8 @@
 """Zhuisu as several processes on this machine, on real Kafka: what `zhuisu demo --log kafka` runs.
 
-Two of ingest, two of projector and one of query, each a `zhuisu` command of its own with settings in its environment,
-as they would run in production. They share one PostgreSQL and one Kafka: embedded ones, where settings name none.
+Two of ingest, two of projector, one of query and one of cases, each a `zhuisu` command of its own with settings in
+its environment, as they would run in production. They share one PostgreSQL and one Kafka: embedded ones, where settings
+name none.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class Cluster:
 
     ingest_urls: tuple[str, ...]
     query_url: str
+    cases_url: str
     key: str
     processes: Mapping[str, int]
     """name -> process id"""
@@ -57,9 +59,9 @@ async def several_processes(settings: Settings, *, told: Callable[[str], None]) 
         shared = {"ZHUISU_DATABASE_URL": database_url, "ZHUISU_LOG": "kafka"}
         if settings.kafka_bootstrap_servers is None:
             shared |= await _own_broker(settings, database_url, stack=stack, told=told)
-        ports = free_ports(INGESTS + PROJECTORS + 1)
+        ports = free_ports(INGESTS + PROJECTORS + 2)
         names = [f"ingest-{n + 1}" for n in range(INGESTS)] + [f"projector-{n + 1}" for n in range(PROJECTORS)]
-        plan = dict(zip([*names, "query"], ports, strict=True))
+        plan = dict(zip([*names, "query", "cases"], ports, strict=True))
         plan["query"] = settings.port or plan["query"]
         failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         children: dict[str, _Child] = {}
@@ -73,7 +75,14 @@ async def several_processes(settings: Settings, *, told: Callable[[str], None]) 
         await asyncio.gather(*(child.until_up(settings.host) for child in children.values()))
         urls = {name: f"http://{settings.host}:{port}" for name, port in plan.items()}
         ingests = tuple(url for name, url in urls.items() if name.startswith("ingest"))
-        yield Cluster(ingests, urls["query"], key, {name: c.pid for name, c in children.items()}, failed)
+        yield Cluster(
+            ingest_urls=ingests,
+            query_url=urls["query"],
+            cases_url=urls["cases"],
+            key=key,
+            processes={name: c.pid for name, c in children.items()},
+            failed=failed,
+        )
         failed.cancel()
 
 

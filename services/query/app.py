@@ -12,6 +12,7 @@ from services.query.questions import (
     event,
     exposure,
     master_data,
+    recalls,
     search,
     state,
     timeline,
@@ -25,6 +26,18 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
     """The read routes."""
     questions = Questions(pool=pool, keys=keys, settings=settings, graphs=graphs)
     router = APIRouter()
-    for question in (trace, exposure, search, state, balance, contents, timeline, event, capture_job, master_data):
+    for question in (
+        trace,
+        exposure,
+        search,
+        state,
+        balance,
+        contents,
+        timeline,
+        event,
+        capture_job,
+        master_data,
+        recalls,
+    ):
         router.include_router(question.create_router(questions))
     return router

@@ -98,7 +98,7 @@ def test_help_teaches_in_both_languages() -> None:
 
 
 def test_every_command_has_an_example_or_needs_none() -> None:
-    plain = {"status", "list", "revoke", "projector", "query", "migrate"}
+    plain = {"status", "list", "revoke", "projector", "query", "cases", "migrate"}
 
     def commands(command: Any) -> Iterator[Any]:
         inner = getattr(command, "commands", {})

@@ -15,7 +15,7 @@ from tests.requirements import skip_or_fail
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 COMPOSE = REPOSITORY / "deploy" / "compose.yaml"
-OWN_SERVICES = ("migrate", "ingest", "projector", "query")
+OWN_SERVICES = ("migrate", "ingest", "projector", "query", "cases")
 # Top-level keys and keys of a service in the Compose Specification that we have use for.
 TOP_KEYS = {"name", "services", "networks", "volumes"}
 SERVICE_KEYS = {

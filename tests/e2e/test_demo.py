@@ -113,19 +113,19 @@ def command_of(process: psutil.Process) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_on_kafka_it_is_five_processes_with_the_same_answers(tmp_path: Path) -> None:
+async def test_on_kafka_it_is_six_processes_with_the_same_answers(tmp_path: Path) -> None:
     kafka_jars_or_skip()
     async with demo("--once", "--json", "--log", "kafka", folder=tmp_path) as process:
         seen: set[int] = set()
 
-        async def five_at_once() -> bool:
+        async def six_at_once() -> bool:
             children = psutil.Process(process.pid).children(recursive=True)
             seen.update(child.pid for child in children)
             commands = [command_of(child) for child in children]
             running = re.findall(r"services\.cli (\w+)", "\n".join(commands))
-            return sorted(running) == ["ingest", "ingest", "projector", "projector", "query"]
+            return sorted(running) == ["cases", "ingest", "ingest", "projector", "projector", "query"]
 
         reading = asyncio.create_task(output_of(process, within_seconds=240))
-        assert await eventually(five_at_once, within_seconds=120)
+        assert await eventually(six_at_once, within_seconds=120)
         assert_true(json.loads(await reading))
         assert not [pid for pid in seen if psutil.pid_exists(pid)], "processes were left behind"

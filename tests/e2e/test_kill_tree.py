@@ -17,15 +17,15 @@ from tests.waiting import eventually
 
 async def urls_of(process: asyncio.subprocess.Process) -> dict[str, list[str]]:
     """By role, where its processes will listen: told before they are up."""
-    found: dict[str, list[str]] = {"ingest": [], "projector": [], "query": []}
+    found: dict[str, list[str]] = {"ingest": [], "projector": [], "query": [], "cases": []}
     assert process.stdout is not None
     seen = ""
     async with asyncio.timeout(60):
-        while not found["query"]:
+        while not found["cases"]:
             line = (await process.stdout.readline()).decode()
             assert line, f"it ended: {seen}{(await process.communicate())[1].decode()}"
             seen += line
-            if match := re.search(r"zhuisu (ingest|projector|query): (http://\S+)", line):
+            if match := re.search(r"zhuisu (ingest|projector|query|cases): (http://\S+)", line):
                 found[match[1]].append(match[2])
     return found
 
@@ -47,7 +47,14 @@ def kill_all(root: int) -> None:
     parent.suspend()
     tree = [*parent.children(recursive=True), parent]
     commands = "\n".join(command_of(p) for p in tree)
-    for part in ("services.cli ingest", "services.cli projector", "services.cli query", "kafka.Kafka", "postgres"):
+    for part in (
+        "services.cli ingest",
+        "services.cli projector",
+        "services.cli query",
+        "services.cli cases",
+        "kafka.Kafka",
+        "postgres",
+    ):
         assert part in commands, f"no {part} among:\n{commands}"
     for process in tree:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from migrations.run import _ADMIN_HELP, MigrationError, current_revision, head_revision, upgrade
 from services.access.tables import metadata as access_metadata
+from services.cases.tables import metadata as cases_metadata
 from services.contacts.tables import metadata as contacts_metadata
 from services.database import api_pool, ensure_database, owner_pool, projector_pool, tenant_transaction
 from services.readmodel.tables import SCHEMA, TENANT_TABLES, ddl_extras, dead_letters
@@ -54,6 +55,7 @@ async def test_the_tables_of_access_are_what_the_migrations_make(database_url: s
         assert await connection.run_sync(differences, views_metadata) == []
         assert await connection.run_sync(differences, contacts_metadata) == []
         assert await connection.run_sync(differences, webhooks_metadata) == []
+        assert await connection.run_sync(differences, cases_metadata) == []
     await engine.dispose()
 
 

@@ -32,8 +32,7 @@ async def service_url(new_database: NewDatabase) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def service(service_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A service that does not call by itself: tests dispatch when they want to."""
-    roles = frozenset({"ingest", "projector", "query"})
-    async with serving(service_url, roles=roles, webhook_networks=LOOPBACK, webhook_calls=False) as client:
+    async with serving(service_url, webhook_networks=LOOPBACK, webhook_calls=False) as client:
         yield client
 
 

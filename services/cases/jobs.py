@@ -1,0 +1,208 @@
+"""What follows from the acts of cases by itself: one loop a process, each case worked on by one process at a time.
+
+A job looks at the acts of a case, does what is due and can be killed at any instant: what it appends has ids made from
+what it is about, so doing it again adds nothing. One that fails is tried again, ever less often, and its case says so.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import asyncpg
+import structlog
+
+from domain.cases.record import Recorded, counted
+from domain.ports import LogUnavailable
+from services.cases.commands import CaseDesk
+from services.database import UNREACHABLE, tenant_transaction
+from services.problems import Problem
+from services.query.case_acts import LISTING, acts_of
+
+log_to = structlog.get_logger("cases")
+
+CASES_AT_ONCE = 4
+_RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX = 1.0, 60.0
+_LOCKS = 0x7A687563  # "zhuc": the first key of the advisory locks on cases
+
+
+class JobFailed(Exception):
+    """A job could not do what is due. `code` is stable; it is tried again."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A case to be worked on: its acts that count, in order."""
+
+    tenant_id: int
+    case_id: str
+    acts: Sequence[Recorded]
+
+
+class Job(Protocol):
+    """One thing that follows from acts."""
+
+    name: str
+
+    async def work(self, work: Work) -> bool:
+        """Do what is due in this case, if anything; whether acts were appended, so that it is looked at again.
+
+        Raises JobFailed, Problem, LogUnavailable and what asyncpg raises: it is tried again.
+        """
+
+
+class Jobs:
+    """Runs jobs on the cases of all tenants. `views` sees every tenant and holds the locks."""
+
+    def __init__(self, *, desk: CaseDesk, views: asyncpg.Pool, jobs: Sequence[Job], pace_seconds: float) -> None:
+        self._desk, self._views, self._jobs, self._pace_seconds = desk, views, jobs, pace_seconds
+        self._known: dict[tuple[int, str], tuple[int, list[Recorded]]] = {}
+        self._attempts: dict[tuple[int, str, str], tuple[int, float]] = {}
+        self._running: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._locking = asyncio.Lock()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; what is being done then is left as it is, to be gone on with. A database away is waited for."""
+        try:
+            while not stop.is_set():
+                try:
+                    async with self._views.acquire() as locks:
+                        while not stop.is_set():
+                            await self._round(locks)
+                            await self._pause(stop)
+                except UNREACHABLE as error:
+                    log_to.warning("case_jobs_wait", reason=f"{type(error).__name__}: {error}")
+                    await self._pause(stop)
+                finally:
+                    await self._cancel()
+        finally:
+            await self._cancel()
+
+    async def _cancel(self) -> None:
+        running = list(self._running.values())
+        self._running.clear()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _pause(self, stop: asyncio.Event) -> None:
+        """Until the next round is due, somebody acts in this process, or it is to stop."""
+        waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(self._desk.acted.wait())]
+        await asyncio.wait(waits, timeout=self._pace_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        self._desk.acted.clear()
+
+    async def _round(self, locks: asyncpg.Connection) -> None:
+        """Begin with every case that is not being worked on; one that takes long does not keep the others."""
+        for key, task in list(self._running.items()):
+            if task.done():
+                del self._running[key]
+                await task
+        for work in await self._cases():
+            key = (work.tenant_id, work.case_id)
+            if key not in self._running and len(self._running) < CASES_AT_ONCE:
+                self._running[key] = asyncio.create_task(self._alone(work, locks), name=f"case {work.case_id}")
+
+    async def _cases(self) -> list[Work]:
+        """The cases of all tenants, in no order; acts that are known are not read again."""
+        found = []
+        for tenant_id in [r[0] for r in await self._views.fetch("SELECT tenant_id FROM public.tenants")]:
+            async with tenant_transaction(self._desk.pool, tenant_id) as connection:
+                counts = {r[0]: r[1] for r in await connection.fetch(_COUNTS, tenant_id, list(LISTING))}
+                changed = [c for c, n in counts.items() if self._known.get((tenant_id, c), (0, []))[0] != n]
+                read = await acts_of(connection, tenant_id, changed) if changed else {}
+            for case_id in changed:
+                self._known[(tenant_id, case_id)] = (counts[case_id], counted(read.get(case_id, [])))
+            found += [Work(tenant_id, c, self._known[(tenant_id, c)][1]) for c in counts]
+        random.shuffle(found)
+        return found
+
+    async def _alone(self, work: Work, locks: asyncpg.Connection) -> None:
+        """Work on a case if no other process does. One that ends lets go of its locks with its connection."""
+        name = f"{work.tenant_id}:{work.case_id}"
+        async with self._locking:
+            if not await locks.fetchval("SELECT pg_try_advisory_lock($1, hashtext($2))", _LOCKS, name):
+                return
+        try:
+            await self._work(work)
+        finally:
+            async with self._locking:
+                await locks.fetchval("SELECT pg_advisory_unlock($1, hashtext($2))", _LOCKS, name)
+
+    async def _work(self, work: Work) -> None:
+        """Each job on one case, in turn; again while one did something."""
+        again = True
+        while again:
+            again = False
+            for job in self._jobs:
+                if await self._try(job, work):
+                    work = Work(work.tenant_id, work.case_id, await self._desk.acts(work.tenant_id, work.case_id))
+                    again = True
+
+    async def _try(self, job: Job, work: Work) -> bool:
+        loop = asyncio.get_running_loop()
+        key = (work.tenant_id, work.case_id, job.name)
+        attempts, not_before = self._attempts.get(key, (0, 0.0))
+        if loop.time() < not_before:
+            return False
+        try:
+            done = await job.work(work)
+        except (JobFailed, Problem) as error:
+            code, detail = error.code, error.detail
+        except LogUnavailable as error:
+            code, detail = "log-unavailable", str(error)
+        except UNREACHABLE as error:
+            code, detail = "database-unavailable", f"{type(error).__name__}: {error}"
+        except Exception as error:
+            log_to.exception("case_job_fault", case=work.case_id, job=job.name)
+            code, detail = "internal", f"{type(error).__name__}: {error}"
+        else:
+            if self._attempts.pop(key, None) is not None or done:
+                await self._report(key, "done")
+            return done
+        seconds = min(_RETRY_SECONDS_MAX, _RETRY_SECONDS_MIN * 2**attempts) * random.uniform(0.8, 1.2)
+        self._attempts[key] = (attempts + 1, loop.time() + seconds)
+        log_to.warning("case_job_failed", case=work.case_id, job=job.name, code=code, detail=detail, again_in=seconds)
+        await self._report(key, "failing", code=code, detail=detail, attempts=attempts + 1, seconds=seconds)
+        return False
+
+    async def _report(
+        self,
+        key: tuple[int, str, str],
+        state: str,
+        *,
+        code: str | None = None,
+        detail: str | None = None,
+        attempts: int = 0,
+        seconds: float | None = None,
+    ) -> None:
+        """Say in the case how its job stands. Where the database is away that is logged already."""
+        tenant_id, case_id, job = key
+        next_at = datetime.now(UTC) + timedelta(seconds=seconds) if seconds is not None else None
+        with contextlib.suppress(*UNREACHABLE):
+            async with tenant_transaction(
+                self._desk.pool, tenant_id, readonly=False, isolation="read_committed"
+            ) as connection:
+                await connection.execute(_REPORT, tenant_id, case_id, job, state, code, detail, attempts, next_at)
+
+
+_COUNTS = """
+SELECT case_id, count(*) FROM views.case_acts WHERE tenant_id = $1 AND act <> ALL($2) GROUP BY case_id
+"""
+"""Rows are only ever added: a case with as many acts as before has the same ones."""
+
+_REPORT = """
+INSERT INTO public.case_jobs (tenant_id, case_id, job, state, code, detail, attempts, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (tenant_id, case_id, job) DO UPDATE
+SET state = excluded.state, code = excluded.code, detail = excluded.detail, attempts = excluded.attempts,
+    next_at = excluded.next_at, changed_at = now()
+"""

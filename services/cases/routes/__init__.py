@@ -1,0 +1,1 @@
+"""Routes that change cases, one file a group."""
