@@ -111,13 +111,21 @@ class Places:
 
     def status(self, item: ItemId, at_us: int) -> tuple[Status | None, bool]:
         """The status, and whether the record leaves open which of two came last."""
-        facts = sorted(self._status_facts(item, at_us, frozenset()), key=lambda f: (f[0], f[2]))
+        facts = self._ordered_status(item, at_us)
         if not facts:
             return None, False
         order, earliest_us, status = facts[-1]
         rivals = [f for f in facts[:-1] if f[2] is not status]
         uncertain = any(_could_be_later(f, order, earliest_us) for f in rivals)
         return status, uncertain
+
+    def status_since(self, item: ItemId, at_us: int) -> tuple[Status, int] | None:
+        """The status and the instant of the fact that decided it."""
+        facts = self._ordered_status(item, at_us)
+        return (facts[-1][2], facts[-1][0][0]) if facts else None
+
+    def _ordered_status(self, item: ItemId, at_us: int) -> list[tuple[Order, int, Status]]:
+        return sorted(self._status_facts(item, at_us, frozenset()), key=lambda f: (f[0], f[2]))
 
     def _status_facts(self, item: ItemId, at_us: int, below: frozenset[ItemId]) -> Iterable[tuple[Order, int, Status]]:
         for naming in self._namings.get(item, []):

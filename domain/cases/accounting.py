@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from domain.cases.buckets import DONE, RECALLED, Bucket, Claim, Placed, Standing, place
+from domain.cases.buckets import DONE, EVERYTHING, RECALLED, Bucket, Claim, Placed, Standing, place
 from domain.cases.unnamed import Figure, Move, Part, Pool, counted_in, figures_of, spread
 from domain.ids import ItemId
 
@@ -164,8 +164,8 @@ def _sorted_out(
 
 
 def _concerning(unit: Unit, of_all: Mapping[ItemId, Sequence[Claim]]) -> Iterable[Claim]:
-    """What is said of all of its lot: by a party, of what that party had."""
-    for lot in unit.lots if of_all else ():
+    """What is said of all of its lot, or of everything: by a party, of what that party had."""
+    for lot in (*unit.lots, EVERYTHING) if of_all else ():
         for claim in of_all.get(lot, ()):
             if claim.party is None or claim.party == unit.standing.account:
                 yield claim
@@ -191,8 +191,10 @@ def _lines(found: Accounting, lines: Sequence[LotLine], figures: Sequence[Figure
         units.setdefault(line.lot, set()).add(counted_in(line.uom))
     by_lot: dict[tuple[ItemId, str | None], list[Figure]] = {}
     for figure in figures:
-        for uom in units.get(figure.item, ()) if figure.quantity is None else {figure.uom}:
-            by_lot.setdefault((figure.item, uom), []).append(figure)
+        of_all = units if figure.item == EVERYTHING else [figure.item]
+        for lot in of_all:
+            for uom in units.get(lot, ()) if figure.quantity is None else [figure.uom]:
+                by_lot.setdefault((lot, uom), []).append(replace(figure, item=lot))
     for line in lines:
         if line.unsure:
             detail = "some of it was moved without a quantity: nobody can tell that this is all of it"

@@ -336,6 +336,7 @@ class Unreachable(_Act):
 
     act: Literal["unreachable"] = "unreachable"
     why: Literal["exported", "stolen", "scrapped", "no_notice_received", "unknown", "other"]
+    at: Moment | None = None
     consignee: str | None = None
     items: tuple[ItemAmount, ...] = ()
 
@@ -348,6 +349,8 @@ class VerdictGiven(_Act):
     verdict: Verdict
     items: tuple[ItemAmount, ...]
     at: Moment | None = None
+    consignee: str | None = None
+    """with whom they are, where some of a lot are meant"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +361,8 @@ class Remedied(_Act):
     remedy: Remedy
     items: tuple[ItemAmount, ...]
     at: Moment | None = None
+    consignee: str | None = None
+    """with whom they are, where some of a lot are meant"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

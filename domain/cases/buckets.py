@@ -48,6 +48,10 @@ _SIGHTINGS = frozenset(Bucket) - {
 _AT_HOME = frozenset({Status.IN_STOCK, Status.RETURNED})
 
 
+EVERYTHING = ItemId("")
+"""As the item of a claim: all that its party has."""
+
+
 class ClaimOrder(NamedTuple):
     """When it was so, when it was recorded, and by which event: later ones count."""
 
@@ -60,6 +64,7 @@ class ClaimOrder(NamedTuple):
 class Claim:
     """What somebody says of an item in a case: a response, a verdict or a remedy. `says` None: it is affected.
 
+    `item` is a unit, a lot, a class, or EVERYTHING.
     `quantity` of a lot or class: so much of it, without serials ("7 of L"), with `party` (None: whoever has it).
     `why` is a reason for not being reachable.
     """
