@@ -184,12 +184,30 @@ def lot_of_supplier(lot: str, *, supplier: str, material: str | None) -> ItemId:
     return ItemId(f"{_NATIVE}lot:{_segment(supplier)}:{product}:{_segment(lot)}")
 
 
+def class_of_supplier(supplier: str, product: str) -> str:
+    """The native id of a supplier's own product number; what all of theirs begin with where `product` is empty."""
+    return f"{_NATIVE}class:{_segment(supplier)}:{_segment(product)}"
+
+
 def serial_of(item: str) -> str | None:
     """The serial of a unit, decoded; None for what has none."""
     if item.startswith(_NATIVE + "unit:"):
         return unquote(item.rsplit(":", 1)[1])
     key = gs1.parse(item)
     return key.serial if key is not None else None
+
+
+def number_of(item: ItemId) -> str | None:
+    """The serial or lot number, decoded; else what the id ends with."""
+    number = serial_of(item)
+    if number is None and item.kind == "lot":
+        number = unquote(item.rsplit("/10/", 1)[-1] if "/10/" in item else item.rsplit(":", 1)[-1])
+    return number if number is not None else re.split("[/:]", item)[-1] or None
+
+
+def issuer_of(item: str) -> str | None:
+    """Who gave a native id its number; None for other ids, which do not show it."""
+    return unquote(item.split(":")[3]) if item.startswith(_NATIVE) else None
 
 
 def equivalents(item: str, company_prefixes: Iterable[str]) -> list[str]:

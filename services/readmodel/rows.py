@@ -1,17 +1,15 @@
 """From facts to rows: pure. What needs a number names the thing; `numbers.py` gives the number."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import unquote
 
 from domain import events as ev
 from domain.envelope import Envelope
 from domain.facts import EventFacts, Ranged
 from domain.flatten import facts_of
-from domain.ids import ItemId, PlaceId, serial_of
+from domain.ids import ItemId, PlaceId, number_of
 from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
@@ -118,12 +116,7 @@ Number = Callable[[str], int]
 
 def item_row(tenant_id: int, item: ItemId) -> tuple[int, str, str | None, str | None, str | None]:
     """(tenant, uri, kind, material, number) of an item, all read from its id."""
-    number = serial_of(item)
-    if number is None and item.kind == "lot":
-        number = unquote(item.rsplit("/10/", 1)[-1] if "/10/" in item else item.rsplit(":", 1)[-1])
-    if number is None:
-        number = re.split("[/:]", item)[-1] or None
-    return (tenant_id, str(item), item.kind, item.material, number)
+    return (tenant_id, str(item), item.kind, item.material, number_of(item))
 
 
 def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_no: Number) -> None:
