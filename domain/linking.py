@@ -14,7 +14,7 @@ from domain.links import Link
 from domain.loading import Loading
 from domain.namesakes import identities, memberships, similar_lots
 from domain.open_orders import order_gaps
-from domain.record import Found, Known, Naming, Need
+from domain.record import Found, Known, Naming, Need, Question
 from domain.renaming import doubted
 from domain.stays import Containment
 from domain.superseding import Superseding
@@ -156,3 +156,12 @@ class Linker:
 def _add(linked: Linked, more: dict[ItemId, list[Link]]) -> None:
     for item, links in more.items():
         linked.links.setdefault(item, []).extend(links)
+
+
+def links_of(items: frozenset[ItemId], *, forward: bool, follow_all: bool = False) -> Question[frozenset[Link]]:
+    """The links that leave these items, or that lead into them: one step of a walk, with nothing left out."""
+    known = Known()
+    things = frozenset((yield from known.start(sorted(items))))
+    linker = Linker(known, follow_all=follow_all)
+    linked = yield from (linker.out_of(things) if forward else linker.into(things))
+    return frozenset(link for links in linked.links.values() for link in links)

@@ -14,6 +14,7 @@ from services.query.questions import (
     master_data,
     recalls,
     search,
+    sortable_spreadsheet,
     state,
     timeline,
     trace,
@@ -38,6 +39,7 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
         capture_job,
         master_data,
         recalls,
+        sortable_spreadsheet,
     ):
         router.include_router(question.create_router(questions))
     return router

@@ -4,12 +4,15 @@ A time is resolved once, when no record of that time can come any more, and what
 has the same answer for ever, also after a rebuild.
 """
 
+import re
+
 import asyncpg
 
 from services.database import tenant_transaction
 from services.problems import Problem
 from services.query.asking import instant, vector_of
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d")
 # Append times never run backwards within a partition: one later record applied, or all of it at a later look, and
 # everything up to that time is applied.
 _UNSETTLED = """
@@ -37,7 +40,7 @@ async def as_of(pool: asyncpg.Pool, tenant_id: int, text: str | None, *, skew_se
     """
     if text is None:
         return None
-    if (text[:4].isdigit() and "T" in text) or len(text) == 10:
+    if _TIME.match(text):
         return await _vector_at(pool, tenant_id, instant(text, "as_of") or 0, skew_us=int(skew_seconds * 1_000_000))
     return vector_of(text, "as_of")
 

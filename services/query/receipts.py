@@ -6,12 +6,11 @@ from typing import Any
 import asyncpg
 
 from domain.cases.notice_lines import NoticeLine, Receipt, Shelf, numbers_alike
-from domain.corrections import Standing
 from domain.events import MaterialReceived, Received
 from domain.ids import OWN_ISSUER, ItemId, PartyId, class_of_supplier, issuer_of, number_of
 from services.codec import EVENT
+from services.query.counting import counting
 from services.query.snapshot import Asked
-from services.query.standing import judged
 
 CHUNK = 2_000
 _BY_NUMBER = """
@@ -73,19 +72,8 @@ async def shelf_for(asked: Asked, lines: Sequence[NoticeLine], *, supplier: str)
 
 
 async def _receipts(asked: Asked, event_nos: Sequence[int]) -> list[Receipt]:
-    rows = [
-        r
-        for r in await asked.connection.fetch(_RECEIPTS, event_nos)
-        if asked.knows(r["log_partition"], r["log_offset"])
-    ]
-    verdicts = await judged(asked.connection, [r["key_no"] for r in rows], vector=asked.vector)
-    counting = (Standing.COUNTS, Standing.PENDING)
-    return [
-        receipt
-        for row in rows
-        if row["event_no"] not in verdicts or verdicts[row["event_no"]].standing in counting
-        for receipt in _of_row(row)
-    ]
+    rows = await asked.connection.fetch(_RECEIPTS, event_nos)
+    return [receipt for row in await counting(asked, rows) for receipt in _of_row(row)]
 
 
 def _of_row(row: asyncpg.Record | Mapping[str, Any]) -> Iterable[Receipt]:

@@ -16,9 +16,8 @@ import asyncpg
 from domain.corrections import Standing
 from domain.genealogy import Conflict, Gap, Node, Trace, Way
 from domain.ids import ItemId
-from domain.linking import Linker
+from domain.linking import links_of
 from domain.links import NEVER_US, Link
-from domain.record import Known, Question
 from domain.state import State, Whereabouts, states
 from services.query.answering import answered
 from services.query.record import SqlRecord
@@ -147,7 +146,9 @@ class Scope:
         own = sorted(i for i in {*found.items, *real} if names[i] == i)
         links: set[Link] = set()
         for start in range(0, len(own), AT_ONCE):
-            question = _links_of(frozenset(own[start : start + AT_ONCE]), way=way, follow_all=follow_all)
+            question = links_of(
+                frozenset(own[start : start + AT_ONCE]), forward=way is Way.FORWARD, follow_all=follow_all
+            )
             links |= await answered(question, self.record())
         nodes = sorted((_node(n, names, links) for n in found.nodes), key=lambda n: (n.level, n.item))
         veiled = Trace(
@@ -223,14 +224,6 @@ def conflict_within(conflict: Conflict, names: Mapping[ItemId, ItemId], told: fr
 
 
 _NO_DETAIL = "details are not told to a key limited to sites"
-
-
-def _links_of(items: frozenset[ItemId], *, way: Way, follow_all: bool) -> Question[frozenset[Link]]:
-    known = Known()
-    things = frozenset((yield from known.start(sorted(items))))
-    linker = Linker(known, follow_all=follow_all)
-    linked = yield from (linker.out_of(things) if way is Way.FORWARD else linker.into(things))
-    return frozenset(link for links in linked.links.values() for link in links)
 
 
 def _node(node: Node, names: Mapping[ItemId, ItemId], links: Collection[Link]) -> Node:

@@ -1,6 +1,7 @@
 """Cells: values as text that no spreadsheet takes for a formula."""
 
 import unicodedata
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -48,6 +49,6 @@ def written(value: Cell) -> str:
             return neutral(value)
 
 
-def listed(values: "list[str] | tuple[str, ...]") -> str:
+def listed(values: Sequence[str]) -> str:
     """Several in one cell."""
     return "; ".join(values)

@@ -1,33 +1,18 @@
 """What a party, a place or a product was described as: the description that holds at an instant."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from domain.corrections import Standing
 from domain.ids import InvalidId, PartyId, PlaceId
 from domain.moments import iso
 from services.access import Caller
 from services.problems import Problem
 from services.query.asking import class_asked, known_parameters
 from services.query.caching import json_answer
+from services.query.descriptions import Descriptions, Topic
 from services.query.snapshot import Asked, Questions
-from services.query.standing import judged
 from services.query.watching import watched
-
-Topic = Literal["party", "place", "product"]
-_OF_EVENT = frozenset({"kind", "occurred_at", "event_id"})
-"""Members of the event that are not what it describes."""
-
-_DESCRIPTIONS = """
--- the later of two that begin at one instant is the one recorded later
-SELECT m.event_no, e.key_no, k.event_id, m.valid_from_us, m.described, e.log_partition, e.log_offset
-FROM views.master_data m JOIN views.events e USING (event_no) JOIN views.event_keys k USING (key_no)
-WHERE m.tenant_id = $1 AND m.topic = $2 AND m.subject = $3
-AND ($4::text[] IS NULL OR EXISTS (
-    SELECT FROM views.event_places p WHERE p.event_no = m.event_no AND p.place = ANY($4)))
-ORDER BY m.valid_from_us, e.appended_us, e.log_partition, e.log_offset
-"""
 
 
 def create_router(questions: Questions) -> APIRouter:
@@ -68,25 +53,17 @@ def create_router(questions: Questions) -> APIRouter:
 
 
 async def _holding(asked: Asked, topic: Topic, subject: str, *, at_us: int) -> dict[str, Any] | None:
-    places = await _places(asked, topic, subject)
-    rows = await asked.connection.fetch(_DESCRIPTIONS, asked.tenant_id, topic, subject, places)
-    verdicts = await judged(asked.connection, [r["key_no"] for r in rows], vector=asked.vector)
-    counting = [
-        r
-        for r in rows
-        if asked.knows(r["log_partition"], r["log_offset"])
-        and (r["event_no"] not in verdicts or verdicts[r["event_no"]].standing in (Standing.COUNTS, Standing.PENDING))
-    ]
-    past = [r for r in counting if r["valid_from_us"] <= at_us]
-    if not past:
+    descriptions = Descriptions(asked, places=await _places(asked, topic, subject))
+    await descriptions.load(topic, [subject])
+    held = descriptions.at(topic, subject, at_us=at_us)
+    if held is None:
         return None
-    held, later = past[-1], [r for r in counting if r["valid_from_us"] > at_us]
     return {
         topic: subject,
-        **{k: v for k, v in held["described"].items() if k not in _OF_EVENT and k != topic},
-        "valid_from": iso(held["valid_from_us"]),
-        "valid_until": iso(later[0]["valid_from_us"]) if later else None,
-        "event_id": held["event_id"],
+        **{k: v for k, v in held.said.items() if k != topic},
+        "valid_from": iso(held.from_us),
+        "valid_until": iso(held.until_us) if held.until_us is not None else None,
+        "event_id": held.event_id,
     }
 
 
