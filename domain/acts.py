@@ -120,7 +120,9 @@ def made_here(event: Event, mentions: Iterable[Mention], ranges: Iterable[Ranged
     if around is None or not (made or serials):
         return {}
     names = dict.fromkeys(name for name in (*around.equipment, around.line) if name)
-    return {"made_on": tuple(names), "made_units": sum(_units(m) for m in made) + serials}
+    # what is only booked was made at some time before: it counts as nothing made in between
+    units = 0 if isinstance(event, ev.OutputReported) else sum(_units(m) for m in made) + serials
+    return {"made_on": tuple(names), "made_units": units}
 
 
 def is_made(mention: Mention, kind: str) -> bool:

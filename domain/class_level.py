@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable
 
 from domain.answers import Gap
+from domain.bookings import UNSURE_BASES, made_since_us
 from domain.derivation import Derivations, derivation
 from domain.facts import Role
 from domain.ids import ItemId
@@ -39,12 +40,11 @@ class ClassLevel:
         if not uses:
             return []
         keys = frozenset(n.event.facts.transformation for n in uses if n.event.facts.transformation is not None)
-        yield from self.uses.known.require(Need(transformations=keys))
+        yield from self.uses.known.require(Need(transformations=keys, order_starts=_orders(uses)))
         yield from self.presence.load(frozenset({lot}))
         if not is_lot(lot, self.uses.known.found.namings.get(lot, [])):
             return []
-        orders = frozenset(n.event.facts.transformation or "" for n in uses if n.event.facts.posting is not None)
-        yield from self.uses.known.require(Need(closings=orders))
+        yield from self.uses.known.require(Need(closings=_orders(uses)))
         found: list[Link] = []
         for use in uses:
             transformation = self.derivations.transformation(use.event.facts.transformation or "")
@@ -55,11 +55,15 @@ class ClassLevel:
                 self._note_site(use)
         return found
 
-    def load_lots(self, inputs: set[ItemId]) -> Generator[Need, Found, dict[ItemId, list[ItemId]]]:
-        """The lots of the classes among the inputs."""
+    def load_lots(
+        self, inputs: set[ItemId], keys: frozenset[str]
+    ) -> Generator[Need, Found, dict[ItemId, list[ItemId]]]:
+        """The lots of the classes among the inputs of these transformations."""
         classes = frozenset(i for i in inputs if self.uses.kind(i) == "class")
         if self.uses.follow_all or not classes:
             return {}
+        booked = _orders(n for key in keys for n in self.uses.flows(key, Role.INPUT) if n.mention.item in classes)
+        yield from self.uses.known.require(Need(order_starts=booked))
         yield from self.uses.known.require(Need(of_material=classes))
         lots = {c: [i for i in self.uses.known.found.of_material.get(c, []) if i != c] for c in classes}
         yield from self.presence.load(frozenset(i for found in lots.values() for i in found))
@@ -80,10 +84,16 @@ class ClassLevel:
         return found
 
     def _may_have_been(self, lot: ItemId, use: Naming, transformation: Transformation) -> bool:
-        """The use lasts from its beginning, or that of its first output, to its booking."""
+        """The use lasts from its beginning, or that of its first output, to its booking.
+
+        What is booked after the work was used when the outputs were made, which may be before they were booked, too.
+        """
         facts = use.event.facts
-        made = [n.event.facts.begins_us for outs in transformation.met_by(use).values() for n, _ in outs]
-        from_us = min([facts.begins_us, *made])
+        made = [n.event.facts for outs in transformation.met_by(use).values() for n, _ in outs]
+        from_us = min([facts.begins_us, *(out.begins_us for out in made)])
+        if facts.posting is not None and (use.mention.basis in UNSURE_BASES or from_us < facts.begins_us):
+            starts = self.uses.known.found.order_starts.get(facts.transformation or "", [])
+            from_us = min([from_us, *(made_since_us(out, starts) for out in made)])
         return self.presence.may_have_been(lot, facts.site, from_us=from_us, to_us=facts.latest_us)
 
     @staticmethod
@@ -110,3 +120,8 @@ class ClassLevel:
                 " used up is possible"
             )
             self._note(Gap("class_level", (item,), detail))
+
+
+def _orders(uses: Iterable[Naming]) -> frozenset[str]:
+    """The orders that uses are posted to."""
+    return frozenset(n.event.facts.transformation or "" for n in uses if n.event.facts.posting is not None)

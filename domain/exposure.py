@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.bookings import BOOKED_LATER, is_booked, may_begin_us
 from domain.facts import EventFacts, Flow, Mention, Role
 from domain.filling import fillings
 from domain.ids import ItemId
@@ -49,10 +50,20 @@ class Circumstance:
     until_us: int | None = None
 
     def overlaps(self, facts: EventFacts) -> bool:
-        """Whether the event, which lasted from its start to its latest bound, overlaps the window."""
-        return (self.until_us is None or facts.begins_us < self.until_us) and (
+        """Whether the event, which lasted from its start to its latest bound, overlaps the window.
+
+        What was only booked may have been made before.
+        """
+        return (self.until_us is None or may_begin_us(facts) < self.until_us) and (
             self.since_us is None or facts.latest_us >= self.since_us
         )
+
+    def may_miss(self, facts: EventFacts) -> bool:
+        """Whether what the event only booked may have been made outside the window, which it overlaps."""
+        if not is_booked(facts):
+            return False
+        before = self.since_us is not None and may_begin_us(facts) < self.since_us
+        return before or (self.until_us is not None and facts.latest_us >= self.until_us)
 
     def matches(self, facts: EventFacts) -> bool:
         dims = set(facts.dimensions)
@@ -91,6 +102,7 @@ def seeds(
         )
         if circumstance.overlaps(happened.facts):
             reasons |= stretch.doubt(happened.facts) if stretch is not None else _SURE
+            reasons |= {BOOKED_LATER} if circumstance.may_miss(happened.facts) else _SURE
             found += [Seed(m.item, happened.facts.latest_us, reasons, m.role is Role.SUBJECT) for m in items]
         elif happened.no in near:
             doubt = reasons | {DURATION_UNKNOWN} | (stretch.reasons if stretch is not None else _SURE)
@@ -105,7 +117,7 @@ def neighbours(circumstance: Circumstance, happened: Iterable[Happened]) -> list
     """
     if {d for d, _ in circumstance.dimensions} & RECEIVED:
         return []
-    open_ended = [h for h in happened if h.facts.started_us is None]
+    open_ended = [h for h in happened if h.facts.started_us is None and not is_booked(h.facts)]
     since_us, until_us = circumstance.since_us, circumstance.until_us
     before = [h for h in open_ended if since_us is not None and h.facts.latest_us < since_us]
     after = [h for h in open_ended if until_us is not None and h.facts.earliest_us >= until_us]

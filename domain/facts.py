@@ -240,8 +240,8 @@ class EventFacts:
     `owner` are where and whom a transfer goes to; `clears_holder`: nobody outside has it any more. `parent` is the
     container or unit that children and components go into or leave. `renaming`: what went by the first id goes by the
     second. `ranges`: serials brought forth, which `mentions` and `memberships` do not repeat. `made_on` are the
-    equipment and line on which the event made something, `made_units` how many units at least. The record keeps these,
-    loading and vessels in views of their own: what it answers leaves them out here.
+    equipment and line on which the event made something, `made_units` how many units at least (0: it only books them).
+    The record keeps these, loading and vessels in views of their own: what it answers leaves them out here.
     """
 
     event_id: str

@@ -80,11 +80,23 @@ class VesselSign:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderStart:
+    """An issue to an order, or a booking of an output of it. `sure`: no line of it is booked by a rule."""
+
+    event: Happened
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Making:
-    """Something made on equipment: `made` are the mentions of what came forth, `used` of inputs and components."""
+    """Something made on equipment: `made` are the mentions of what came forth, `used` of inputs and components.
+
+    `since_us` is the earliest instant at which it may have been made; `units` how many it is counted as.
+    """
 
     event: Happened
     made_on: tuple[str, ...]
     units: int
     made: tuple[Mention, ...]
     used: tuple[Mention, ...]
+    since_us: int

@@ -77,6 +77,7 @@ class Linker:
                 links += [link for s in around.stays.get(item, []) for link in stay_links(s)]
         result.gaps += self.class_level.told()
         _add(result, (yield from self.loading.links_out(taken, result.conflicts)))
+        result.gaps += self.loading.told()
         _add(result, (yield from self.vessels.links_out(items, around)))
         return (yield from self._finished(result))
 
@@ -123,7 +124,7 @@ class Linker:
         components = {m.item for no in whole_events for m in self.uses.contents(no, Role.COMPONENT)}
         yield from self.known.require(Need(linked=frozenset(inputs | components)))
         around = yield from self.uses.around_named(inputs | components, items if self.follow_all else frozenset())
-        lots = yield from self.class_level.load_lots(inputs)
+        lots = yield from self.class_level.load_lots(inputs, keys)
         self.derivations.start()
         yield from self.uses.load_names({u.item for key in keys for u in self.derivations.flow(key, around).used})
         flows = {key: self.derivations.links_into(key, around) for key in keys}
@@ -143,6 +144,7 @@ class Linker:
                 links += [link for s in held for link in stay_links(s)]
         result.gaps += self.class_level.told()
         _add(result, (yield from self.loading.links_in(items, result.conflicts)))
+        result.gaps += self.loading.told()
         _add(result, (yield from self.vessels.links_in(items)))
         return (yield from self._finished(result))
 

@@ -1,14 +1,16 @@
 """What was made while something was mounted: derivation links by overlap, none stored (rules: domain.stands)."""
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from domain.answers import Conflict
+from domain.answers import Conflict, Gap
+from domain.bookings import BOOKED_WITHIN_US, is_bounded, made_since_us
 from domain.facts import Role
 from domain.ids import ItemId
 from domain.links import Link, Relation
+from domain.moments import DAY_US
 from domain.mountings import Scene, find_ends, scene_of, windows_of
-from domain.record import Found, LoadSign, Making, Need
+from domain.record import Found, LoadSign, Making, Need, OrderStart
 from domain.stands import Position, Stand, held
 from domain.uses import Used, Uses
 
@@ -43,6 +45,12 @@ class Loading:
     def __init__(self, uses: Uses) -> None:
         self.uses = uses
         self.known = uses.known
+        self._gaps: list[Gap] = []
+
+    def told(self) -> list[Gap]:
+        """What came to light since it was last asked: outputs of which nothing tells when they were made."""
+        found, self._gaps = self._gaps, []
+        return found
 
     def links_out(
         self, taken: dict[ItemId, list[Used]], conflicts: list[Conflict]
@@ -60,7 +68,7 @@ class Loading:
             return {}
         windows = yield from windows_of(self.known, signs)
         yield from self.known.require(Need(makings=frozenset(windows)))
-        makings = _once(m for w in windows for m in self.known.found.makings.get(w, []))
+        makings = yield from self._dated(m for w in windows for m in self.known.found.makings.get(w, []))
         scene = yield from scene_of(self.known, makings)
         yield from self._materials(makings, {s.item for ps in scene.positions.values() for p in ps for s in p.stands})
         scene.positions = {w: self._relevant(ps, wanted, taken.keys()) for w, ps in scene.positions.items()}
@@ -78,7 +86,7 @@ class Loading:
     ) -> Generator[Need, Found, dict[ItemId, list[Link]]]:
         """To what was made, from what was mounted meanwhile."""
         yield from self.known.require(Need(makings_of=items))
-        makings = _once(m for i in sorted(items) for m in self.known.found.makings_of.get(i, []))
+        makings = yield from self._dated(m for i in sorted(items) for m in self.known.found.makings_of.get(i, []))
         if not makings:
             return {}
         scene = yield from scene_of(self.known, makings)
@@ -102,6 +110,32 @@ class Loading:
             _tell(conflicts, making, [s for _, s, _ in found])
         return links
 
+    # -- when it was made
+
+    def _dated(self, makings: Iterable[Making]) -> Generator[Need, Found, list[Making]]:
+        """Each once; of what is only booked, since when it may have been made by what the order tells."""
+        once = _once(makings)
+        keys = {m.event.facts.transformation for m in once if m.event.facts.posting is not None}
+        yield from self.known.require(Need(order_starts=frozenset(k for k in keys if k is not None)))
+        return [replace(m, since_us=made_since_us(m.event.facts, self._starts(m))) for m in once]
+
+    def _starts(self, making: Making) -> list[OrderStart]:
+        return self.known.found.order_starts.get(making.event.facts.transformation or "", [])
+
+    def _tell_unbounded(self, making: Making) -> None:
+        """Nothing in the record says how far back what was booked may have been made."""
+        facts = making.event.facts
+        if is_bounded(facts, self._starts(making)):
+            return
+        items = tuple(sorted({m.item for m in making.made}))
+        detail = (
+            f"only booked ({facts.event_id}), and nothing says since when the order was worked on: what stood on"
+            f" {', '.join(making.made_on)} in the {BOOKED_WITHIN_US // DAY_US} days before may be in it"
+        )
+        gap = Gap("no_making", items, detail)
+        if gap not in self._gaps:
+            self._gaps.append(gap)
+
     # -- the links of one making
 
     def _links(
@@ -113,6 +147,8 @@ class Loading:
             for source, doubts in _stood_for(stand, wanted, asked):
                 why = reasons | doubts | self._doubts(source, stand, position, making=making, stood=stood)
                 found.setdefault(source, _Holding(stand.start)).take(stand.start, why)
+        if found:
+            self._tell_unbounded(making)
         return [
             (source, _link(making, source, made.item, holding=holding))
             for source, holding in sorted(found.items(), key=lambda kv: kv[0])
@@ -123,8 +159,8 @@ class Loading:
     def _doubts(
         self, source: ItemId, stand: Stand, position: Position, *, making: Making, stood: Stood
     ) -> frozenset[str]:
-        facts, why = making.event.facts, set()
-        if self._moved(stand) or facts.posting is not None:
+        why = set()
+        if self._moved(stand):
             why.add("inferred")
         if making.event.pending:
             why.add("replacement_pending")
@@ -203,9 +239,9 @@ def _link(making: Making, source: ItemId, target: ItemId, *, holding: _Holding) 
         target=target,
         event_id=holding.sign.event.facts.event_id,
         since_us=facts.latest_us,
-        leave_us=facts.begins_us,
+        leave_us=making.since_us,
         leave_until_us=facts.latest_us,
-        reach_us=facts.begins_us,
+        reach_us=making.since_us,
         basis=MOUNTED,
         reasons=holding.reasons,
     )
@@ -216,7 +252,7 @@ def _tell(conflicts: list[Conflict], making: Making, stands: Iterable[Stand]) ->
     facts = making.event.facts
     for stand in stands:
         for rival in stand.rivals:
-            if rival.from_us <= facts.latest_us and rival.until_us >= facts.begins_us:
+            if rival.from_us <= facts.latest_us and rival.until_us >= making.since_us:
                 items = tuple(sorted((stand.item, rival.item)))
                 events = tuple(sorted({stand.start.event.facts.event_id, rival.event_id}))
                 where = f"{stand.start.fact.equipment}, position {stand.start.fact.position}"

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from domain.links import ALWAYS_US
+from domain.links import ALWAYS_US, NEVER_US
 from domain.record import Found, Known, LoadSign, Making, Need
 from domain.spans import REACH, Near, Span, merged
 from domain.stands import Position, Stand
@@ -25,7 +25,7 @@ class Scene:
         """The positions of every equipment that it was made on, as known around that time."""
         for equipment in making.made_on:
             windows = self.windows.get(equipment, [])
-            at = bisect_right(windows, making.event.facts.begins_us, key=lambda w: w.from_us) - 1
+            at = bisect_right(windows, making.since_us, key=lambda w: w.from_us) - 1
             if at >= 0:
                 yield from self.positions[windows[at]]
 
@@ -40,7 +40,7 @@ class Scene:
 def scene_of(known: Known, makings: Iterable[Making]) -> Generator[Need, Found, Scene]:
     """Everything that stood where these were made, while they were made."""
     wanted = merged(
-        (Span(e, m.event.facts.begins_us, m.event.facts.latest_us) for m in makings for e in m.made_on),
+        (Span(e, m.since_us, m.event.facts.latest_us) for m in makings for e in m.made_on),
         gap_us=APART_US,
     )
     yield from known.require(Need(loads=frozenset(wanted)))
@@ -71,11 +71,30 @@ def windows_of(known: Known, signs: list[LoadSign]) -> Generator[Need, Found, li
     for stand in stands:
         from_us, to_us = stand.from_us, stand.until_us
         for near in _beside(stand):
-            done = _nearest(near, known.found.makings_near.get(near, []))
-            from_us = min([from_us, *done]) if near.before else from_us
-            to_us = to_us if near.before else max([to_us, *done])
+            far_us = yield from _far(known, stand, near)
+            from_us, to_us = (far_us, to_us) if near.before else (from_us, far_us)
         windows.append(Span(stand.start.fact.equipment, from_us, to_us))
     return merged(windows)
+
+
+def _far(known: Known, stand: Stand, near: Near) -> Generator[Need, Found, int]:
+    """How far the units of doubt beside a stand reach.
+
+    Where too few are counted (only booked outputs count none), as far as REACH further signs of the position allow.
+    """
+    makings = known.found.makings_near.get(near, [])
+    done = _nearest(near, makings)
+    if sum(m.units for m in makings) >= near.units:
+        return min([near.at_us, *done]) if near.before else max([near.at_us, *done])
+    place = Span(near.equipment, near.at_us, near.at_us)
+    yield from known.require(Need(loads=frozenset({place})))
+    name = stand.start.fact.position
+    signs = [s.event.facts for s in known.found.loads.get(place, []) if s.fact.position == name]
+    if near.before:
+        before = sorted(f.earliest_us for f in signs if f.latest_us < near.at_us)
+        return before[-REACH] if len(before) >= REACH else NEVER_US
+    after = sorted(f.latest_us for f in signs if f.earliest_us > near.at_us)
+    return after[REACH - 1] if len(after) >= REACH else ALWAYS_US
 
 
 def find_ends(known: Known, stands: Iterable[Stand]) -> Generator[Need, Found, None]:

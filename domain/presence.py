@@ -90,17 +90,21 @@ def stood_at(
     known = [n for n in told if n.event.facts.latest_us <= to_us]
     stock, been_here, some_left = Stock(), site is None, False
     then_us: int | None = None
+
+    def still_there() -> bool:
+        return (some_left and been_here) or _may_be(stock, site, been_here, seen_there)
+
     for moved in movements(stock, known, measures):
         now_us = moved.facts.latest_us
         # as it stood from the instant before until this one, if that reaches into the use
-        if then_us not in (None, now_us) and now_us > from_us and _may_be(stock, site, been_here, seen_there):
+        if then_us not in (None, now_us) and now_us > from_us and still_there():
             return True
         take_in(stock, moved)
         then_us = now_us
         been_here = been_here or same_site(moved.facts.site, site)
         if moved.quantity is None and moved.mention.flow in (*_USES, *_ENDS):
             some_left = moved.mention.flow in _USES
-    return then_us is not None and ((some_left and been_here) or _may_be(stock, site, been_here, seen_there))
+    return then_us is not None and still_there()
 
 
 def _may_come(naming: Naming, site: str | None, *, from_us: int, to_us: int) -> bool:

@@ -16,6 +16,7 @@ from domain.happened import (
     Making,
     MemberAt,
     Naming,
+    OrderStart,
     RenamedAt,
     SameAt,
     VesselSign,
@@ -34,6 +35,7 @@ __all__ = [
     "MemberAt",
     "Naming",
     "Need",
+    "OrderStart",
     "Question",
     "RenamedAt",
     "SameAt",
@@ -50,12 +52,12 @@ class Need:
 
     `linked`: items whose namings in a structural role (all but SUBJECT) are needed, with the lots they are of, their
     identities and declared materials. `named`: the same with every role. `units_of`: lots whose units are needed.
-    `contents`: events whose CHILD, COMPONENT,
-    PARENT and WHOLE mentions are needed. `transformations`: keys whose namings in a FLOW_ROLE are needed. `closings`:
-    those whose closings are. `factors`: lots and classes whose equations of units of measure are needed.
-    `of_material`: classes whose lots and units are needed (those that an event that counts names). `holds`, `recalls`:
-    ids of holds and recalls, of which every event that speaks of them is needed (a release may name no item).
-    `recalls_of`: classes, of which every declaration of a recall on the product is needed.
+    `contents`: events whose CHILD, COMPONENT, PARENT and WHOLE mentions are needed. `transformations`: keys whose
+    namings in a FLOW_ROLE are needed. `closings`: those whose closings are. `order_starts`: those whose first issues
+    and first bookings are. `factors`: lots and classes whose equations of units of measure are needed. `of_material`:
+    classes whose lots and units are needed (those that an event that counts names). `holds`, `recalls`: ids of holds
+    and recalls, of which every event that speaks of them is needed (a release may name no item). `recalls_of`: classes,
+    of which every declaration of a recall on the product is needed.
 
     What equipment and vessels held (domain.spans says which part of their history a span stands for): `loadings_of`,
     `acts_on`: items whose mounts and unmounts, or charges and discharges, are needed. `makings_of`: items whose making
@@ -69,6 +71,7 @@ class Need:
     contents: frozenset[int] = frozenset()
     transformations: frozenset[str] = frozenset()
     closings: frozenset[str] = frozenset()
+    order_starts: frozenset[str] = frozenset()
     factors: frozenset[ItemId] = frozenset()
     of_material: frozenset[ItemId] = frozenset()
     holds: frozenset[str] = frozenset()
@@ -99,6 +102,8 @@ class Found:
     contents: dict[int, list[Mention]] = field(default_factory=dict)
     transformations: dict[str, list[Naming]] = field(default_factory=dict)
     closings: dict[str, list[Happened]] = field(default_factory=dict)
+    order_starts: dict[str, list[OrderStart]] = field(default_factory=dict)
+    """of each kind up to the first that surely counts, at least"""
     factors: dict[ItemId, list[FactorAt]] = field(default_factory=dict)
     of_material: dict[ItemId, list[ItemId]] = field(default_factory=dict)
     holds: dict[str, list[Happened]] = field(default_factory=dict)

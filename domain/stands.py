@@ -6,6 +6,7 @@ The rules, by number, are those of docs/semantics.md, "Line loading".
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from domain.bookings import BOOKED_LATER, is_booked
 from domain.ids import ItemId
 from domain.links import ALWAYS_US, NEVER_US
 from domain.record import LoadSign, Making
@@ -77,12 +78,13 @@ UnitsBetween = Callable[[str, int, int], int]
 
 def held(position: Position, stand: Stand, making: Making, *, units_between: UnitsBetween) -> frozenset[str] | None:
     """Why the making only possibly holds what stood there; empty: certainly; None: it holds nothing of it."""
-    begins_us, done_us = making.event.facts.begins_us, making.event.facts.latest_us
-    reasons = set()
+    begins_us, done_us = making.since_us, making.event.facts.latest_us
+    booked = is_booked(making.event.facts)
+    reasons = {BOOKED_LATER} if booked else set()
     if stand.touches(begins_us, done_us):
         if stand.unrecorded:
             reasons.add("inferred")
-        elif (
+        elif not booked and (
             not (stand.sure_from_us < begins_us and done_us < stand.sure_until_us)
             or _near_start(stand, begins_us, units_between)
             or _near_end(position, stand, done_us, units_between=units_between)

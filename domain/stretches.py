@@ -6,6 +6,7 @@ A sign may be known to a day only, or may yet be void: what lies surely inside i
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from domain.bookings import may_begin_us
 from domain.facts import EventFacts
 from domain.happened import Happened
 
@@ -28,7 +29,7 @@ class Stretch:
 
     def doubt(self, facts: EventFacts) -> frozenset[str]:
         """Why an event that overlaps it is only possibly in it; empty: it surely is."""
-        after = self.sure_since_us is None or facts.begins_us > self.sure_since_us
+        after = self.sure_since_us is None or may_begin_us(facts) > self.sure_since_us
         before = self.sure_until_us is None or facts.latest_us < self.sure_until_us
         return self.reasons if after and before else self.reasons | {EDGE}
 

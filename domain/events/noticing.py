@@ -28,8 +28,8 @@ NO_VERDICT = Notice("no_verdict", "verdict", "the inspection has no verdict: whe
 NO_MAKING = Notice(
     "no_making",
     "kind",
-    "booked, not made then: what was mounted on the equipment before the booking is not known from it; report the"
-    " making too (transformed, commissioned)",
+    "booked, not made then: whatever was mounted on the equipment since work on it may have begun is possibly in it;"
+    " report the making too (transformed, commissioned), or started_at",
 )
 
 

@@ -125,6 +125,8 @@ ANSWERS = {
     "database": "数据库",
     "projector": "投影进程",
     "at the edge of when it was mounted, charged or so": "处于上料、投料等时段的边界",
+    "only booked: when it was made is not known": "只有报工记录：实际生产时间不明",
+    "only booked: what stood on the machine before may be in it": "只有报工记录：报工前设备上装过的物料也可能用到了",
     "nothing says the instrument was put right": "没有记录表明仪器已调好",
     "the same lot number at another packaging level": "另一包装层级上的相同批号",
     "one number was given to two things": "同一编号给了两件物品",

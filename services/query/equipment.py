@@ -7,11 +7,12 @@ from typing import Any
 import asyncpg
 
 from domain.acts import is_made
+from domain.bookings import BOOKING, ISSUE, may_begin_us
 from domain.events import VesselMode
 from domain.facts import LoadFact, Mention, Role, VesselAct, VesselFact
 from domain.ids import ItemId
 from domain.links import ALWAYS_US, NEVER_US
-from domain.record import Found, Happened, LoadSign, Making, Need, VesselSign
+from domain.record import Found, Happened, LoadSign, Making, Need, OrderStart, VesselSign
 from domain.spans import REACH, FillSpan, Near, Span
 from services.query import equipment_sql as sql
 from services.query.ranges import Ranges
@@ -59,6 +60,7 @@ class EquipmentRecord:
         await self._loads(need.loads, found)
         await self._fills(need.fills, found)
         await self._makings(need, found)
+        await self._order_starts(need.order_starts, found)
 
     # -- mounts and unmounts
 
@@ -221,10 +223,31 @@ class EquipmentRecord:
             named = mentions.get(no, [])
             made = tuple(m for m in named if is_made(m, event.facts.kind))
             used = tuple(m for m in named if m.role in (Role.INPUT, Role.COMPONENT))
-            found[no] = Making(event, tuple(equipment), units, made, used)
+            found[no] = Making(event, tuple(equipment), units, made, used, may_begin_us(event.facts))
             if units > MANY_UNITS:  # written out once a question
                 self._made_in_ranges[no] = found[no]
         return found
+
+    # -- how orders began
+
+    async def _order_starts(self, keys: Iterable[str], found: Found) -> None:
+        """The first issues and the first bookings of each, up to one that counts and may not be void."""
+        todo, limit = [(key, kind) for key in sorted(keys) for kind in (ISSUE, BOOKING)], 2
+        while todo:
+            columns = [key for key, _ in todo], [kind for _, kind in todo]
+            rows = await self._rows.connection.fetch(sql.ORDER_STARTS, self._rows.tenant_id, *columns, limit)
+            await self._load(rows)
+            got: dict[int, list[Happened | None]] = {}
+            for row in rows:
+                got.setdefault(row["no"] - 1, []).append(self._rows.events[row["event_no"]])
+            again = []
+            for no, (key, kind) in enumerate(todo):
+                events = [e for e in got.get(no, []) if e is not None]
+                if all(e.pending for e in events) and len(got.get(no, [])) == limit:
+                    again.append((key, kind))
+                else:
+                    found.order_starts.setdefault(key, []).extend(OrderStart(e) for e in events)
+            todo, limit = again, limit * 8
 
     # -- rows and values
 

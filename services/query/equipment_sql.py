@@ -1,5 +1,6 @@
 """The statements that look up what equipment and vessels held. Each reads an index around the instants asked for."""
 
+from domain.bookings import ISSUE, UNSURE_BASES
 from domain.stands import DATE_US
 
 _SIGN = "event_no, equipment, position, item_no, mounts, doubt_units, earliest_us, latest_us"
@@ -88,11 +89,26 @@ _NEAR = """
 SELECT w.no, m.event_no
 FROM unnest($2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY AS w(equipment, at_us, most, no)
 CROSS JOIN LATERAL (
-    SELECT event_no FROM views.makings WHERE tenant_id = $1 AND equipment = w.equipment AND latest_us {} LIMIT w.most
+    SELECT event_no FROM views.makings WHERE tenant_id = $1 AND equipment = w.equipment AND units > 0
+    AND latest_us {} LIMIT w.most
 ) AS m
 """
 MADE_BEFORE = _NEAR.format("< w.at_us ORDER BY latest_us DESC")
 MADE_AFTER = _NEAR.format("> w.at_us ORDER BY latest_us")
+
+_UNSURE = ", ".join(f"'{basis}'" for basis in UNSURE_BASES)
+ORDER_STARTS = f"""
+-- of each order the first issues that no rule booked, or the first bookings of outputs
+SELECT w.no, s.event_no FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS w(transformation, kind, no)
+CROSS JOIN LATERAL (
+    SELECT e.event_no FROM views.events e
+    WHERE e.tenant_id = $1 AND e.transformation = w.transformation AND e.kind = w.kind AND (w.kind <> '{ISSUE}'
+    OR NOT EXISTS (
+        SELECT FROM views.event_items i WHERE i.event_no = e.event_no AND i.role = 1 AND i.basis IN ({_UNSURE})
+    ))
+    ORDER BY coalesce(e.started_us, e.earliest_us), e.event_no LIMIT $4
+) AS s
+"""
 
 MADE_ON = "SELECT event_no, equipment, units FROM views.makings WHERE event_no = ANY($1)"
 MADE_AND_USED = """

@@ -6,8 +6,9 @@ Never one a mount and making: what relates the two is found by time when a quest
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Numeric, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Numeric, SmallInteger, Table, Text, text
 
+from domain.bookings import may_begin_us
 from domain.facts import EventFacts
 from services.readmodel.schema import event, metadata, tenant
 
@@ -36,12 +37,12 @@ makings = Table(
     tenant(),
     event(),
     Column("equipment", Text, nullable=False, comment="or line"),
-    Column("units", Integer, nullable=False, comment="made by the event, at least"),
+    Column("units", Integer, nullable=False, comment="made by the event, at least; 0: it only books them"),
     Column("span_class", SmallInteger, nullable=False, comment="lasts less than 32^n seconds"),
     Column("begins_us", BigInteger, nullable=False),
     Column("latest_us", BigInteger, nullable=False),
     Index("makings_begins_idx", "tenant_id", "equipment", "span_class", "begins_us"),
-    Index("makings_latest_idx", "tenant_id", "equipment", "latest_us"),
+    Index("makings_latest_idx", "tenant_id", "equipment", "latest_us", postgresql_where=text("units > 0")),
     Index("makings_event_idx", "event_no"),
 )
 
@@ -91,8 +92,9 @@ def rows_of(facts: EventFacts, item_no: Any) -> Iterator[tuple[str, tuple[Any, .
         item = item_no(load.item) if load.item is not None else None
         times = (facts.earliest_us, latest_us)
         yield "loadings", (load.equipment, load.position, item, load.mounts, load.doubt_units, *times)
+    begun_us = may_begin_us(facts)
     for equipment in facts.made_on:
-        yield "makings", (equipment, facts.made_units, *lasts)
+        yield "makings", (equipment, facts.made_units, span_class(begun_us, latest_us), begun_us, latest_us)
     for act in facts.vessels:
         item = item_no(act.item) if act.item is not None else None
         what = (act.vessel, int(act.act), act.compartment, item, act.quantity, act.uom)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from domain import events as ev
+from domain.ids import PlaceId
 from domain.moments import Moment
 from tests.domain.telling import History, at, item
 
@@ -42,7 +43,7 @@ def factory_steps(draw: st.DrawFn, things: list[str], makes: list[str]) -> Step:
             thing = thing if not thing.startswith("class:") else made
             return kind, (hour, dated, place, draw(st.sampled_from([None, thing])))
         case "make":
-            how = draw(st.sampled_from(["transform", "transform", "commission", "fit"]))
+            how = draw(st.sampled_from(["transform", "transform", "commission", "fit", "book"]))
             on = draw(st.lists(st.sampled_from(EQUIPMENT), min_size=1, max_size=2, unique=True))
             return kind, (hour, draw(st.booleans()), on, how, made, thing)
         case "charge":
@@ -127,6 +128,8 @@ def _make(h: History, hour: int, how: str, *, wide: bool, on: list[str], made: s
     match how:
         case "commission":
             h.tell(ev.Commissioned(items=outputs, **more))
+        case "book":
+            h.tell(ev.OutputReported(site=PlaceId.parse("S"), order="7", outputs=outputs, **more))
         case "fit" if thing != made:
             h.tell(ev.Assembled(parent=item(made), components=(ev.ItemQuantity(item=item(thing)),), **more))
         case _:

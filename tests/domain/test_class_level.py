@@ -49,6 +49,16 @@ def test_a_backflush_at_night_is_of_the_lots_of_the_day() -> None:
     assert both_ways(h)
 
 
+def test_what_is_left_of_an_unknown_quantity_is_there_until_it_is_scrapped() -> None:
+    h = History()
+    stored(h, hour=1)
+    h.fit("W/1", LOT, at_hour=2)
+    h.tell(ev.Transformed(occurred_at=at(3), transformation_id="urn:t:1", outputs=(ev.Output(item=item(OUT)),)))
+    h.tell(ev.Scrapped(occurred_at=at(4), site=S, items=(q(LOT),)))
+    used(h, hour=22, transformation_id="urn:t:1", outputs=())
+    assert both_ways(h)
+
+
 def test_a_use_that_lasted_is_of_what_was_there_meanwhile() -> None:
     h = History()
     stored(h, hour=1)

@@ -210,11 +210,3 @@ def test_a_supplier_lot_reaches_the_boards_through_its_reel() -> None:
     board(h, "1", 9)
     h.fit("RADIO/1", "BOARD/1", at_hour=10)
     assert h.forward("lot:CAP/supplied") == named_map(dict.fromkeys(("CAP/reel-1", "BOARD/1", "RADIO/1"), CERTAIN))
-
-
-def test_a_reported_output_says_when_it_was_booked() -> None:
-    h = History()
-    mount(h, "lot:CAP/R", 8)
-    posting = {"site": "S", "order": "7", "circumstances": ON_P1}
-    h.tell(ev.OutputReported(occurred_at=at(9), outputs=(ev.Output(item=item("BOARD/1")),), **posting))
-    assert both_ways(h, "lot:CAP/R") == named_map({"BOARD/1": "inferred"})

@@ -103,6 +103,57 @@ async def test_a_voided_mount_changes_the_answer_and_not_the_history(service: ht
     assert await forward(service, "V1", as_of=before) == {"V9": "certain"}
 
 
+async def test_what_came_off_before_the_output_was_booked_may_be_in_it(service: httpx.AsyncClient) -> None:
+    """Two reels while the order was worked on, one that came off the day before it was issued to."""
+    order = {"site": "PLANT-B", "order": "B-4711"}
+    issued = [{"item": {"product": "PCB", "lot": "B"}, "quantity": 100, "uom": "EA"}]
+    issue = {"kind": "issued_to_order", "occurred_at": AT.format("07:00:00"), "items": issued, **order}
+    first = mounted("B1", "08:00:00", on="SMT-B")
+    earlier = {**mounted("B0", "05:00:00", on="SMT-B"), "occurred_at": "2026-03-01T05:00:00+08:00"}
+    off = {"kind": "unmounted", "occurred_at": "2026-03-01T06:00:00+08:00", "equipment": "SMT-B", "position": "F12"}
+    second = mounted("B2", "12:00:00", on="SMT-B")
+    booked = {
+        "kind": "output_reported",
+        "occurred_at": AT.format("20:00:00"),
+        "outputs": [{"item": {"product": "BOARD", "serial": "B9"}}],
+        "circumstances": {"equipment": ["SMT-B"]},
+        **order,
+    }
+    position = await post(service, booked, second, earlier, off, first, issue)
+    assert await forward(service, "B1", wait_for=position) == {"B9": "possible"}
+    assert await forward(service, "B2") == {"B9": "possible"}
+    assert await forward(service, "B0") == {}
+    back = await ask(service, "/v1/trace/backward", item=uri("unit:own:BOARD:B9"))
+    assert {n["item"]: n["reasons"] for n in back["nodes"]} == {
+        uri("lot:own:CAP:B1"): ["booked_later"],
+        uri("lot:own:CAP:B2"): ["booked_later"],
+        uri("lot:own:PCB:B"): [],
+    }
+    exposure = {"equipment": "SMT-B", "since": AT.format("09:00:00"), "until": AT.format("10:00:00")}
+    answer = await service.post("/v1/exposures", json=exposure)
+    assert {n["item"]: n["reasons"] for n in answer.json()["nodes"]} == {uri("unit:own:BOARD:B9"): ["booked_later"]}
+
+
+async def test_a_booking_of_an_order_that_nothing_bounds_says_so(service: httpx.AsyncClient) -> None:
+    booked = {
+        "kind": "output_reported",
+        "occurred_at": AT.format("20:00:00"),
+        "site": "PLANT-B",
+        "order": "B-4712",
+        "outputs": [{"item": {"product": "BOARD", "serial": "B8"}}],
+        "circumstances": {"equipment": ["SMT-B2"]},
+    }
+    long_ago = {**mounted("B3", "05:00:00", on="SMT-B2"), "occurred_at": "2026-01-02T05:00:00+08:00"}
+    gone = {"kind": "unmounted", "occurred_at": "2026-01-03T06:00:00+08:00", "equipment": "SMT-B2", "position": "F12"}
+    a_week = {**mounted("B4", "05:00:00", on="SMT-B2"), "occurred_at": "2026-02-23T05:00:00+08:00"}
+    off = {**gone, "occurred_at": "2026-02-24T06:00:00+08:00"}
+    position = await post(service, booked, long_ago, gone, a_week, off)
+    back = await ask(service, "/v1/trace/backward", item=uri("unit:own:BOARD:B8"), wait_for=position)
+    assert [n["item"] for n in back["nodes"]] == [uri("lot:own:CAP:B4")]
+    assert "no_making" in {g["code"] for g in back["gaps"]}
+    assert await forward(service, "B3") == {}
+
+
 async def test_a_product_without_lot_is_not_mounted(service: httpx.AsyncClient) -> None:
     wrong = mounted("X", "08:00:00", on="SMT-X", item={"product": "CAP"})
     answer = await service.post("/v1/events", json=[wrong])

@@ -1,6 +1,7 @@
 """Long histories of one machine and one vessel: what SQL reads of them in spans decides as much as all of it would."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain import events as ev
 from domain.genealogy import Way, trace
+from domain.ids import PlaceId
 from domain.memory import MemoryRecord
 from domain.moments import Moment
 from domain.record import answer, answer_async
@@ -19,6 +21,7 @@ from tests.projections.test_record_over_sql import Views, apply, partitioned, vi
 
 __all__ = ["views"]
 
+SITE = PlaceId.parse("S")
 REELS = ["lot:A/1", "lot:A/2", "lot:B/1", "R/1"]
 HOURS = st.integers(1, 60)
 DAYS = st.sampled_from(["2026-03-01Z", "2026-03-02Z", "2026-03-03Z"])
@@ -40,22 +43,30 @@ def signs(draw: st.DrawFn) -> ev.LifecycleEvent:
     """Mostly changes at one position, some at a second one, and boards."""
     moment, reel = draw(when()), draw(st.sampled_from(REELS))
     position = draw(st.sampled_from(["F1", "F1", "F1", "F2"]))
-    match draw(st.sampled_from(["mount"] * 6 + ["off"] * 3 + ["make"] * 4)):
+    match draw(st.sampled_from(["mount"] * 6 + ["off"] * 3 + ["make"] * 4 + ["issue", "book"])):
         case "mount":
             doubt = draw(st.sampled_from([0, 0, 0, 1, 3]))
             return ev.Mounted(occurred_at=moment, item=item(reel), equipment="P", position=position, doubt_units=doubt)
         case "off":
             named = draw(st.sampled_from([None, item(reel)]))
             return ev.Unmounted(occurred_at=moment, item=named, equipment="P", position=position)
-        case _:
+        case "issue":
+            basis = draw(st.sampled_from([ev.Basis.DECLARED, ev.Basis.DECLARED, ev.Basis.BACKFLUSHED]))
+            order = draw(st.sampled_from(["7", "8"]))
+            issued = (ev.Issued(item=item("lot:P/1"), basis=basis),)
+            return ev.IssuedToOrder(occurred_at=moment, site=SITE, order=order, items=issued)
+        case what:
             hour = draw(HOURS)
             lasted = draw(st.sampled_from([None, None, 1, 20]))
-            return ev.Transformed(
-                occurred_at=at(hour),
-                started_at=at(hour - lasted) if lasted else None,
-                outputs=(ev.Output(item=item(f"B/{draw(st.integers(1, 4))}")),),
-                circumstances=ev.Circumstances(equipment=("P",)),
-            )
+            told: dict[str, Any] = {
+                "occurred_at": at(hour),
+                "started_at": at(hour - lasted) if lasted else None,
+                "outputs": (ev.Output(item=item(f"B/{draw(st.integers(1, 4))}")),),
+                "circumstances": ev.Circumstances(equipment=("P",)),
+            }
+            if what == "book":
+                return ev.OutputReported(site=SITE, order=draw(st.sampled_from(["7", "8"])), **told)
+            return ev.Transformed(**told)
 
 
 @st.composite

@@ -1,5 +1,6 @@
 """What happens in the simulated factory: each act changes the truth, and posts what its systems would post of it."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -94,6 +95,38 @@ def order(p: Plant) -> None:
     p.post(ev.OutputReported(occurred_at=p.when(p.later()), outputs=_outputs(made), **mes))
     if p.maybe(0.7):
         p.post(ev.OrderClosed(occurred_at=p.when(p.later()), **at))
+
+
+def booked_shift(p: Plant) -> None:
+    """An order is worked on a line while reels are changed; only at its end somebody books what came of it."""
+    on = p.chance.choice(["P1", "P2"])
+    number = {"site": "S1", "order": f"{p.number()}"}
+    around = ev.Circumstances(equipment=(on,))
+    bare = p.pick(p.lots)
+    made = [p.thing(f"U/{p.number()}", "U") for _ in range(p.chance.randint(1, 4))]
+    begun = p.later(0.2)
+    when = p.chance.choice(["first", "first", "last", "never"])
+    issue = ev.IssuedToOrder(
+        occurred_at=p.when(begun, dated=0.2), items=tuple(ev.Issued(item=t.id, **amount(5)) for t in bare), **number
+    )
+    if bare and when == "first":
+        p.post(issue)
+    for one in made:
+        held = [reel for (e, _), reel in p.slots.items() if e == on and reel is not None]
+        one.take(*p.pick(held, p.chance.randint(0, len(held))))
+        if bare and when != "never":
+            one.take(*bare)
+        if p.maybe(0.4):
+            mount(p)
+    p.units += made
+    start = p.when(begun) if p.maybe(0.2) else None
+    booking = {"occurred_at": p.when(p.later(), dated=0.2), "started_at": start, "circumstances": around, **number}
+    if p.maybe(0.3) and len(made) > 1:
+        p.post(ev.OutputReported(outputs=_outputs(made[:1]), **booking))
+        made = made[1:]
+    p.post(ev.OutputReported(outputs=_outputs(made), **booking))
+    if bare and when == "last":
+        p.post(replace(issue, occurred_at=p.when(p.later(0.1))))
 
 
 def backflush(p: Plant) -> None:

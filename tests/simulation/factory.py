@@ -7,7 +7,7 @@ from tests.simulation.plant import Plant
 
 Act = Callable[[Plant], None]
 ACTS: list[Act] = [
-    *(acts.receive, acts.receive, acts.transform, acts.transform, acts.order, acts.backflush),
+    *(acts.receive, acts.receive, acts.transform, acts.transform, acts.order, acts.backflush, acts.booked_shift),
     *(acts.mount, acts.mount, acts.unmount, acts.splice, acts.board, acts.board),
     *(acts.charge, acts.charge, acts.discharge, acts.discharge, acts.clean),
     *(acts.fit, acts.fit, acts.remove, acts.rework, acts.tray, acts.relabel),

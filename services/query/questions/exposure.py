@@ -7,7 +7,9 @@ import asyncpg
 from fastapi import APIRouter, Depends, Request, Response
 
 from domain.answers import Way
+from domain.bookings import BOOKED_WITHIN_US, BOOKING, is_booked, made_since_us
 from domain.exposure import RECEIVED, Circumstance, Seed, exposed_items, neighbours, seeds
+from domain.record import Need
 from services.access import Caller
 from services.problems import Problem
 from services.query.asking import known_parameters
@@ -37,19 +39,21 @@ AND ({at_least}::numeric IS NULL OR p.value >= {at_least}) AND ({at_most}::numer
 _INSIDE = """
 WITH matching AS ({matching})
 SELECT event_no FROM matching JOIN views.events e USING (event_no)
-WHERE ({until}::bigint IS NULL OR coalesce(e.started_us, e.earliest_us) < {until})
+WHERE ({until}::bigint IS NULL OR coalesce(
+    e.started_us, e.earliest_us - CASE e.kind WHEN '{booking}' THEN {booked_within} ELSE 0 END
+) < {until})
 AND ({since}::bigint IS NULL OR e.latest_us >= {since})
 """
 _BEFORE = """
 -- those that may have lasted into the window, the last first
 WITH matching AS ({matching})
 SELECT event_no FROM matching JOIN views.events e USING (event_no)
-WHERE e.started_us IS NULL AND e.latest_us < {edge} ORDER BY e.latest_us DESC, event_no
+WHERE e.started_us IS NULL AND e.kind <> '{booking}' AND e.latest_us < {edge} ORDER BY e.latest_us DESC, event_no
 """
 _AFTER = """
 WITH matching AS ({matching})
 SELECT event_no FROM matching JOIN views.events e USING (event_no)
-WHERE e.started_us IS NULL AND e.earliest_us >= {edge} ORDER BY e.earliest_us, event_no
+WHERE e.started_us IS NULL AND e.kind <> '{booking}' AND e.earliest_us >= {edge} ORDER BY e.earliest_us, event_no
 """
 _KNOWN = """
 SELECT EXISTS (SELECT FROM views.dimensions d WHERE d.tenant_id = $1 AND d.dimension = $2 AND d.value = $3
@@ -123,11 +127,21 @@ async def _matching(asked: Asked, circumstance: Circumstance) -> list[Any]:
     record = _record(asked)
     statement = _Statement(asked, circumstance)
     inside = await statement.rows(_INSIDE, since=circumstance.since_us, until=circumstance.until_us)
-    found = await record.exposed_by([r[0] for r in inside])
+    found = await _made_by(record, await record.exposed_by([r[0] for r in inside]), circumstance.until_us)
     for template, edge_us in ((_BEFORE, circumstance.since_us), (_AFTER, circumstance.until_us)):
         if edge_us is not None and not {name for name, _ in circumstance.dimensions} & RECEIVED:
             found += await _beside(statement, template, circumstance=circumstance, edge_us=edge_us)
     return found
+
+
+async def _made_by(record: SqlRecord, found: list[Any], until_us: int | None) -> list[Any]:
+    """Without what was booked of orders that were issued to only after the window."""
+    if until_us is None or not (booked := [h for h, _ in found if is_booked(h.facts)]):
+        return found
+    keys = frozenset(h.facts.transformation for h in booked if h.facts.transformation is not None)
+    starts = (await record.look_up(Need(order_starts=keys))).order_starts
+    late = {h.no for h in booked if made_since_us(h.facts, starts.get(h.facts.transformation or "", [])) >= until_us}
+    return [(h, mentions) for h, mentions in found if h.no not in late]
 
 
 def _record(asked: Asked) -> SqlRecord:
@@ -174,6 +188,7 @@ class _Statement:
 
     async def rows(self, template: str, **more: Any) -> Iterable[asyncpg.Record]:
         arguments = list(self._arguments)
-        sql = template.format(matching=self._matching, **self._named(arguments, **more))
+        booked = {"booking": BOOKING, "booked_within": BOOKED_WITHIN_US}
+        sql = template.format(matching=self._matching, **booked, **self._named(arguments, **more))
         rows: list[asyncpg.Record] = await self.asked.connection.fetch(sql, *arguments)
         return rows
