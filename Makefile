@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help setup test check check-static format demo run lock clean
+.PHONY: help setup test check check-static format demo run bench lock clean
 
 help:  ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -61,10 +61,20 @@ demo: setup  ## Run with a demo factory and show its answers (ONCE=1 LOG=kafka S
 run: setup  ## Run without demo data
 	@exec $(BIN)/zhuisu up $(if $(PORT),--port $(PORT)) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
+.venv/.bench: .venv/.installed requirements-bench.lock
+	@echo "Installing what requirements-bench.lock lists into .venv ..."
+	@$(PIP) install --quiet --require-hashes -r requirements-bench.lock
+	@touch $@
+
+# SIZE=small (under 3 minutes), middle or full; KEEP=1 keeps the built data for the next run. See bench/README.md.
+bench: .venv/.bench  ## Measure beside what limits us and beside others (SIZE=small|middle|full)
+	@$(BIN)/python -m bench --size $(or $(SIZE),full) $(if $(KEEP),--keep) $(if $(ONLY),--only $(ONLY))
+
 # Locks hold for every platform and name no host; setuptools and wheel build the project itself.
-lock: setup  ## Write both lock files anew from pyproject.toml (UPGRADE=1 takes newer versions)
+lock: setup  ## Write the lock files anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(PIP) install --quiet uv
-	@for lock in "requirements.lock" "requirements-dev.lock --extra dev"; do \
+	@for lock in "requirements.lock" "requirements-dev.lock --extra dev" \
+		"requirements-bench.lock --extra dev --extra bench"; do \
 		$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-annotate --no-header --no-emit-index-url $(if $(UPGRADE),--upgrade) --output-file $$lock; done
 

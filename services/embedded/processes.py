@@ -64,11 +64,11 @@ async def several_processes(settings: Settings, *, told: Callable[[str], None]) 
         plan = dict(zip([*names, "query", "cases"], ports, strict=True))
         plan["query"] = settings.port or plan["query"]
         failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        children: dict[str, _Child] = {}
+        children: dict[str, Child] = {}
         for name, port in plan.items():
             told(f"zhuisu {name.partition('-')[0]}: http://{settings.host}:{port}")
             mine = {"ZHUISU_HOST": settings.host, "ZHUISU_PORT": str(port), "ZHUISU_DATA_DIR": str(settings.data_dir)}
-            child = _Child(name, port, settings.data_dir / "logs" / f"{name}.log", failed)
+            child = Child(name, port, settings.data_dir / "logs" / f"{name}.log", failed)
             await child.start({**os.environ, **shared, **mine})
             stack.push_async_callback(child.stop)
             children[name] = child
@@ -120,8 +120,8 @@ async def _refuse_views_of_another_log(database_url: str) -> None:
         )
 
 
-class _Child:
-    """One `zhuisu` process, its output in a file."""
+class Child:
+    """One `zhuisu` process, its output in a file. `name` begins with its role; `failed` is done if it ends."""
 
     def __init__(self, name: str, port: int, log: Path, failed: asyncio.Future[str]) -> None:  # noqa: PLR0917
         self._name, self._port, self._log, self._failed = name, port, log, failed

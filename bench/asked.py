@@ -1,0 +1,60 @@
+"""Asking the service: connections to a query process with graphs and to one that leaves all to the domain."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from bench.sizes import Size
+from bench.waiting import until
+from bench.wire import Connection, connected
+from bench.world import Process, World
+
+_READY_SECONDS = 120.0
+_READY = ("graph_built", "graph_not_used", "graph_not_built")
+
+
+@dataclass(slots=True)
+class Asked:
+    """`quick` answers as the service does, `domain` without graphs; `process` is the quick one."""
+
+    size: Size
+    key: str
+    process: Process
+    quick: Connection
+    domain: Connection
+    once: dict[str, float] = field(default_factory=dict)
+    """seconds of forward traces, by lot, that took longer than a case's budget: they are not run again"""
+
+    async def stream(self, lot: str, *, way: str = "forward") -> int:
+        """A trace read to its end and thrown away; its size in bytes."""
+        answer = await self.quick.get(f"/v1/trace/{way}", taken=_nothing, item=lot, format="csv")
+        return answer.size
+
+
+def _nothing(piece: bytes) -> None:
+    return
+
+
+@contextlib.asynccontextmanager
+async def asking(world: World, url: str) -> AsyncIterator[Asked]:
+    """Both processes on the database `url`, the quick one when its graph is there, and a projector that beats."""
+    limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
+    key = world.tenant.key
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(world.process("projector-beating", url))
+        quick = await stack.enter_async_context(world.process("query-quick", url, log_level="info", **limits))
+        domain = await stack.enter_async_context(world.process("query-domain", url, trace_graph="off", **limits))
+        one = await stack.enter_async_context(connected(quick.url, key))
+        other = await stack.enter_async_context(connected(domain.url, key))
+        await _graph_built(world, quick, one)
+        yield Asked(world.size, key, quick, one, other)
+
+
+async def _graph_built(world: World, process: Process, connection: Connection) -> None:
+    """Ask once, so that it is begun, and wait until the process says what came of it."""
+    lot = world.some_lot
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_READY_SECONDS):
+            await connection.get("/v1/trace/backward", item=lot)
+            await until(lambda: any(word in process.log.read_text(errors="replace") for word in _READY))

@@ -1,0 +1,1 @@
+"""One module a group of measurements. Each yields rows of the table."""

@@ -1,0 +1,62 @@
+"""Forward traces as CSV over HTTP, beside copying the finished rows, and their totals alone."""
+
+import time
+from collections.abc import AsyncIterator
+
+from bench.asked import Asked
+from bench.kept import digest_of_totals
+from bench.measuring import Work, in_turn, middle, over
+from bench.reference import Copies, Reference, answer_csv, totals_of
+from bench.results import Row, at_most
+from bench.rows import of_csv
+
+_FROM = 10_000
+CASE = "forward trace, all columns, CSV over HTTP"
+
+
+async def forward(asked: Asked, copies: Copies, references: list[Reference]) -> AsyncIterator[Row]:
+    """All columns, streamed; then without nodes. g is the faster of two COPYs in the same round."""
+    for reference in references:
+        question, began = reference.question, time.perf_counter()
+        equal = of_csv(await answer_csv(asked.quick, question.lot)).same_as(reference.rows)
+        took = time.perf_counter() - began
+        totals_equal = digest_of_totals(await totals_of(asked.quick, question.lot)) == reference.totals
+        await _check_g(copies, reference)
+        works: list[Work] = [
+            lambda lot=question.lot: asked.stream(lot),  # type: ignore[misc]
+            lambda lot=question.lot: totals_of(asked.quick, lot),  # type: ignore[misc]
+            lambda r=reference: copies.by_ids(r),  # type: ignore[misc]
+            lambda r=reference: copies.by_ranges(r),  # type: ignore[misc]
+        ]
+        if took > asked.size.budget_seconds:
+            asked.once[question.lot] = took
+        measured = await in_turn(
+            asked.size.rounds, works, warm_up=False, budget_seconds=max(0.0, asked.size.budget_seconds - took)
+        )
+        ours, totals, by_ids, by_ranges = measured
+        g = tuple(min(pair) for pair in zip(by_ids, by_ranges, strict=True))
+        yield _row(reference, ours, g, equal=equal)
+        yield _row(reference, totals, g, equal=totals_equal, totals=True)
+
+
+async def _check_g(copies: Copies, reference: Reference) -> None:
+    for text in (await copies.by_ids(reference), await copies.by_ranges(reference)):
+        if not of_csv(text, header=False).same_as(reference.rows):
+            raise ValueError(f"g of {reference.question.lot} copies other rows than the reference's")
+
+
+def _row(
+    reference: Reference, ours: tuple[float, ...], g: tuple[float, ...], *, equal: bool, totals: bool = False
+) -> Row:
+    large = reference.question.nodes >= _FROM
+    return Row(
+        case="forward trace, totals only" if totals else CASE,
+        size=reference.question.size,
+        against="g: COPY of the finished rows",
+        ratios=over(ours, g),
+        bar=at_most(0.5 if totals else 3.0) if large else None,
+        equal=equal,
+        ours=middle(ours),
+        theirs=middle(g),
+        note=f"{reference.rows.count} nodes",
+    )

@@ -1,0 +1,59 @@
+"""The same forward traces asked of other software over the same rows."""
+
+import importlib
+from collections.abc import AsyncIterator, Callable
+
+from bench.asked import Asked
+from bench.cases.forward import CASE
+from bench.measuring import in_turn, middle, over, seconds_of
+from bench.reference import Reference
+from bench.results import Row, at_least
+from bench.rivals.rival import CannotRun, Exported, Rival
+
+_FROM = 10_000
+_MODULES = (("cte", "Cte"), ("duck", "Duck"), ("lady", "Ladybug"), ("nx", "Networkx"))
+
+
+async def rivals(asked: Asked, exported: Exported, references: list[Reference]) -> AsyncIterator[Row]:
+    """Each loaded, asked in turn with us, and closed, one after the other."""
+    for module, name in _MODULES:
+        try:
+            made: Callable[[], Rival] = getattr(importlib.import_module(f"bench.rivals.{module}"), name)
+            rival = made()
+        except ImportError as error:
+            yield Row(case=CASE, size="", against=name, note=f"not run: {error}; make bench installs it")
+            continue
+        try:
+            await rival.load(exported)
+            for reference in references:
+                yield await _asked(asked, rival, reference)
+        except CannotRun as error:
+            yield Row(case=CASE, size="", against=rival.name, note=f"not run: {error}")
+        finally:
+            await rival.close()
+
+
+async def _asked(asked: Asked, rival: Rival, reference: Reference) -> Row:
+    question = reference.question
+    equal = rival.rows(await rival.ask(question.lot)).same_as(reference.rows)
+    once = asked.once.get(question.lot)
+    if once is not None:
+        ours: tuple[float, ...] = (once,)
+        theirs: tuple[float, ...] = (await seconds_of(lambda: rival.ask(question.lot)),)
+    else:
+        ours, theirs = await in_turn(
+            asked.size.rounds,
+            [lambda: asked.stream(question.lot), lambda: rival.ask(question.lot)],
+            budget_seconds=asked.size.budget_seconds,
+        )
+    return Row(
+        case=CASE,
+        size=question.size,
+        against=rival.name,
+        ratios=over(theirs, ours),
+        bar=at_least(1.0) if question.nodes >= _FROM else None,
+        equal=equal,
+        ours=middle(ours),
+        theirs=middle(theirs),
+        note="times faster than it",
+    )

@@ -1,0 +1,158 @@
+"""The reference: finished answer rows of each question, as the domain's own walk gives them, in a table.
+
+A query process without graphs answers from the domain, which tests hold against the record in memory. Its rows, every
+column flattened to text, are what g copies and what every answer must equal.
+"""
+
+import asyncio
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from bench.kept import Kept, digest_of, digest_of_totals, keep, kept
+from bench.questions import Question
+from bench.rows import COLUMNS, RowSet, of_csv
+from bench.wire import Connection
+from bench.world import World
+from services.database import API_ROLE, api_pool, tenant_transaction
+
+_QUOTED = ", ".join(f'"{name}"' for name in COLUMNS)
+_TABLE = f"""
+CREATE TABLE IF NOT EXISTS answers (
+    tenant_id integer NOT NULL, question smallint NOT NULL, item_no bigint NOT NULL,
+    {", ".join(f'"{name}" text NOT NULL' for name in COLUMNS)}
+);
+CREATE TEMP TABLE told ({", ".join(f'"{name}" text' for name in COLUMNS)});
+"""
+_SECURED = f"""
+CREATE UNIQUE INDEX answers_idx ON answers (question, item_no);
+ALTER TABLE answers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE answers FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON answers FOR SELECT TO {API_ROLE} USING (tenant_id = (SELECT public.zhuisu_tenant()));
+GRANT SELECT ON answers TO {API_ROLE};
+"""
+_NUMBERED = f"""
+INSERT INTO answers SELECT $1, $2, i.item_no, {", ".join(f't."{name}"' for name in COLUMNS)}
+FROM told t JOIN views.items i ON i.tenant_id = $1 AND i.uri = t.item ORDER BY i.item_no
+"""
+_BY_IDS = f"SELECT {_QUOTED} FROM answers WHERE question = $1 AND item_no = ANY ($2::bigint[])"
+_BY_RANGES = f"""
+SELECT {_QUOTED} FROM unnest($2::bigint[], $3::bigint[]) AS r(first, last)
+JOIN answers ON question = $1 AND item_no BETWEEN r.first AND r.last
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The finished answer to one question: its numbers, its rows and its totals to compare with."""
+
+    question: Question
+    item_nos: list[int]
+    rows: RowSet
+    totals: str
+    """their digest"""
+
+    def ranges(self) -> tuple[list[int], list[int]]:
+        """The numbers as ranges without gaps: firsts, lasts."""
+        firsts, lasts = [self.item_nos[0]], []
+        for before, number in zip(self.item_nos, self.item_nos[1:], strict=False):
+            if number != before + 1:
+                lasts.append(before)
+                firsts.append(number)
+        return firsts, [*lasts, self.item_nos[-1]]
+
+
+async def answer_csv(connection: Connection, lot: str, *, way: str = "forward") -> bytes:
+    """A trace as CSV, without the mark that `format=csv` puts before it."""
+    pieces: list[bytes] = []
+    await connection.get(f"/v1/trace/{way}", taken=pieces.append, item=lot, format="csv")
+    return b"".join(pieces).removeprefix(b"\xef\xbb\xbf")
+
+
+async def totals_of(connection: Connection, lot: str) -> dict[str, Any]:
+    """The totals of a forward trace."""
+    answer = await connection.get("/v1/trace/forward/summary", item=lot)
+    totals: dict[str, Any] = json.loads(answer.body)["totals"]
+    return totals
+
+
+async def written(
+    world: World, questions: Sequence[Question], *, quick: Connection, domain: Connection
+) -> list[Reference]:
+    """Ask the questions and keep the answers in the table.
+
+    They are asked of `quick`. What it says is taken for the reference only where the domain once said the same
+    (`kept.py`); else `domain`, a process without graphs, is asked too, and its answer is taken.
+    """
+    owner = await asyncpg.connect(world.url)
+    try:
+        await owner.execute("DROP TABLE IF EXISTS answers")
+        await owner.execute(_TABLE)
+        found = []
+        for question in questions:
+            text, rows, totals = await _answer(world.size.units, question, quick=quick, domain=domain)
+            await _keep(owner, world.tenant.tenant_id, question, text)
+            numbers = await owner.fetch(
+                "SELECT item_no FROM answers WHERE question = $1 ORDER BY item_no", question.number
+            )
+            if len(numbers) != rows.count or not numbers:
+                raise ValueError(f"{question.lot}: {rows.count} rows, {len(numbers)} of them items of the tenant")
+            found.append(Reference(question, [r[0] for r in numbers], rows, totals))
+        await owner.execute(_SECURED)
+        await owner.execute("VACUUM ANALYZE answers")
+    finally:
+        await owner.close()
+    return found
+
+
+async def _answer(
+    units: int, question: Question, *, quick: Connection, domain: Connection
+) -> tuple[bytes, RowSet, str]:
+    known = kept(units, question.lot)
+    if known is not None:
+        text = await answer_csv(quick, question.lot)
+        rows = await asyncio.to_thread(of_csv, text)
+        if digest_of(rows) == known.rows:
+            return text, rows, known.totals
+    text = await answer_csv(domain, question.lot)
+    rows = await asyncio.to_thread(of_csv, text)
+    totals = digest_of_totals(await totals_of(domain, question.lot))
+    keep(units, question.lot, Kept(digest_of(rows), totals))
+    return text, rows, totals
+
+
+async def _keep(owner: asyncpg.Connection, tenant_id: int, question: Question, text: bytes) -> None:  # noqa: PLR0917
+    await owner.execute("TRUNCATE told")
+    source = io.BytesIO(text)
+    await owner.copy_to_table("told", source=source, format="csv", header=True, null="\\N")
+    await owner.execute(_NUMBERED, tenant_id, question.number)
+
+
+class Copies:
+    """The two COPYs of g, as the role that requests act as, row-level security on."""
+
+    def __init__(self, pool: asyncpg.Pool, tenant_id: int) -> None:
+        self._pool, self._tenant_id = pool, tenant_id
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def by_ids(self, reference: Reference) -> bytes:
+        return await self._copy(_BY_IDS, reference.question.number, reference.item_nos)
+
+    async def by_ranges(self, reference: Reference) -> bytes:
+        return await self._copy(_BY_RANGES, reference.question.number, *reference.ranges())
+
+    async def _copy(self, statement: str, *arguments: object) -> bytes:
+        taken = io.BytesIO()
+        async with tenant_transaction(self._pool, self._tenant_id) as connection:
+            await connection.copy_from_query(statement, *arguments, output=taken, format="csv")
+        return taken.getvalue()
+
+
+async def copies(world: World) -> Copies:
+    return Copies(await api_pool(world.url, max_connections=2, statement_timeout_seconds=600), world.tenant.tenant_id)

@@ -1,0 +1,41 @@
+"""What the runner asks of every rival."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.rows import RowSet
+
+
+class CannotRun(RuntimeError):
+    """A rival could not be set up; the message says why, and stands in the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The rows of the first tenant as files and as a schema: what rivals load."""
+
+    url: str
+    folder: Path
+    tenant_id: int
+
+    def file(self, table: str) -> Path:
+        return self.folder / f"{table}.csv"
+
+
+class Rival(Protocol):
+    """`ask` is timed: it ends when every column of every row has been handed over. `rows` is not timed."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def load(self, exported: Exported) -> None:
+        """Take the rows in. Raises CannotRun."""
+
+    async def ask(self, lot: str) -> Any:
+        """The forward trace of a lot."""
+
+    def rows(self, answer: Any) -> RowSet:
+        """What `ask` gave, to compare."""
+
+    async def close(self) -> None: ...

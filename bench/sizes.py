@@ -1,0 +1,53 @@
+"""How large a run is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """`units` of the first tenant; the second has a tenth. `rounds`: how often a case and what it is measured against
+    run in turn. `events`: of one run of capture or projector; `singles`: single posts; `seconds` of steady load.
+    """
+
+    name: str
+    units: int
+    rounds: int
+    events: int
+    singles: int
+    seconds: float
+    asked: int
+    """backward traces whose times make the percentiles"""
+    serials: int = 5_000
+    budget_seconds: float = 8.0
+    """for the rounds of one case: a slow one has fewer"""
+
+
+SIZES = {
+    size.name: size
+    for size in (
+        Size(name="tiny", units=400, rounds=1, events=300, singles=64, seconds=0.5, asked=20, serials=50),
+        Size(name="dev", units=12_500, rounds=2, events=2_000, singles=300, seconds=1.0, asked=50, serials=500),
+        Size(name="small", units=125_000, rounds=3, events=6_000, singles=1_500, seconds=4.0, asked=200),
+        Size(
+            name="middle",
+            units=625_000,
+            rounds=5,
+            events=30_000,
+            singles=6_000,
+            seconds=15.0,
+            asked=1_000,
+            budget_seconds=60,
+        ),
+        Size(
+            name="full",
+            units=2_500_000,
+            rounds=5,
+            events=60_000,
+            singles=12_000,
+            seconds=30.0,
+            asked=2_000,
+            budget_seconds=300,
+        ),
+    )
+}
+"""`full` has 3.2 million items and 8.4 million links; `small` a twentieth of it; `tiny` is for the tests."""

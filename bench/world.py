@@ -1,0 +1,223 @@
+"""Where a run takes place: a PostgreSQL of its own, the built data, and processes of the service."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from bench import building
+from bench.building import Tenant
+from bench.questions import forward_questions
+from bench.sizes import Size
+from migrations.run import upgrade
+from services.access import ensure_bootstrap
+from services.database import ensure_database, owner_pool
+from services.embedded import postgres
+from services.embedded.kafka_broker import free_ports
+from services.embedded.postgres import PostgresServer
+from services.embedded.processes import Child
+from services.eventlog.postgres import PostgresEventLog
+from services.factory import SOURCES
+
+WORK = Path(__file__).parent / "work"
+"""Of databases and logs; safe to delete."""
+_TEMPLATE = "bench_template"
+_DATA = "bench_data"
+
+
+@dataclass(slots=True)
+class World:
+    """What the cases share. `server` and `url` are its PostgreSQL and the database with the data."""
+
+    size: Size
+    folder: Path
+    server: PostgresServer
+    console: Console
+    tenants: list[Tenant] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+    _numbers: int = 0
+
+    @property
+    def url(self) -> str:
+        return self.server.database_url(_DATA)
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.tenants[0]
+
+    @property
+    def some_lot(self) -> str:
+        """A lot that every factory has."""
+        return forward_questions(self.size.units)[0].lot
+
+    async def empty_database(self, *, log_partitions: int = 1) -> "Database":
+        """A migrated database of a case's own, with the same tenants."""
+        self._numbers += 1
+        name = f"bench_{os.getpid()}_{self._numbers}"
+        await ensure_database(self.server.dsn, name, template=_TEMPLATE)
+        owner = await owner_pool(self.server.database_url(name))
+        try:
+            log = PostgresEventLog(dsn=self.server.database_url(name), partitions=log_partitions)
+            await log.start()
+            await log.stop()
+        finally:
+            await owner.close()
+        return Database(self, name)
+
+    @contextlib.asynccontextmanager
+    async def process(self, name: str, url: str, **settings: object) -> AsyncIterator["Process"]:
+        """A `zhuisu` process of the role that `name` begins with, on the database `url`."""
+        port = free_ports(1)[0]
+        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        log = self.folder / "logs" / f"{name}.log"
+        log.unlink(missing_ok=True)
+        child = Child(name, port, log, failed)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("ZHUISU_")}
+        given = {"database_url": url, "port": port, "log_level": "warning", "log_format": "json", **settings}
+        await child.start({**clean, **{f"ZHUISU_{k.upper()}": str(v) for k, v in given.items()}})
+        try:
+            await child.until_up("127.0.0.1")
+            yield Process(f"http://127.0.0.1:{port}", child.pid, log)
+        finally:
+            await child.stop()
+            failed.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Where a process listens, its id, and the file of its output."""
+
+    url: str
+    pid: int
+    log: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database beside the one with the data."""
+
+    world: World
+    name: str
+
+    @property
+    def url(self) -> str:
+        return self.world.server.database_url(self.name)
+
+    async def drop(self) -> None:
+        connection = await asyncpg.connect(self.world.server.dsn)
+        try:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        finally:
+            await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def world(size: Size, *, console: Console, keep: bool = False) -> AsyncIterator[World]:
+    """The data built, or found as an earlier run with `keep` left it, until the body ends."""
+    folder = WORK / size.name if keep else WORK / f"{size.name}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Not on this event loop's way: it blocks until the server is up.
+    server = await asyncio.to_thread(postgres.start, folder)
+    try:
+        this = World(size, folder, server, console)
+        await _schema(this)
+        await _tenants(this)
+        await _built(this, folder / "built.json")
+        yield this
+    finally:
+        await asyncio.to_thread(server.stop)
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _schema(this: World) -> None:
+    await ensure_database(this.server.dsn, _TEMPLATE)
+    await upgrade(this.server.database_url(_TEMPLATE))
+    owner = await owner_pool(this.server.database_url(_TEMPLATE))
+    for name in building.TENANTS:
+        await ensure_bootstrap(owner, tenant_name=name, key=f"bench-key-of-{name}")
+    await owner.close()
+    await ensure_database(this.server.dsn, _DATA, template=_TEMPLATE)
+
+
+async def _tenants(this: World) -> None:
+    owner = await owner_pool(this.url)
+    rows = await owner.fetch("SELECT tenant_id, name, own_party FROM tenants ORDER BY tenant_id")
+    this.tenants = [Tenant(r["tenant_id"], r["name"], r["own_party"], f"bench-key-of-{r['name']}") for r in rows]
+    await owner.close()
+
+
+async def _built(this: World, marker: Path) -> None:
+    owner = await owner_pool(this.url)
+    head = await owner.fetchval("SELECT version_num FROM alembic_version")
+    found = _marked(marker)
+    if found.get("units") == this.size.units and found.get("migration") == head:
+        this.data = found
+    else:
+        began = time.perf_counter()
+        records = await _build(this, owner)
+        await owner.execute("VACUUM ANALYZE")
+        this.data = await _counted(owner, this.size.units) | {
+            "migration": head,
+            "records": records,
+            "built_in_seconds": round(time.perf_counter() - began, 1),
+        }
+        await asyncio.to_thread(marker.write_text, json.dumps(this.data))
+    await owner.close()
+
+
+def _marked(marker: Path) -> dict[str, Any]:
+    """What an earlier run built here."""
+    found: dict[str, Any] = json.loads(marker.read_text()) if marker.exists() else {}
+    return found
+
+
+async def _build(this: World, owner: asyncpg.Pool) -> int:
+    """The log written while two projectors follow it."""
+    log = PostgresEventLog(dsn=this.url, partitions=building.LOG_PARTITIONS)
+    await log.start()
+    async with contextlib.AsyncExitStack() as stack:
+        for number in (1, 2):
+            await stack.enter_async_context(this.process(f"projector-{number}", this.url))
+        with _progress(this.console) as progress:
+            told = _bars(progress, ("events written", "events projected"))
+            written = await building.write_log(log, this.size, this.tenants, told=told["events written"])
+            for task in progress.tasks:
+                progress.update(task.id, total=written)
+            await building.until_projected(owner, written, told=told["events projected"])
+    await log.stop()
+    return written
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+
+
+def _bars(progress: Progress, names: tuple[str, ...]) -> Mapping[str, Callable[[int], None]]:
+    def of(task: TaskID) -> Callable[[int], None]:
+        return lambda done: progress.update(task, completed=done)
+
+    return {name: of(progress.add_task(name, total=None)) for name in names}
+
+
+async def _counted(owner: asyncpg.Pool, units: int) -> dict[str, Any]:
+    counts = "SELECT (SELECT count(*) FROM {0}) AS n".format
+    return {
+        "units": units,
+        "tenants": len(building.TENANTS),
+        "sources": len(SOURCES),
+        "late_share": 0.05,
+        **{name: await owner.fetchval(counts(f"views.{name}")) for name in ("items", "events", "event_items", "voids")},
+    }
