@@ -183,7 +183,8 @@ def decide(case: RecallCase | None, act: acts.AnyAct, *, actor: str, key_id: int
         return None if isinstance(act, acts.Opened) else Refusal("unknown-case", "there is no such recall")
     if isinstance(act, acts.Opened):
         return Refusal("case-exists", f"recall {case.case_id} is there already: choose another id")
-    if case.closed and not isinstance(act, acts.Reopened):
+    if case.closed and not isinstance(act, (acts.Reopened, acts.ClockStarted, acts.ClockMet)):
+        # What the law asks after the end, the final summary above all, is still to be met.
         return Refusal("case-closed", "the recall is closed: reopen it first")
     match act:
         case acts.Described(mode=mode) if mode is not None and mode != case.mode:

@@ -5,13 +5,15 @@ from fastapi import APIRouter
 from services.access import Keys, Role
 from services.access.http import caller_with
 from services.cases.commands import CaseDesk
-from services.cases.routes import recalls
+from services.cases.routes import clocks, recalls
+from services.regimes.profiles import Profiles
 
 
-def create_router(*, desk: CaseDesk, keys: Keys) -> APIRouter:
+def create_router(*, desk: CaseDesk, keys: Keys, profiles: Profiles) -> APIRouter:
     """The routes that change cases, for the role recall."""
     recaller = caller_with(Role.RECALL, keys)
     router = APIRouter()
     for group in (recalls,):
         router.include_router(group.create_router(desk, recaller=recaller))
+    router.include_router(clocks.create_router(desk, profiles, recaller=recaller))
     return router

@@ -26,6 +26,7 @@ from services.access.admin import create_router as keys_router
 from services.cases.app import create_router as cases_router
 from services.cases.commands import CaseDesk
 from services.cases.jobs import Jobs
+from services.cases.reminders import Reminders
 from services.contacts.app import create_router as contacts_router
 from services.database import UNREACHABLE, api_pool, owner_pool, projector_pool
 from services.embedded import postgres
@@ -42,6 +43,7 @@ from services.projector.telling import teller
 from services.query.app import create_router as query_router
 from services.query.freshness import freshness
 from services.query.graph.keeper import Graphs
+from services.regimes.profiles import load_profiles
 from services.settings import Settings
 from services.webhooks.app import create_router as webhooks_router
 from services.webhooks.dispatcher import Dispatcher, Patience
@@ -238,10 +240,12 @@ async def _serve(
         app.include_router(keys_router(keys=keys))
         app.include_router(contacts_router(pool=api, keys=keys, settings=settings))
         app.include_router(webhooks_router(pool=api, keys=keys, settings=settings, clock=SystemClock()))
+    profiles = load_profiles(settings.regimes_dir)
     desk = CaseDesk(log=log, pool=api, clock=SystemClock(), settings=settings)
     if "cases" in roles:
-        app.include_router(cases_router(desk=desk, keys=keys))
-    jobs = Jobs(desk=desk, views=views, jobs=(), pace_seconds=settings.case_jobs_pace_seconds)
+        app.include_router(cases_router(desk=desk, keys=keys, profiles=profiles))
+    following = (Reminders(desk, profiles),)
+    jobs = Jobs(desk=desk, views=views, jobs=following, pace_seconds=settings.case_jobs_pace_seconds)
     _health(app, log=log, pool=api, projector=projector, settings=settings)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)

@@ -8,6 +8,7 @@ from services.query.graph.keeper import Graphs
 from services.query.questions import (
     balance,
     capture_job,
+    clocks,
     contents,
     event,
     exposure,
@@ -20,13 +21,16 @@ from services.query.questions import (
     trace,
 )
 from services.query.snapshot import Questions
+from services.regimes.profiles import load_profiles
 from services.settings import Settings
 
 
 def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs: Graphs) -> APIRouter:
     """The read routes."""
     questions = Questions(pool=pool, keys=keys, settings=settings, graphs=graphs)
+    profiles = load_profiles(settings.regimes_dir)
     router = APIRouter()
+    router.include_router(clocks.create_router(questions, profiles))
     for question in (
         trace,
         exposure,
