@@ -17,6 +17,7 @@ from services.query.questions import (
     search,
     sortable_spreadsheet,
     state,
+    supplier_notices,
     timeline,
     trace,
 )
@@ -44,6 +45,7 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
         master_data,
         recalls,
         sortable_spreadsheet,
+        supplier_notices,
     ):
         router.include_router(question.create_router(questions))
     return router
