@@ -1,11 +1,11 @@
 """From acts to what they claim of items: one reading for the accounting, whoever tells it (docs/recall.md)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from domain.cases.acts import AnyAct, ItemAmount, Recovered, Remedied, Responded, Unreachable, VerdictGiven
+from domain.cases.acts import ItemAmount, Recovered, Remedied, Responded, Unreachable, VerdictGiven
 from domain.cases.buckets import EVERYTHING, Bucket, Claim, ClaimOrder
 from domain.cases.custody import Custody
+from domain.cases.record import Recorded
 from domain.moments import Moment
 
 CLAIMING = ("responded", "recovered", "unreachable", "verdict_given", "remedied")
@@ -14,23 +14,13 @@ CLAIMING = ("responded", "recovered", "unreachable", "verdict_given", "remedied"
 _UNREACHABLE = {"exported": Bucket.EXPORTED, "stolen": Bucket.LOST}
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An act as it is recorded: when, and by which event."""
-
-    act: AnyAct
-    event_id: str
-    occurred_us: int
-    recorded_us: int
-
-
-def claims_of(told: Iterable[Told]) -> Iterator[Claim]:
+def claims_of(told: Iterable[Recorded]) -> Iterator[Claim]:
     """What the acts claim. Acts that claim nothing of items are passed over."""
     for one in told:
         yield from _claims(one)
 
 
-def _claims(told: Told) -> Iterator[Claim]:
+def _claims(told: Recorded) -> Iterator[Claim]:
     act = told.act
     match act:
         case Responded():
@@ -53,9 +43,16 @@ def _claims(told: Told) -> Iterator[Claim]:
 
 
 def _each(
-    told: Told, at: Moment | None, items: Iterable[ItemAmount], *, party: str | None, says: Bucket | None, **more: str
+    told: Recorded,
+    at: Moment | None,
+    items: Iterable[ItemAmount],
+    *,
+    party: str | None,
+    says: Bucket | None,
+    **more: str,
 ) -> Iterator[Claim]:
-    order = ClaimOrder(told.occurred_us if at is None else at.latest_us, told.recorded_us, told.event_id)
+    when = at if at is not None else Moment.parse(told.occurred_at)
+    order = ClaimOrder(when.latest_us, told.place[0], told.event_id)
     for i in items:
         yield Claim(order=order, item=i.item, says=says, party=party, quantity=i.quantity, uom=i.uom, **more)  # type: ignore[arg-type]
 

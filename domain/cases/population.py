@@ -14,11 +14,12 @@ SEVERAL = ("lot", "class")
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """How the set was stored with a member: counted then, or a loose spare."""
+    """How the set was stored with a member: counted then, or a loose spare; named by the rule itself."""
 
     kind: str
     top: bool
     loose_spare: bool
+    seed: bool = False
 
 
 @dataclass(slots=True)

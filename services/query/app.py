@@ -13,11 +13,12 @@ from services.query.questions import (
     event,
     exposure,
     master_data,
+    recall_accounting,
+    recall_consignees,
     recalls,
     search,
     sortable_spreadsheet,
     state,
-    supplier_notices,
     timeline,
     trace,
 )
@@ -44,8 +45,9 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
         capture_job,
         master_data,
         recalls,
+        recall_accounting,
+        recall_consignees,
         sortable_spreadsheet,
-        supplier_notices,
     ):
         router.include_router(question.create_router(questions))
     return router

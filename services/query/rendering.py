@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.answers import Superseded
+from domain.balance import COMING_IN, GOING_OUT, Balance
 from domain.contents import Content
 from domain.genealogy import Conflict, Gap, Node
 from domain.links import Link
@@ -128,3 +129,15 @@ def gap_json(gap: Gap) -> dict[str, Any]:
 def conflict_json(conflict: Conflict) -> dict[str, Any]:
     ids = list(conflict.event_ids)
     return {"code": conflict.code, "items": list(conflict.items), "event_ids": ids, "detail": conflict.detail}
+
+
+def balance_json(balance: Balance) -> dict[str, Any]:
+    """The balance of a lot in one unit of measure."""
+    terms = {str(term): text(balance.terms[term]) for term in (*COMING_IN, *GOING_OUT)}
+    return {
+        "uom": balance.uom,
+        **terms,
+        "stock": text(balance.stock),
+        "unaccounted": text(balance.unaccounted),
+        "unknown": list(balance.unknown),
+    }

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from domain.balance import COMING_IN, GOING_OUT, TOLERANCE, Balance, unaccounted_gaps
+from domain.balance import TOLERANCE, unaccounted_gaps
 from domain.facts import Role
 from domain.ids import InvalidId, PlaceId
 from domain.order_balance import OrderBalance, order_balance
@@ -100,21 +100,10 @@ async def _of_lot(asked: Asked, request: Request, *, tolerance: Decimal) -> dict
     gaps = unaccounted_gaps(item, state.balances, tolerance=tolerance)
     return {
         "item": item,
-        "balances": [_balance_json(b) for b in state.balances],
+        "balances": [rendering.balance_json(b) for b in state.balances],
         "where": rendering.standing_json(state)["where"],
         "gaps": [rendering.gap_json(g) for g in gaps],
         "conflicts": [rendering.conflict_json(c) for c in state.conflicts],
-    }
-
-
-def _balance_json(balance: Balance) -> dict[str, Any]:
-    terms = {str(term): rendering.text(balance.terms[term]) for term in (*COMING_IN, *GOING_OUT)}
-    return {
-        "uom": balance.uom,
-        **terms,
-        "stock": rendering.text(balance.stock),
-        "unaccounted": rendering.text(balance.unaccounted),
-        "unknown": list(balance.unknown),
     }
 
 

@@ -1,0 +1,70 @@
+"""From a row of a consignee's answer to the act it makes (docs/recall.md, 'Notices and responses')."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from domain.cases import acts
+from services.access import Caller
+from services.codec import ACT
+from services.problems import field_errors
+
+WHEREABOUTS = get_args(acts.Whereabouts)
+RESPONSES = ("acknowledged", "on_hand", *WHEREABOUTS, "recovered", "unreachable", "remedied", "verdict")
+COLUMNS = ("consignee", "response", "item", "quantity", "uom", "remedy", "why", "verdict", "at", "by")
+
+
+class RowRefused(ValueError):
+    """Why a row makes no act; `field` is its column."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+def act_of_row(cells: Mapping[str, Any], *, caller: Caller, default: str | None, now: str) -> acts.AnyAct:
+    """The act that one row makes, with at most one item. `default`: what a row without `response` is.
+
+    Raises RowRefused.
+    """
+    said = {name: value for name, value in cells.items() if value not in (None, "")}
+    unknown = sorted(set(said) - {*COLUMNS, "items"})
+    if unknown:
+        raise RowRefused(unknown[0], f"is not known here: a row has some of {', '.join(COLUMNS)}")
+    response = said.pop("response", default)
+    if response not in RESPONSES:
+        raise RowRefused("response", f"{str(response)[:40]} is none of {', '.join(RESPONSES)}")
+    fields: dict[str, Any] = {"at": now, **{k: v for k, v in said.items() if k not in ("item", "quantity", "uom")}}
+    items = fields.pop("items", None)
+    if "item" in said:
+        items = [*(items or []), {k: said[k] for k in ("item", "quantity", "uom") if k in said}]
+    elif "quantity" in said:
+        raise RowRefused("item", "is missing: name the lot that the quantity is of")
+    if items is not None:
+        fields["items"] = [i if isinstance(i, Mapping) and "item" in i else {"item": i} for i in items]
+    match response:
+        case "acknowledged":
+            fields |= {"act": "acknowledged"}
+        case "on_hand":
+            fields |= {"act": "responded", "whereabouts": "with_consignee"}
+        case "recovered" | "unreachable" | "remedied":
+            fields |= {"act": response}
+        case "verdict":
+            fields |= {"act": "verdict_given"}
+        case _:
+            fields |= {"act": "responded", "whereabouts": response}
+    if fields["act"] not in ("acknowledged", "unreachable") and not items:
+        raise RowRefused("item", "is missing: name a unit, or a lot with its quantity")
+    return checked(fields, caller)
+
+
+def checked(fields: Mapping[str, Any], caller: Caller) -> acts.AnyAct:
+    """The act that the fields make. Raises RowRefused for the first that is wrong."""
+    context = {"own_party": caller.own_party, "zone": caller.zone}
+    try:
+        return ACT.validate_python(fields, context=context)
+    except ValidationError as error:
+        first = field_errors(error)[0]
+        name = str(first["field"]).partition(".")[2] or str(first["field"])
+        raise RowRefused(name, str(first["detail"])) from error

@@ -1,0 +1,64 @@
+"""The working set of a recall: what was frozen, what was added since, less what somebody decided to remove."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+from domain.cases import acts
+from domain.cases.population import Flags
+from domain.cases.recall import RecallCase
+from domain.ids import ItemId
+from services.query.snapshot import Asked
+
+_BATCH = 10_000
+_MEMBERS = """
+SELECT i.uri, m.kind, m.top, m.loose_spare, m.seed, e.appended_us, e.log_partition, e.log_offset
+FROM views.case_members m JOIN views.items i USING (item_no) JOIN views.events e USING (event_no)
+WHERE m.tenant_id = $1 AND m.case_id = $2 AND (m.change = 'added' OR (m.change = 'frozen' AND m.number = $3))
+"""
+_OF_THESE = " AND m.item_no IN (SELECT item_no FROM views.items WHERE tenant_id = $1 AND uri = ANY($4))"
+
+
+async def working_set(asked: Asked, case: RecallCase, *, of: Sequence[str] | None = None) -> dict[ItemId, Flags]:
+    """The members by id, as known in this snapshot; `of`: only as far as they are among these."""
+    removed = _removed(case)
+    found: dict[ItemId, Flags] = {}
+    kept: dict[tuple[Any, ...], Flags] = {}
+    async for rows in _members(asked, case, of):
+        for row in rows:
+            item, place = row["uri"], (row["appended_us"], row["log_partition"], row["log_offset"])
+            if not asked.knows(row["log_partition"], row["log_offset"]):
+                continue
+            if item in removed and place < removed[item]:
+                continue
+            key = (row["kind"], row["top"], row["loose_spare"], row["seed"])
+            flags = kept.setdefault(key, Flags(*key))
+            if item not in found or (flags.top and not found[item].top):
+                found[item] = flags
+    return {ItemId(item): flags for item, flags in sorted(found.items())}
+
+
+async def _members(asked: Asked, case: RecallCase, of: Sequence[str] | None) -> AsyncIterator[list[Any]]:
+    freeze = case.frozen.number if case.frozen is not None else 0
+    about = (asked.tenant_id, case.case_id, freeze)
+    if of is not None:
+        yield await asked.connection.fetch(_MEMBERS + _OF_THESE, *about, list(of))
+        return
+    cursor = await asked.connection.cursor(_MEMBERS, *about)
+    while rows := await cursor.fetch(_BATCH):
+        yield rows
+
+
+def _removed(case: RecallCase) -> dict[str, tuple[int, int, int]]:
+    """Items that the newest decision on them removed, and when that was recorded: what is added later is in again."""
+    newest: dict[str, tuple[int, tuple[int, int, int], bool]] = {}
+    for one in case.history:
+        if isinstance(one.act, acts.RemovalDecided):
+            for item in one.act.items:
+                newest[item] = (one.sequence or 0, one.place, one.act.decision == "remove")
+    return {item: place for item, (_, place, gone) in newest.items() if gone}
+
+
+def sliced(items: Iterable[ItemId], size: int) -> list[list[ItemId]]:
+    """The items, so many at a time."""
+    every = list(items)
+    return [every[start : start + size] for start in range(0, len(every), size)]
