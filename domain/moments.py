@@ -5,7 +5,7 @@ Instants are integers, microseconds since 1970-01-01 UTC (`…_us`): exact, and 
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -119,6 +119,11 @@ def _zone(offset: str | None, zone: str | None, text: str) -> Any:
             f'"{text}" has no offset and this source has declared no zone: send {text}+08:00, '
             "or give the source's key a zone"
         )
+    return zone_of(zone)
+
+
+def zone_of(zone: str) -> tzinfo:
+    """An IANA zone or a UTC offset (+08:00). Raises InvalidMoment."""
     fixed = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", zone)
     if fixed:
         delta = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))

@@ -73,8 +73,8 @@ class Totals:
         }
 
 
-def counted_once(nodes: Sequence[Node]) -> set[ItemId]:
-    """One item a thing: of ids that are surely of one thing, the first that is shown."""
+def counted_once(nodes: Sequence[Node], starts: Sequence[ItemId] = ()) -> set[ItemId]:
+    """One item a thing: of ids that are surely of one thing, the first of `starts`, else the first that is shown."""
     same: dict[ItemId, ItemId] = {}
 
     def first_of(item: ItemId) -> ItemId:
@@ -89,6 +89,6 @@ def counted_once(nodes: Sequence[Node]) -> set[ItemId]:
                 if len(ends) > 1:
                     same[ends[1]] = ends[0]
     kept: dict[ItemId, ItemId] = {}
-    for node in nodes:
-        kept.setdefault(first_of(node.item), node.item)
+    for item in (*starts, *(node.item for node in nodes)):
+        kept.setdefault(first_of(item), item)
     return set(kept.values())

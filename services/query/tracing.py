@@ -7,23 +7,19 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 
-from domain.answers import Gap, Limits, Node, Trace, Way
-from domain.exposure import Seed
-from domain.genealogy import trace
-from domain.ids import ItemId
+from domain.answers import Node, Trace, Way
 from domain.walk import Mode
 from services.access import Caller
 from services.problems import Problem
 from services.query import rendering
-from services.query.answering import answered
 from services.query.asking import instant
 from services.query.caching import CACHE_CONTROL, tag_of, tagged
 from services.query.dressing import STATE_CHUNK, Dressing, listed
 from services.query.formats import CSV, JSON, Format
-from services.query.graph.answer import OverGraph
 from services.query.paging import Cursor, limit_of
 from services.query.snapshot import Asked, Questions
 from services.query.totals import Totals, counted_once
+from services.query.walks import Start, Walk, walked
 from services.query.watching import Streamed
 
 PARAMETERS = ("mode", "at", "as_of", "follow", "since", "until", "wait_for", "unknown", "limit", "cursor", "format")
@@ -32,15 +28,6 @@ SUPERSEDED_SHOWN = 1_000
 """Superseded links listed; `superseded_count` tells how many there are."""
 WHOLE_BYTES = 256 * 1024
 """An answer up to this is made before it is sent, so that it has an ETag and a length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where a walk begins: the items asked about, gaps that are known already, and what was exposed."""
-
-    items: Sequence[ItemId]
-    gaps: Sequence[Gap] = ()
-    seeds: Sequence[Seed] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +46,18 @@ class TraceAsked:
     cursor: Cursor | None
     question: str
     form: Format
+
+    @property
+    def walk(self) -> Walk:
+        """How it is walked."""
+        return Walk(
+            way=self.way,
+            mode=self.mode,
+            at_us=self.at_us,
+            follow_all=self.follow_all,
+            follow_removed=self.follow_removed,
+            narrowed=(self.limit, self.since_us, self.until_us) != (None, None, None),
+        )
 
     def shows(self, node: Node) -> bool:
         """Whether the node lies in the window and on this page or a later one."""
@@ -163,12 +162,8 @@ async def _pieces(
     pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
     async with questions.ask(caller, request, pinned=pinned, given=given) as asked:
         start = await begin(asked)
-        over_graph = await _over_graph(questions, ask, asked, start=start)
-        found = (
-            over_graph.trace
-            if over_graph
-            else await answered(_walk(questions, ask, asked, start=start), asked.record())
-        )
+        walk = await walked(questions.graphs, questions.settings, asked=asked, walk=ask.walk, start=start)
+        over_graph, found = walk.over_graph, walk.trace
         veil = await asked.scope.veil(found, way=ask.way, follow_all=ask.follow_all) if asked.scope else None
         found = veil.trace if veil is not None else found
         nodes = [n for n in found.nodes if ask.shows(n)]
@@ -185,49 +180,11 @@ async def _pieces(
         dressing = Dressing(asked, at_us=at_us, totals=Totals(affected) if ask.cursor is None else None, veil=veil)
         await dressing.about(start.items)
         chunks = over_graph.chunks(STATE_CHUNK) if over_graph else listed(nodes)
-        stand = over_graph.whereabouts if over_graph else None
-        async for rows in dressing.dressed(chunks, stand=stand, show=ask.limit):
+        async for rows in dressing.dressed(chunks, stand=walk.stand, show=ask.limit):
             if rows:
                 yield ask.form.rows(rows)
         tail = {**lasting, **await _tail(start, found, dressing), "next": following}
         yield ask.form.end(tail)
-
-
-def _walk(questions: Questions, ask: TraceAsked, asked: Asked, *, start: Start) -> Any:
-    return trace(
-        start.items,
-        way=ask.way,
-        mode=ask.mode,
-        at_us=ask.at_us,
-        now_us=asked.fresh.now_us,
-        follow_all=ask.follow_all,
-        follow_removed=ask.follow_removed,
-        seeds=start.seeds,
-        limits=Limits(questions.settings.trace_depth_limit, questions.settings.trace_row_limit),
-    )
-
-
-async def _over_graph(questions: Questions, ask: TraceAsked, asked: Asked, *, start: Start) -> OverGraph | None:
-    """The trace over the tenant's graph; None where there is none, or where the question is more than it covers."""
-    narrowed = (ask.limit, ask.since_us, ask.until_us) != (None, None, None)
-    if (
-        narrowed
-        or ask.follow_all
-        or ask.follow_removed
-        or ask.mode is Mode.AS_BUILT
-        or start.seeds
-        or asked.scope
-        or asked.vector is not None
-    ):
-        return None
-    kept = await questions.graphs.graph(asked.connection, asked.tenant_id)
-    if kept is None:
-        return None
-    at_us = asked.fresh.now_us if ask.at_us is None else ask.at_us
-    found = OverGraph(asked, *kept, at_us=at_us)
-    limits = Limits(questions.settings.trace_depth_limit, questions.settings.trace_row_limit)
-    maintained_us = at_us if ask.mode is Mode.AS_MAINTAINED else None
-    return found if await found.walk(start.items, way=ask.way, maintained_us=maintained_us, limits=limits) else None
 
 
 def _next(ask: TraceAsked, asked: Asked, nodes: Sequence[Node]) -> str | None:

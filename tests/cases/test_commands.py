@@ -7,7 +7,7 @@ import pytest
 
 from tests.cases.conftest import People, Post
 
-RULE = {"items": ["urn:zhuisu:lot:own:CELL:L-9"]}
+RULE = {"lots": ["urn:zhuisu:lot:own:CELL:L-9"]}
 
 
 async def opened(service: httpx.AsyncClient, people: People, case_id: str, **more: object) -> None:
@@ -97,6 +97,12 @@ async def test_a_command_sent_again_is_done_once(service: httpx.AsyncClient, peo
         ("", {"title": "x", "colour": "red"}, 422, "invalid-command", "colour"),
         ("", {"title": "x", "mode": "secret"}, 422, "invalid-command", "mode"),
         ("RC-1/scope", {"change": "set", "rule": RULE}, 422, "invalid-command", "reason"),
+        ("RC-1/scope", {"change": "set", "rule": {"lot": ["x"]}, "reason": "x"}, 422, "invalid-rule", "says nothing"),
+        (
+            "RC-1/scope",
+            {"change": "set", "rule": {"exposure": {"machine": "M"}}, "reason": "x"},
+            *(422, "invalid-rule", "exposure: machine is not known"),
+        ),
         ("RC-1/scope", {"change": "bigger", "rule": RULE, "reason": "x"}, 422, "invalid-command", "change"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -10,6 +11,7 @@ from fastapi.responses import JSONResponse
 from domain.cases import acts
 from domain.cases.recall import RecallCase, decide, fold
 from domain.cases.record import Recorded
+from domain.cases.scope import document_of
 from domain.events.casework import check_case_id
 from services.access import Caller
 from services.cases.bodies import Body, body_of, described
@@ -17,6 +19,7 @@ from services.cases.commands import CaseDesk, Command
 from services.problems import Problem
 from services.query.case_acts import refuse_limited
 from services.query.case_json import recall_json
+from services.query.rules import rule_of
 
 Propose = Callable[[RecallCase], acts.AnyAct]
 _STATUS = {"unknown-case": 404}
@@ -149,6 +152,8 @@ def _plain(desk: CaseDesk, recaller: Callable[..., Any], *, act: type[acts.AnyAc
         body = await body_of(request, caller)
         body.reasoned()
         proposed: acts.AnyAct = body.act(act)
+        if isinstance(proposed, acts.Scoped):
+            proposed = replace(proposed, rule=document_of(rule_of(proposed.rule, caller)))
         return await in_recall(desk, case_id, body, propose=lambda case: proposed)
 
     return command

@@ -45,6 +45,7 @@ class OverGraph:
         self.affected: set[ItemId] = set()
         self._nodes: Nodes | None = None
         self._order: Ints = np.zeros(0, dtype=np.int64)
+        self._walked: Walked | None = None
 
     async def walk(self, items: Sequence[ItemId], *, way: Way, maintained_us: int | None, limits: Limits) -> bool:
         """Walk; False if the domain must answer."""
@@ -64,6 +65,7 @@ class OverGraph:
         self.trace = Trace(tuple(items), [], walked.gaps, walked.conflicts, walked.incomplete)
         self._nodes = Nodes(self._asked.connection, self._graph, names=self._names, walked=walked)
         self._order = await self._nodes.ordered()
+        self._walked = walked
         await self._tell(starts, walked, way)
         return True
 
@@ -98,7 +100,7 @@ class OverGraph:
             self.trace.gaps.append(Gap("replacement_pending", items, detail))
         if way is Way.BACKWARD:
             await self._tell_upstream(starts, walked)
-        self.affected = await self._counted_once(walked)
+        self.affected = await self.counted(())
 
     async def _tell_upstream(self, starts: Ints, walked: Walked) -> None:
         everything = np.union1d(walked.nodes, starts)
@@ -131,17 +133,18 @@ class OverGraph:
         received[on[self._graph.events.rank[self._graph.mentions.event[rows]] == _RECEIVED_RANK]] = True
         return items[~received]
 
-    async def _counted_once(self, walked: Walked) -> set[ItemId]:
-        """One item a thing: of ids that are surely of one thing, the first that is shown."""
-        ids = await self._names.ids(walked.nodes)
-        links = walked.links
+    async def counted(self, starts: Sequence[ItemId]) -> set[ItemId]:
+        """One item a thing: of ids surely of one thing the first of `starts`, else the first that is shown."""
+        assert self._walked is not None
+        links = self._walked.links
+        shown = [*starts, *await self._names.ids(self._walked.nodes[self._order])]
         rows = np.flatnonzero((links.relation == IDENTIFIED_AS) & (links.reasons == 0))
         if not len(rows):
-            return set(ids)
+            return set(shown)
         one, other = await self._names.ids(links.source[rows]), await self._names.ids(links.target[rows])
         first = _firsts(list(zip(one, other, strict=True)))
         kept: dict[ItemId, ItemId] = {}
-        for item in await self._names.ids(walked.nodes[self._order]):
+        for item in shown:
             kept.setdefault(first.get(item, item), item)
         return set(kept.values())
 

@@ -12,7 +12,8 @@ from services.query.formats import AsSummary, Format, format_of
 from services.query.items_asked import Wanted, items_asked, wanted
 from services.query.paging import digest
 from services.query.snapshot import Asked, Questions
-from services.query.tracing import PARAMETERS, Start, answer, trace_asked
+from services.query.tracing import PARAMETERS, answer, trace_asked
+from services.query.walks import Start
 from services.query.watching import until_gone, watched
 
 _NO_PAGES = tuple(p for p in PARAMETERS if p not in ("limit", "cursor", "format"))

@@ -9,7 +9,7 @@ from domain.exposure import Circumstance
 from domain.happened import Happened
 from domain.stretches import Calibration, Stretch, in_use, suspect
 from services.problems import Problem
-from services.query.questions.exposure_asked import Exposure
+from services.query.exposure_asked import Exposure
 from services.query.snapshot import Asked
 
 STRETCHES_MAX = 1_000

@@ -1,0 +1,111 @@
+"""One walk in one snapshot: over the tenant's graph where that answers alike, else by the domain (SEMANTICS §3).
+
+What traces, exposures and the scopes of cases share.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from domain.answers import Gap, Limits, Node, Trace, Way
+from domain.exposure import Seed
+from domain.genealogy import trace
+from domain.ids import ItemId
+from domain.walk import Mode
+from services.query.answering import answered
+from services.query.dressing import STATE_CHUNK, Stand, listed
+from services.query.graph.answer import OverGraph
+from services.query.graph.keeper import Graphs
+from services.query.snapshot import Asked
+from services.query.totals import counted_once
+from services.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a walk begins: the items asked about, gaps that are known already, and what was exposed."""
+
+    items: Sequence[ItemId]
+    gaps: Sequence[Gap] = ()
+    seeds: Sequence[Seed] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """How to walk. `at_us` None: now. `narrowed`: only some of the nodes are wanted, so they are all looked at."""
+
+    way: Way
+    mode: Mode = Mode.EVER
+    at_us: int | None = None
+    follow_all: bool = False
+    follow_removed: bool = False
+    narrowed: bool = False
+
+
+@dataclass(slots=True)
+class Walked:
+    """What a walk found. Without `over_graph`, `trace.nodes` has them all."""
+
+    trace: Trace
+    over_graph: OverGraph | None = None
+
+    def __len__(self) -> int:
+        return len(self.over_graph) if self.over_graph is not None else len(self.trace.nodes)
+
+    @property
+    def stand(self) -> Stand | None:
+        """What tells where nodes are; None: the domain."""
+        return self.over_graph.whereabouts if self.over_graph is not None else None
+
+    async def counted(self, starts: Sequence[ItemId]) -> Set[ItemId]:
+        """The items that count, one a thing: of the starts, then of the nodes."""
+        if self.over_graph is not None:
+            return await self.over_graph.counted(starts)
+        return counted_once(self.trace.nodes, starts)
+
+    def chunks(self) -> AsyncIterator[list[Node]]:
+        """The nodes by (level, item), some at a time. Those that the domain found are let go of as they come."""
+        if self.over_graph is not None:
+            return self.over_graph.chunks(STATE_CHUNK)
+        nodes, self.trace.nodes = self.trace.nodes, []
+        return listed(nodes)
+
+
+async def walked(graphs: Graphs, settings: Settings, *, asked: Asked, walk: Walk, start: Start) -> Walked:
+    """Walk from the start."""
+    limits = Limits(settings.trace_depth_limit, settings.trace_row_limit)
+    over_graph = await _over_graph(graphs, asked, walk=walk, start=start, limits=limits)
+    if over_graph is not None:
+        return Walked(over_graph.trace, over_graph)
+    question = trace(
+        start.items,
+        way=walk.way,
+        mode=walk.mode,
+        at_us=walk.at_us,
+        now_us=asked.fresh.now_us,
+        follow_all=walk.follow_all,
+        follow_removed=walk.follow_removed,
+        seeds=start.seeds,
+        limits=limits,
+    )
+    return Walked(await answered(question, asked.record()))
+
+
+async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start, limits: Limits) -> OverGraph | None:
+    """The walk over the tenant's graph; None where there is none, or where the question is more than it covers."""
+    beyond_it = walk.narrowed or walk.follow_all or walk.follow_removed or walk.mode is Mode.AS_BUILT
+    if beyond_it or start.seeds or asked.scope or not start.items:
+        return None
+    kept = await graphs.graph(asked.connection, asked.tenant_id)
+    if kept is None or not _covers(asked, kept[0].vector):
+        return None
+    at_us = asked.fresh.now_us if walk.at_us is None else walk.at_us
+    found = OverGraph(asked, *kept, at_us=at_us)
+    maintained_us = at_us if walk.mode is Mode.AS_MAINTAINED else None
+    return found if await found.walk(start.items, way=walk.way, maintained_us=maintained_us, limits=limits) else None
+
+
+def _covers(asked: Asked, drawn: Mapping[int, int]) -> bool:
+    """Whether all that the graph was drawn from is known: then what came later is asked of the record, as of then."""
+    if asked.vector is None:
+        return True
+    return all(asked.vector.get(partition, -1) >= offset for partition, offset in drawn.items())
