@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from domain.ids import ItemId
+from domain.ids import ItemId, PartyId
 from domain.moments import Moment
 from domain.strict import STRICT
 
@@ -459,37 +459,49 @@ class DrillRun(_Act):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SupplierLinesListed(_Act):
+    """A part of a supplier's notice as uploaded, cells as text. `chunk` counts from 0."""
+
+    act: Literal["supplier_lines_listed"] = "supplier_lines_listed"
+    chunk: int
+    rows: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupplierNoticeReceived(_Act):
-    """A supplier names lots, date codes or serials of theirs, as uploaded."""
+    """A supplier names lots, date codes or serials of theirs: `lines` of them, in `chunks` of SupplierLinesListed."""
 
     act: Literal["supplier_notice_received"] = "supplier_notice_received"
-    supplier: str
+    supplier: PartyId
     received_at: Moment
-    rows: tuple[Mapping[str, Any], ...]
-    file_sha256: str | None = None
+    lines: int
+    chunks: int
+    file_sha256: str
     reference: str | None = None
+    defect: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainmentRequested(_Act):
-    """A supplier is asked to contain what is affected."""
+    """A supplier is asked to contain what is affected. `document` is where the request is kept, or its number."""
 
     act: Literal["containment_requested"] = "containment_requested"
-    supplier: str
     at: Moment
-    lots: tuple[ItemId, ...] = ()
+    lots: tuple[str, ...] = ()
     due: Moment | None = None
+    document: str | None = None
+    document_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplierAnswered(_Act):
-    """What came back: a containment or a discipline of the 8D report."""
+    """What came back: a discipline of the 8D report (VDA 8D; D3 is the containment, D8 closes it)."""
 
     act: Literal["supplier_answered"] = "supplier_answered"
-    supplier: str
     at: Moment
-    discipline: str
+    discipline: Literal["D0", "D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8"]
     text: str | None = None
+    document: str | None = None
     document_sha256: str | None = None
 
 
@@ -538,6 +550,7 @@ AnyAct = (
     | IncidentReported
     | StageReported
     | DrillRun
+    | SupplierLinesListed
     | SupplierNoticeReceived
     | ContainmentRequested
     | SupplierAnswered

@@ -7,7 +7,7 @@ better one lot too many is looked at than one too few.
 
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -22,7 +22,6 @@ Why = Literal[
     "several_products",
     "spelled_differently",
     "our_number",
-    "lot_not_recorded",
     "no_receipt",
 ]
 
@@ -55,6 +54,11 @@ class NoticeLine:
             raise ValueError("last_serial: needs the serial the range begins with")
 
     @property
+    def sort(self) -> str:
+        """Which of the three it names."""
+        return "lot" if self.lot else "date_code" if self.date_code else "serial"
+
+    @property
     def number(self) -> str:
         return self.lot or self.date_code or self.serial or ""
 
@@ -83,6 +87,10 @@ class Receipt:
     site: str | None = None
     quantity: Decimal | None = None
     uom: str | None = None
+
+    def fits(self, products: Collection[ItemId]) -> bool:
+        """Whether it may be one of these products (none: any)."""
+        return not products or self.product is None or self.product in products
 
     def is_of(self, line: NoticeLine) -> bool:
         """Whether it names what the line names, spelled just so."""
@@ -118,12 +126,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a line came to. `items` are surely meant, `candidates` possibly."""
+    """What a line came to. `receipts` are surely meant, `candidates` and `left_open` possibly.
+
+    `left_open`: receipts of the supplier that name no number by which to tell; one list shared by lines alike.
+    """
 
     line: NoticeLine
     outcome: Outcome
     receipts: Sequence[Receipt] = ()
-    candidates: Sequence[Candidate] = field(default=())
+    candidates: Sequence[Candidate] = ()
+    left_open: Sequence[Receipt] = ()
 
     @property
     def items(self) -> list[ItemId]:
@@ -136,29 +148,35 @@ def plain(number: str) -> str:
     return "".join(c for c in folded if c.isalnum()).lstrip("0")
 
 
-def match(line: NoticeLine, *, supplier: str, receipts: Iterable[Receipt], known: Collection[ItemId] = ()) -> Match:
+def match(
+    line: NoticeLine,
+    *,
+    supplier: str,
+    receipts: Iterable[Receipt],
+    known: Collection[ItemId] = (),
+    left_open: Sequence[Receipt] = (),
+) -> Match:
     """What a line means. `receipts` are all that may concern it, `known` items of its number that events name."""
     sure: list[Receipt] = []
-    open_: list[Candidate] = []
+    possible: list[Candidate] = []
     for receipt in sorted(receipts, key=lambda r: (r.occurred_at, r.event_id, r.item)):
-        fits = not line.products or receipt.product is None or receipt.product in line.products
-        why = _doubt(line, receipt, supplier=supplier, fits=fits)
+        why = _doubt(line, receipt, supplier=supplier)
         if why == "sure":
             sure.append(receipt)
         elif why is not None:
-            open_.append(Candidate(why, receipt.item, receipt))
-    received = {r.item for r in sure} | {c.item for c in open_}
-    open_ += [Candidate("no_receipt", item) for item in sorted(known) if item not in received]
+            possible.append(Candidate(why, receipt.item, receipt))
+    received = {r.item for r in sure} | {c.item for c in possible}
+    possible += [Candidate("no_receipt", item) for item in sorted(known) if item not in received]
     if not line.products and len({r.product for r in sure}) > 1:
-        open_ = [*(Candidate("several_products", r.item, r) for r in sure), *open_]
+        possible = [*(Candidate("several_products", r.item, r) for r in sure), *possible]
         sure = []
-    outcome: Outcome = "matched" if sure else "ambiguous" if open_ else "unmatched"
-    return Match(line, outcome, tuple(sure), tuple(open_))
+    outcome: Outcome = "matched" if sure else "ambiguous" if possible or left_open else "unmatched"
+    return Match(line, outcome, tuple(sure), tuple(possible), left_open)
 
 
-def _doubt(line: NoticeLine, receipt: Receipt, *, supplier: str, fits: bool) -> Why | Literal["sure"] | None:
-    """Why a receipt is only possibly meant; None if it is not."""
-    theirs = receipt.supplier == supplier
+def _doubt(line: NoticeLine, receipt: Receipt, *, supplier: str) -> Why | Literal["sure"] | None:
+    """Why a receipt is only possibly meant; None if nothing says that it is."""
+    theirs, fits = receipt.supplier == supplier, receipt.fits(line.products)
     if receipt.is_of(line):
         if not theirs:
             return "supplier_not_recorded" if receipt.supplier is None else "other_supplier"
@@ -167,46 +185,56 @@ def _doubt(line: NoticeLine, receipt: Receipt, *, supplier: str, fits: bool) -> 
         return None
     if receipt.resembles(line):
         return "spelled_differently"
-    if line.lot is not None and receipt.own_number is not None and plain(receipt.own_number) == plain(line.lot):
-        return "our_number"
-    return "lot_not_recorded" if receipt.leaves_open(line) else None
+    ours = receipt.own_number
+    return "our_number" if line.lot is not None and ours is not None and plain(ours) == plain(line.lot) else None
 
 
 class Shelf:
-    """Receipts, laid out so that those which may concern a line are found without looking at all."""
+    """Receipts of and beside one supplier, laid out so that each line meets those alone which may concern it."""
 
-    def __init__(self, receipts: Iterable[Receipt], known: Iterable[ItemId] = ()) -> None:
+    def __init__(self, supplier: str, receipts: Iterable[Receipt], known: Iterable[ItemId] = ()) -> None:
+        self._supplier = supplier
         self._by_number: dict[str, list[Receipt]] = {}
         self._units: list[Receipt] = []
-        self._open: list[Receipt] = []
+        self._theirs: list[Receipt] = []
         self._known: dict[str, list[ItemId]] = {}
-        for receipt in receipts:
+        self._left_open: dict[tuple[tuple[ItemId, ...], str], list[Receipt]] = {}
+        for receipt in sorted(receipts, key=lambda r: (r.occurred_at, r.event_id, r.item)):
             serial = serial_of(receipt.item)
             numbers = {*receipt.numbers, *receipt.date_codes, receipt.own_number or "", serial or ""}
             for number in {plain(n) for n in numbers if n}:
                 self._by_number.setdefault(number, []).append(receipt)
             if serial is not None:
                 self._units.append(receipt)
-            elif not (receipt.numbers and receipt.date_codes):
-                self._open.append(receipt)
+            if receipt.supplier == supplier:
+                self._theirs.append(receipt)
         for item in known:
             self._known.setdefault(plain(number_of(item) or ""), []).append(item)
 
-    def match(self, line: NoticeLine, *, supplier: str) -> Match:
+    def match(self, line: NoticeLine) -> Match:
         """What a line means."""
-        named = self._by_number.get(plain(line.number), []) if line.last_serial is None else self._units
-        about = {(r.event_id, r.item): r for r in (*named, *self._open)}
-        known = self._known.get(plain(line.number), [])
+        receipts, known = self._by_number.get(plain(line.number), []), self._known.get(plain(line.number), [])
         if line.last_serial is not None:
+            receipts = self._units
             known = [i for items in self._known.values() for i in items if line.covers(serial_of(i) or "")]
-        return match(line, supplier=supplier, receipts=about.values(), known=known)
+        left_open = self.left_open(line)
+        return match(line, supplier=self._supplier, receipts=receipts, known=known, left_open=left_open)
+
+    def left_open(self, line: NoticeLine) -> list[Receipt]:
+        """Receipts of the supplier that a line of this sort can neither name nor rule out."""
+        key = (line.products, line.sort)
+        if key not in self._left_open:
+            self._left_open[key] = [r for r in self._theirs if r.fits(line.products) and r.leaves_open(line)]
+        return self._left_open[key]
 
 
 def draft_scope(matches: Sequence[Match], *, with_possible: bool = True) -> dict[str, Any] | None:
     """A scope rule out of what was found: what is surely meant, and beside it what possibly is. None: nothing was."""
-    sure = sorted({i for m in matches for i in m.items})
-    possible = sorted({c.item for m in matches for c in m.candidates} - set(sure)) if with_possible else []
-    leaves = [{"items": [str(i) for i in items]} for items in (sure, possible) if items]
+    sure = {i for m in matches for i in m.items}
+    shared = {id(m.left_open): m.left_open for m in matches}
+    found = {c.item for m in matches for c in m.candidates} | {r.item for rs in shared.values() for r in rs}
+    possible = found - sure if with_possible else set()
+    leaves = [{"items": sorted(map(str, items))} for items in (sure, possible) if items]
     return {"any": leaves} if leaves else None
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.cases.acts import CHUNK_ITEMS_MAX, Act, CaseType, SetFrozen, UnitsChanged
+from domain.cases.acts import CHUNK_ITEMS_MAX, Act, CaseType, SetFrozen, SupplierLinesListed, UnitsChanged
 from domain.events.common import Event
 
 CASE_PREFIX = "case:"
@@ -38,6 +38,8 @@ class CaseRecorded(Event):
                 most = len(listed)
             case UnitsChanged(added=added, withdrawn=withdrawn):
                 most = len(added) + len(withdrawn)
+            case SupplierLinesListed(rows=rows):
+                most = len(rows)
             case _:
                 most = 0
         if most > CHUNK_ITEMS_MAX:

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from services.access import Keys, Role
 from services.access.http import caller_with
 from services.cases.commands import CaseDesk
-from services.cases.routes import clocks, recalls, responses
+from services.cases.routes import clocks, recalls, responses, supplier_notices
 from services.regimes.profiles import Profiles
 
 
@@ -13,7 +13,7 @@ def create_router(*, desk: CaseDesk, keys: Keys, profiles: Profiles) -> APIRoute
     """The routes that change cases, for the role recall."""
     recaller = caller_with(Role.RECALL, keys)
     router = APIRouter()
-    for group in (recalls, responses):
+    for group in (recalls, responses, supplier_notices):
         router.include_router(group.create_router(desk, recaller=recaller))
     router.include_router(clocks.create_router(desk, profiles, recaller=recaller))
     return router

@@ -19,6 +19,7 @@ from services.query.questions import (
     search,
     sortable_spreadsheet,
     state,
+    supplier_notices,
     timeline,
     trace,
 )
@@ -48,6 +49,7 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
         recall_accounting,
         recall_consignees,
         sortable_spreadsheet,
+        supplier_notices,
     ):
         router.include_router(question.create_router(questions))
     return router

@@ -68,7 +68,7 @@ async def shelf_for(asked: Asked, lines: Sequence[NoticeLine], *, supplier: str)
     wanted = sorted(event_nos)
     for start in range(0, len(wanted), CHUNK):
         receipts += await _receipts(asked, wanted[start : start + CHUNK])
-    return Shelf(receipts, known)
+    return Shelf(supplier, receipts, known)
 
 
 async def _receipts(asked: Asked, event_nos: Sequence[int]) -> list[Receipt]:

@@ -10,14 +10,16 @@ from pydantic import ValidationError
 
 from domain.cases.acts import ACTS, Member, SetFrozen
 from domain.events.casework import CaseRecorded
-from domain.ids import ItemId
+from domain.ids import ItemId, PartyId
 from domain.moments import Moment
 from services.codec import EVENT, event_document
 
 LOT = ItemId.parse("urn:zhuisu:lot:own:CELL:L-9")
 MOMENT = Moment.parse("2026-03-02T01:00:02+00:00")
 MEMBER = Member(item=LOT, kind="lot", level=1, certainty="certain", quantity=Decimal("7.50"), uom="KGM")
-WHOLE: dict[Any, Any] = {str: "text", int: 3, bool: True, Decimal: Decimal("2.5"), ItemId: LOT, Moment: MOMENT}
+PARTY = PartyId.parse("cellworks")
+PLAIN: dict[Any, Any] = {str: "text", int: 3, bool: True, Decimal: Decimal("2.5")}
+WHOLE = PLAIN | {ItemId: LOT, PartyId: PARTY, Moment: MOMENT}
 
 
 def value_of(kind: Any) -> Any:
