@@ -157,6 +157,10 @@ class Settings(BaseSettings):
     )
 
     # Cases
+    incident_regimes: str = Field(
+        default="incident-cn",
+        description="Regimes of an incident that names none, by code, separated by commas. Empty: none.",
+    )
     regimes_dir: Path | None = Field(
         default=None,
         description=(

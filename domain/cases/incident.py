@@ -1,7 +1,7 @@
 """A major quality incident (重大质量事故): from its acts to what is known of it (docs/recall.md, 'Incidents')."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from domain.cases import acts
 from domain.cases.recall import Refusal
@@ -54,7 +54,7 @@ def _after(case: IncidentCase, one: Recorded) -> IncidentCase:
         case acts.IncidentReported(facts=facts):
             return replace(case, facts=_over(case.facts, facts))
         case acts.Described() as act:
-            names = [n for n in acts.Described.__dataclass_fields__ if n != "act" and getattr(act, n) is not None]
+            names = [f.name for f in fields(act) if f.name != "act" and getattr(act, f.name) is not None]
             return replace(case, about=replace(case.about, **{n: getattr(act, n) for n in names}))
         case acts.StageReported():
             return replace(case, reports=(*case.reports, one))
@@ -67,7 +67,7 @@ def _after(case: IncidentCase, one: Recorded) -> IncidentCase:
 
 
 def _over(before: acts.IncidentFacts, told: acts.IncidentFacts) -> acts.IncidentFacts:
-    names = acts.IncidentFacts.__dataclass_fields__
+    names = [f.name for f in fields(acts.IncidentFacts)]
     return replace(before, **{n: value for n in names if (value := getattr(told, n)) is not None})
 
 

@@ -6,7 +6,7 @@ year, and some are being postponed. What the words mean: docs/recall.md, 'Clocks
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -137,7 +137,7 @@ def _duty(regime: str, document: Any) -> Duty:
     where = f"{regime}: {code}"
     if not _CODE.match(code):
         raise InvalidRegime(f"{where}: a code has a-z, 0-9, - and _")
-    _only(where, document, {f.name for f in Duty.__dataclass_fields__.values()})
+    _only(where, document, {f.name for f in fields(Duty)})
     checked = document.get("checked")
     if checked != "V" and checked != "K":
         raise InvalidRegime(f'{where}: checked: write "V" (seen in a text) or "K" (known of the instrument only)')

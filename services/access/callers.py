@@ -14,6 +14,10 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+OWN_SOURCE = "zhuisu"
+"""Who does what the service does by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who an API key stands for.
@@ -34,6 +38,21 @@ class Caller:
 
     def may(self, role: Role) -> bool:
         return role in self.roles or Role.ADMIN in self.roles
+
+
+def the_service(tenant_id: int) -> Caller:
+    """The service itself, where it acts for a tenant with nobody asking: `source` and `actor` of what it does."""
+    roles = frozenset({str(Role.READ), str(Role.RECALL)})
+    return Caller(
+        tenant_id=tenant_id,
+        tenant_name="",
+        key_id=0,
+        source=OWN_SOURCE,
+        roles=roles,
+        sites=None,
+        zone=None,
+        own_party="",
+    )
 
 
 def parse_roles(roles: frozenset[str]) -> frozenset[str]:

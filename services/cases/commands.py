@@ -92,9 +92,7 @@ class CaseDesk:
             act=decide(acts),
         )
         [position] = await self.append(command.caller.tenant_id, command.caller.source, [event])
-        await wait_for(
-            self.pool, {position.partition: position.offset}, deadline_seconds=self.settings.wait_for_deadline_seconds
-        )
+        await self.seen([position])
         after = await self.acts(command.caller.tenant_id, command.case_id)
         mine = next((a for a in after if a.sequence == sequence + 1), None)
         if mine is None or (mine.act, mine.actor, mine.key_id) != (event.act, event.actor, event.key_id):
@@ -111,6 +109,13 @@ class CaseDesk:
         except UNREACHABLE as error:
             detail = "the database cannot be asked: try again"
             raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
+
+    async def seen(self, positions: Sequence[Position]) -> None:
+        """Until the views have what lies at these positions. Raises Problem 504."""
+        latest: dict[int, int] = {}
+        for position in positions:
+            latest[position.partition] = max(position.offset, latest.get(position.partition, -1))
+        await wait_for(self.pool, latest, deadline_seconds=self.settings.wait_for_deadline_seconds)
 
     async def append(self, tenant_id: int, source: str, events: Sequence[Any]) -> list[Position]:
         """Append events of the service's own durably. Sent again with the same ids they are duplicates.

@@ -8,14 +8,11 @@ from domain.cases.clocks import Clock
 from domain.cases.record import Recorded
 from domain.events.casework import CaseRecorded, chunk_id
 from domain.moments import Moment, from_us, to_us
+from services.access.callers import OWN_SOURCE
 from services.cases.commands import CaseDesk
 from services.cases.jobs import Work
 from services.query.clocks_json import case_clocks, clock_name
-from services.query.freshness import wait_for
 from services.regimes.profiles import Profiles
-
-OWN_ACTOR = "zhuisu"
-"""Who does what the service does by itself."""
 
 
 class Reminders:
@@ -41,12 +38,9 @@ class Reminders:
         fresh = [r for r in reminders if r.event_id not in told]
         if not fresh:
             return False
-        positions = await self._desk.append(work.tenant_id, OWN_ACTOR, fresh)
-        latest: dict[int, int] = {}
-        for position in positions:
-            latest[position.partition] = max(position.offset, latest.get(position.partition, -1))
+        positions = await self._desk.append(work.tenant_id, OWN_SOURCE, fresh)
         # Seen before the case is looked at again, or they would be sent once more.
-        await wait_for(self._desk.pool, latest, deadline_seconds=self._desk.settings.wait_for_deadline_seconds)
+        await self._desk.seen(positions)
         return True
 
 
@@ -60,7 +54,7 @@ def _reminder(opened: Recorded, clock: Clock, share: Fraction) -> CaseRecorded:
         event_id=chunk_id(opened.case_id, f"reminded.{name}", number=clock.step, chunk=percent),
         case_id=opened.case_id,
         case_type=opened.case_type,
-        actor=OWN_ACTOR,
+        actor=OWN_SOURCE,
         act=acts.Reminded(
             clock=name,
             due=Moment.parse(from_us(clock.due_us)),

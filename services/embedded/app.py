@@ -43,6 +43,7 @@ from services.projector.telling import teller
 from services.query.app import create_router as query_router
 from services.query.freshness import freshness
 from services.query.graph.keeper import Graphs
+from services.query.snapshot import Questions
 from services.regimes.profiles import load_profiles
 from services.settings import Settings
 from services.webhooks.app import create_router as webhooks_router
@@ -242,8 +243,9 @@ async def _serve(
         app.include_router(webhooks_router(pool=api, keys=keys, settings=settings, clock=SystemClock()))
     profiles = load_profiles(settings.regimes_dir)
     desk = CaseDesk(log=log, pool=api, clock=SystemClock(), settings=settings)
+    questions = Questions(pool=api, keys=keys, settings=settings, graphs=graphs)
     if "cases" in roles:
-        app.include_router(cases_router(desk=desk, keys=keys, profiles=profiles))
+        app.include_router(cases_router(desk=desk, keys=keys, questions=questions, profiles=profiles))
     following = (Reminders(desk, profiles),)
     jobs = Jobs(desk=desk, views=views, jobs=following, pace_seconds=settings.case_jobs_pace_seconds)
     _health(app, log=log, pool=api, projector=projector, settings=settings)

@@ -12,6 +12,7 @@ from services.query.questions import (
     contents,
     event,
     exposure,
+    incidents,
     master_data,
     recall_accounting,
     recall_consignees,
@@ -33,7 +34,8 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
     questions = Questions(pool=pool, keys=keys, settings=settings, graphs=graphs)
     profiles = load_profiles(settings.regimes_dir)
     router = APIRouter()
-    router.include_router(clocks.create_router(questions, profiles))
+    for group in (clocks, incidents):
+        router.include_router(group.create_router(questions, profiles))
     for question in (
         trace,
         exposure,

@@ -73,7 +73,7 @@ class Questions:
     async def ask(
         self,
         caller: Caller,
-        request: Request,
+        request: Request | None,
         *,
         pinned: tuple[Mapping[int, int], int] | None = None,
         given: Mapping[str, str] | None = None,
@@ -81,9 +81,9 @@ class Questions:
         """A snapshot of the views for the caller, after what `wait_for` names. 503 while the database is away.
 
         `pinned`: the vector and the instant of an earlier page, in place of what is known now. `given`: the parameters
-        where they come in a body.
+        where they come in a body, or where there is no request.
         """
-        said = request.query_params if given is None else given
+        said = given if given is not None else request.query_params if request is not None else {}
         wanted = vector_of(said.get("wait_for"), "wait_for")
         try:
             if wanted:

@@ -8,6 +8,7 @@ import orjson
 from fastapi import Request, Response
 
 from domain.answers import Node, Trace, Way
+from domain.ids import ItemId
 from domain.walk import Mode
 from services.access import Caller
 from services.problems import Problem
@@ -185,6 +186,31 @@ async def _pieces(
                 yield ask.form.rows(rows)
         tail = {**lasting, **await _tail(start, found, dressing), "next": following}
         yield ask.form.end(tail)
+
+
+async def summed(
+    questions: Questions,
+    asked: Asked,
+    items: Sequence[ItemId],
+    *,
+    way: Way,
+    seen: Callable[[Sequence[Mapping[str, Any]]], None] = lambda rows: None,
+) -> dict[str, Any]:
+    """A trace of known items without its nodes, which `seen` is shown some at a time. For callers who see all sites."""
+    start = Start(items)
+    walk = await walked(questions.graphs, questions.settings, asked=asked, walk=Walk(way=way), start=start)
+    found = walk.trace
+    affected = walk.over_graph.affected if walk.over_graph else counted_once(found.nodes)
+    dressing = Dressing(asked, at_us=asked.fresh.now_us, totals=Totals(affected))
+    await dressing.about(items)
+    async for rows in dressing.dressed(walk.chunks(), stand=walk.stand):
+        seen(rows)
+    return {
+        "question": way,
+        "items": list(items),
+        **asked.frame(found.incomplete),
+        **await _tail(start, found, dressing),
+    }
 
 
 def _next(ask: TraceAsked, asked: Asked, nodes: Sequence[Node]) -> str | None:

@@ -55,7 +55,7 @@ def _starting(desk: CaseDesk, profiles: Profiles, *, group: Group, recaller: Cal
         refuse_limited(caller.sites)
         body = await body_of(request, caller)
         act = body.act(acts.ClockStarted, **_at(body, desk))
-        _not_ahead(act.at, desk)
+        not_ahead(act.at, desk)
 
         def propose(history: Sequence[Recorded]) -> acts.AnyAct:
             known = _facts(history, profiles)
@@ -83,7 +83,7 @@ def _meeting(desk: CaseDesk, profiles: Profiles, *, group: Group, recaller: Call
         if not body.fields.get("reference"):
             raise Problem(422, "invalid-command", "reference: is missing: name what shows it, e.g. a receipt's number")
         given = body.act(acts.ClockMet, **_at(body, desk), clock=duty, nth=body.fields.get("nth", 1))
-        _not_ahead(given.at, desk)
+        not_ahead(given.at, desk)
 
         def propose(history: Sequence[Recorded]) -> acts.AnyAct:
             regime, found = _duty(history, profiles, duty)
@@ -141,11 +141,11 @@ def _at(body: Body, desk: CaseDesk) -> dict[str, Any]:
     return {} if "at" in body.fields else {"at": Moment.parse(desk.clock.now())}
 
 
-def _not_ahead(at: Moment, desk: CaseDesk) -> None:
+def not_ahead(at: Moment, desk: CaseDesk, *, field: str = "at") -> None:
     """Raises Problem 422 for what is still to come."""
     tolerance_us = int(desk.settings.future_tolerance_seconds * 1_000_000)
     if at.earliest_us > to_us(desk.clock.now()) + tolerance_us:
-        raise Problem(422, "in-the-future", f"at: {at.text} is in the future: say it when it has happened")
+        raise Problem(422, "in-the-future", f"{field}: {at.text} is in the future: say it when it has happened")
 
 
 def _facts(history: Sequence[Recorded], profiles: Profiles) -> list[str]:
