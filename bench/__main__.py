@@ -1,10 +1,10 @@
 """`python -m bench`: measure, print the table, write results/latest.json and the chart."""
 
 import argparse
-import asyncio
 import sys
 from datetime import UTC, datetime
 
+import uvloop
 from rich.console import Console
 
 from bench.chart import write_chart
@@ -24,7 +24,7 @@ def main() -> int:
     given = parser.parse_args()
     logs.configure(load_settings(), quietly=True)
     console = Console(width=None if sys.stdout.isatty() else 200)
-    results = asyncio.run(
+    results = uvloop.run(
         run(SIZES[given.size], console=console, began=datetime.now(UTC), only=given.only, keep=given.keep)
     )
     show(results, console)

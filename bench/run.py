@@ -8,7 +8,9 @@ from rich.console import Console
 
 from bench import reference
 from bench.asked import asking
+from bench.cases.capture import capture
 from bench.cases.forward import forward
+from bench.cases.projector import projector
 from bench.cases.rivals import rivals
 from bench.questions import forward_questions
 from bench.results import Results, Row, about
@@ -16,7 +18,7 @@ from bench.rivals import tables
 from bench.sizes import Size
 from bench.world import World, world
 
-GROUPS = ("forward", "rivals")
+GROUPS = ("forward", "rivals", "capture", "projector")
 
 
 async def run(
@@ -25,10 +27,22 @@ async def run(
     """Build, measure, and give the results; each row is told when it is there."""
     async with world(size, console=console, keep=keep) as this:
         results = Results(about(began=began, data=this.data, postgres=await _version(this)))
-        async for row in _asking(this, only):
+        async for row in _rows(this, only):
             results.rows.append(row)
             console.print(_told(row), highlight=False)
         return results
+
+
+async def _rows(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
+    if set(only) & {"forward", "rivals"}:
+        async for row in _asking(this, only):
+            yield row
+    if "capture" in only:
+        async for row in capture(this):
+            yield row
+    if "projector" in only:
+        async for row in projector(this):
+            yield row
 
 
 async def _asking(this: World, only: Sequence[str]) -> AsyncIterator[Row]:

@@ -5,6 +5,8 @@ import contextlib
 import json
 import os
 import shutil
+import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from bench import building
 from bench.building import Tenant
 from bench.questions import forward_questions
 from bench.sizes import Size
+from bench.waiting import until
 from migrations.run import upgrade
 from services.access import ensure_bootstrap
 from services.database import ensure_database, owner_pool
@@ -92,6 +95,24 @@ class World:
             await child.stop()
             failed.cancel()
 
+    @contextlib.asynccontextmanager
+    async def bare(self, url: str) -> AsyncIterator["Process"]:
+        """The server that does the least (`bare.py`), on the database `url`."""
+        port, log = free_ports(1)[0], self.folder / "logs" / "bare.log"
+        command = [sys.executable, "-m", "bench.bare", "--url", url, "--port", str(port)]
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=WORK.parents[1], stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        try:
+            async with asyncio.timeout(30):
+                await until(lambda: process.returncode is not None or _listens(port))
+            yield Process(f"http://127.0.0.1:{port}", process.pid, log)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -100,6 +121,11 @@ class Process:
     url: str
     pid: int
     log: Path
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(frozen=True, slots=True)

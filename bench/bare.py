@@ -1,0 +1,63 @@
+"""A server that does the least: what answers and captures are measured against, in a process of its own.
+
+`GET /bare`: who asks, BEGIN, set_config, SELECT 1, COMMIT. `POST /parsed`: the body parsed and validated, nothing else.
+"""
+
+import argparse
+import asyncio
+from typing import Annotated
+
+import uvicorn
+import uvloop
+from fastapi import Depends, FastAPI, Request, Response
+
+from services.access import Caller, Keys, Role
+from services.access.http import caller_with
+from services.codec import EVENT
+from services.database import api_pool, tenant_transaction
+from services.ingest.lines import parsed
+from services.ingest.reading import read
+from services.problems import install
+
+
+def app_on(keys: Keys, pool: object) -> FastAPI:
+    """The two endpoints."""
+    app = FastAPI()
+    install(app)
+
+    @app.get("/bare")
+    async def bare(caller: Annotated[Caller, Depends(caller_with(Role.READ, keys))]) -> Response:
+        async with tenant_transaction(pool, caller.tenant_id) as connection:
+            await connection.fetchval("SELECT 1")
+        return Response(b"1")
+
+    @app.post("/parsed")
+    async def parsed_only(request: Request) -> Response:
+        body = await request.body()
+        lines = "ndjson" in request.headers.get("content-type", "")
+        documents = [parsed(line) for line in body.split(b"\n") if line] if lines else [read(body)]
+        for number, document in enumerate(documents):
+            if number % 100 == 99:
+                await asyncio.sleep(0)
+            EVENT.validate_python(document, context={"own_party": "urn:bench:party", "zone": None})
+        return Response(str(len(documents)).encode(), 202)
+
+    return app
+
+
+async def serve(url: str, port: int) -> None:
+    """Until it is told to end."""
+    pool = await api_pool(url)
+    config = uvicorn.Config(
+        app_on(Keys(pool), pool), host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off"
+    )
+    await uvicorn.Server(config).serve()
+    await pool.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    given = parser.parse_args()
+    uvloop.run(serve(given.url, given.port))
