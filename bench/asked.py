@@ -37,14 +37,16 @@ def _nothing(piece: bytes) -> None:
 
 
 @contextlib.asynccontextmanager
-async def asking(world: World, url: str) -> AsyncIterator[Asked]:
+async def asking(world: World, url: str, *, suffix: str = "") -> AsyncIterator[Asked]:
     """Both processes on the database `url`, the quick one when its graph is there, and a projector that beats."""
     limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
     key = world.tenant.key
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(world.process("projector-beating", url))
-        quick = await stack.enter_async_context(world.process("query-quick", url, log_level="info", **limits))
-        domain = await stack.enter_async_context(world.process("query-domain", url, trace_graph="off", **limits))
+        await stack.enter_async_context(world.process(f"projector-beating{suffix}", url))
+        quick = await stack.enter_async_context(world.process(f"query-quick{suffix}", url, log_level="info", **limits))
+        domain = await stack.enter_async_context(
+            world.process(f"query-domain{suffix}", url, trace_graph="off", **limits)
+        )
         one = await stack.enter_async_context(connected(quick.url, key))
         other = await stack.enter_async_context(connected(domain.url, key))
         await _graph_built(world, quick, one)

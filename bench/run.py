@@ -1,24 +1,31 @@
 """One run from the data to the results."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 import asyncpg
 from rich.console import Console
 
 from bench import reference
-from bench.asked import asking
+from bench.asked import Asked, asking
+from bench.cases.backward import backward, many
+from bench.cases.bounded import memory, starving
 from bench.cases.capture import capture
+from bench.cases.exposure import exposure
 from bench.cases.forward import forward
+from bench.cases.growth import growth
 from bench.cases.projector import projector
 from bench.cases.rivals import rivals
+from bench.cases.visible import visible
 from bench.questions import forward_questions
+from bench.reference import Reference
 from bench.results import Results, Row, about
 from bench.rivals import tables
 from bench.sizes import Size
 from bench.world import World, world
 
-GROUPS = ("forward", "rivals", "capture", "projector")
+GROUPS = ("forward", "rivals", "backward", "exposure", "bounded", "growth", "capture", "visible", "projector")
+_ASKING = frozenset(GROUPS[:6])
 
 
 async def run(
@@ -34,30 +41,49 @@ async def run(
 
 
 async def _rows(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
-    if set(only) & {"forward", "rivals"}:
+    if _ASKING & set(only):
         async for row in _asking(this, only):
             yield row
-    if "capture" in only:
-        async for row in capture(this):
-            yield row
-    if "projector" in only:
-        async for row in projector(this):
-            yield row
+    for name, group in (("capture", capture), ("visible", visible), ("projector", projector)):
+        if name in only:
+            async for row in group(this):
+                yield row
 
 
 async def _asking(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
+    """Questions about the built data."""
     async with asking(this, this.url) as asked:
-        questions = forward_questions(this.size.units)
-        references = await reference.written(this, questions, quick=asked.quick, domain=asked.domain)
         copies = await reference.copies(this)
-        if "forward" in only:
-            async for row in forward(asked, copies, references):
-                yield row
-        if "rivals" in only:
-            exported = await tables.export(this, references)
-            async for row in rivals(asked, exported, references):
-                yield row
+        references: list[Reference] = []
+        if {"forward", "rivals", "bounded"} & set(only):
+            questions = forward_questions(this.size.units)
+            references = await reference.written(this, questions, quick=asked.quick, domain=asked.domain)
+        groups: dict[str, Callable[[], AsyncIterator[Row]]] = {
+            "forward": lambda: forward(asked, copies, references),
+            "rivals": lambda: _rivals(this, asked, references),
+            "backward": lambda: _both(backward(this, asked), many(this, asked)),
+            "exposure": lambda: exposure(this, asked),
+            "bounded": lambda: _both(memory(asked, references), starving(this, asked, references)),
+            "growth": lambda: growth(this, asked),
+        }
+        for name, group in groups.items():
+            if name in only:
+                async for row in group():
+                    yield row
         await copies.close()
+
+
+async def _both(one: AsyncIterator[Row], other: AsyncIterator[Row]) -> AsyncIterator[Row]:
+    async for row in one:
+        yield row
+    async for row in other:
+        yield row
+
+
+async def _rivals(this: World, asked: Asked, references: list[Reference]) -> AsyncIterator[Row]:
+    exported = await tables.export(this, references)
+    async for row in rivals(asked, exported, references):
+        yield row
 
 
 def _told(row: Row) -> str:

@@ -2,23 +2,21 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import socket
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from bench import building
 from bench.building import Tenant
+from bench.built import built
 from bench.questions import forward_questions
 from bench.sizes import Size
 from bench.waiting import until
@@ -30,11 +28,10 @@ from services.embedded.kafka_broker import free_ports
 from services.embedded.postgres import PostgresServer
 from services.embedded.processes import Child
 from services.eventlog.postgres import PostgresEventLog
-from services.factory import SOURCES
 
 WORK = Path(__file__).parent / "work"
 """Of databases and logs; safe to delete."""
-_TEMPLATE = "bench_template"
+TEMPLATE = "bench_template"
 _DATA = "bench_data"
 
 
@@ -67,7 +64,7 @@ class World:
         """A migrated database of a case's own, with the same tenants."""
         self._numbers += 1
         name = f"bench_{os.getpid()}_{self._numbers}"
-        await ensure_database(self.server.dsn, name, template=_TEMPLATE)
+        await ensure_database(self.server.dsn, name, template=TEMPLATE)
         owner = await owner_pool(self.server.database_url(name))
         try:
             log = PostgresEventLog(dsn=self.server.database_url(name), partitions=log_partitions)
@@ -158,7 +155,7 @@ async def world(size: Size, *, console: Console, keep: bool = False) -> AsyncIte
         this = World(size, folder, server, console)
         await _schema(this)
         await _tenants(this)
-        await _built(this, folder / "built.json")
+        this.data = await built(this, this.url, size)
         yield this
     finally:
         await asyncio.to_thread(server.stop)
@@ -166,14 +163,23 @@ async def world(size: Size, *, console: Console, keep: bool = False) -> AsyncIte
             shutil.rmtree(folder, ignore_errors=True)
 
 
+async def another(this: World, size: Size) -> str:
+    """A database beside, with the data of another size; its URL."""
+    name = f"bench_{size.name.replace('-', '_')}"
+    await ensure_database(this.server.dsn, name, template=TEMPLATE)
+    url = this.server.database_url(name)
+    await built(this, url, size)
+    return url
+
+
 async def _schema(this: World) -> None:
-    await ensure_database(this.server.dsn, _TEMPLATE)
-    await upgrade(this.server.database_url(_TEMPLATE))
-    owner = await owner_pool(this.server.database_url(_TEMPLATE))
+    await ensure_database(this.server.dsn, TEMPLATE)
+    await upgrade(this.server.database_url(TEMPLATE))
+    owner = await owner_pool(this.server.database_url(TEMPLATE))
     for name in building.TENANTS:
         await ensure_bootstrap(owner, tenant_name=name, key=f"bench-key-of-{name}")
     await owner.close()
-    await ensure_database(this.server.dsn, _DATA, template=_TEMPLATE)
+    await ensure_database(this.server.dsn, _DATA, template=TEMPLATE)
 
 
 async def _tenants(this: World) -> None:
@@ -181,69 +187,3 @@ async def _tenants(this: World) -> None:
     rows = await owner.fetch("SELECT tenant_id, name, own_party FROM tenants ORDER BY tenant_id")
     this.tenants = [Tenant(r["tenant_id"], r["name"], r["own_party"], f"bench-key-of-{r['name']}") for r in rows]
     await owner.close()
-
-
-async def _built(this: World, marker: Path) -> None:
-    owner = await owner_pool(this.url)
-    head = await owner.fetchval("SELECT version_num FROM alembic_version")
-    found = _marked(marker)
-    if found.get("units") == this.size.units and found.get("migration") == head:
-        this.data = found
-    else:
-        began = time.perf_counter()
-        records = await _build(this, owner)
-        await owner.execute("VACUUM ANALYZE")
-        this.data = await _counted(owner, this.size.units) | {
-            "migration": head,
-            "records": records,
-            "built_in_seconds": round(time.perf_counter() - began, 1),
-        }
-        await asyncio.to_thread(marker.write_text, json.dumps(this.data))
-    await owner.close()
-
-
-def _marked(marker: Path) -> dict[str, Any]:
-    """What an earlier run built here."""
-    found: dict[str, Any] = json.loads(marker.read_text()) if marker.exists() else {}
-    return found
-
-
-async def _build(this: World, owner: asyncpg.Pool) -> int:
-    """The log written while two projectors follow it."""
-    log = PostgresEventLog(dsn=this.url, partitions=building.LOG_PARTITIONS)
-    await log.start()
-    async with contextlib.AsyncExitStack() as stack:
-        for number in (1, 2):
-            await stack.enter_async_context(this.process(f"projector-{number}", this.url))
-        with _progress(this.console) as progress:
-            told = _bars(progress, ("events written", "events projected"))
-            written = await building.write_log(log, this.size, this.tenants, told=told["events written"])
-            for task in progress.tasks:
-                progress.update(task.id, total=written)
-            await building.until_projected(owner, written, told=told["events projected"])
-    await log.stop()
-    return written
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
-
-
-def _bars(progress: Progress, names: tuple[str, ...]) -> Mapping[str, Callable[[int], None]]:
-    def of(task: TaskID) -> Callable[[int], None]:
-        return lambda done: progress.update(task, completed=done)
-
-    return {name: of(progress.add_task(name, total=None)) for name in names}
-
-
-async def _counted(owner: asyncpg.Pool, units: int) -> dict[str, Any]:
-    counts = "SELECT (SELECT count(*) FROM {0}) AS n".format
-    return {
-        "units": units,
-        "tenants": len(building.TENANTS),
-        "sources": len(SOURCES),
-        "late_share": 0.05,
-        **{name: await owner.fetchval(counts(f"views.{name}")) for name in ("items", "events", "event_items", "voids")},
-    }
