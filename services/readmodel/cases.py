@@ -76,8 +76,12 @@ case_alerts = Table(
     Column("case_id", Text, nullable=False),
     Column("item_no", BigInteger, nullable=False),
     Column("alert", Text, nullable=False, comment="what happened: shipped, sold, installed, unit_added ..."),
+    Column("late", Boolean, nullable=False, comment="it happened before the approval, and was told after"),
+    Column("noticed_no", BigInteger, nullable=False, comment="counts a tenant's alerts in the order of commits"),
+    Column("noticed_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("event_no", "case_id", "item_no", "alert", name="case_alerts_pkey"),
-    Index("case_alerts_case_idx", "tenant_id", "case_id"),
+    Index("case_alerts_case_idx", "tenant_id", "case_id", "noticed_no"),
+    Index("case_alerts_noticed_idx", "tenant_id", "noticed_no"),
 )
 
 TABLES = (case_acts, case_members, case_alerts)

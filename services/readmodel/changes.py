@@ -1,14 +1,17 @@
 """The only code that writes views: one batch of one partition, one transaction, together with its checkpoint."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from domain.ports import Position
+from services.readmodel import alerting
 from services.readmodel.numbers import Key, Numbers
 from services.readmodel.rows import COLUMNS, Applied, Rows, write_rows
 from services.readmodel.tables import SCHEMA
+from services.readmodel.watching import Rival, note_touches
 
 APPLIED_CHANNEL = "zhuisu_applied"
 """NOTIFY channel: a payload `<partition>-<offset>` says that everything up to there is in the views."""
@@ -97,9 +100,10 @@ class ViewWriter:
         batch, items, keys, event_nos = numbered.batch, numbered.items, numbered.keys, numbered.event_nos
         async with self._pool.acquire() as connection, connection.transaction():
             await self._advance(connection, batch, numbered.numbers.generation)
-            fresh = await self._fresh(connection, batch, keys)
+            fresh, disputed = await self._fresh(connection, batch, keys)
+            numbers = list(zip(fresh, event_nos, strict=False))
             rows = Rows()
-            for one, event_no in zip(fresh, event_nos, strict=False):
+            for one, event_no in numbers:
                 tenant = one.envelope.tenant_id
                 write_rows(
                     rows,
@@ -110,6 +114,9 @@ class ViewWriter:
                 )
             await self._copy(connection, rows)
             await self._prefixes(connection, fresh)
+            keyed = [(a, no, keys[(a.envelope.tenant_id, a.facts.event_id)]) for a, no in numbers]
+            rivals = [Rival(event_no, key_no) for _, event_no, key_no in keyed if key_no in disputed]
+            await self._tell_cases(connection, numbers, rows=rows, rivals=rivals)
             if batch.dead:
                 await self._bury(connection, batch.dead)
             if self._schema == SCHEMA:  # nobody waits for tables that are still being built
@@ -140,22 +147,43 @@ class ViewWriter:
 
     async def _fresh(
         self, connection: asyncpg.Connection, batch: Batch, keys: dict[tuple[int, str], int]
-    ) -> list[Applied]:
-        """The events that are not in the views yet. Only the holder of the lease writes a partition's versions."""
+    ) -> tuple[list[Applied], set[int]]:
+        """The events that are not in the views yet, and numbers of ids of which there are versions with other content.
+
+        Only the holder of the lease writes a partition's versions.
+        """
         by_version: dict[tuple[int, str], Applied] = {}
         for one in batch.events:
             key_no = keys[(one.envelope.tenant_id, one.facts.event_id)]
             by_version.setdefault((key_no, one.envelope.content_hash), one)
-        # By the key alone: `+ 0` keeps the planner, whose statistics may not know the partition yet, from the index of
-        # positions, where it would read all of the partition's events.
+        key_nos = [k for k, _ in by_version]
+        disputed = {k for k, n in Counter(key_nos).items() if n > 1}
         known = await connection.fetch(
-            f"SELECT key_no, content_hash FROM {self._schema}.events WHERE key_no = ANY($1) AND log_partition + 0 = $2",
-            list({k for k, _ in by_version}),
-            batch.partition,
+            f"SELECT key_no, content_hash, log_partition FROM {self._schema}.events WHERE key_no = ANY($1)",
+            list(set(key_nos)),
         )
-        for row in known:
-            by_version.pop((row[0], row[1]), None)
-        return list(by_version.values())
+        for key_no, content_hash, partition in known:
+            if (key_no, content_hash) not in by_version:
+                disputed.add(key_no)
+            elif partition == batch.partition:
+                del by_version[(key_no, content_hash)]
+        return list(by_version.values()), disputed
+
+    async def _tell_cases(
+        self,
+        connection: asyncpg.Connection,
+        fresh: Sequence[tuple[Applied, int]],
+        *,
+        rows: Rows,
+        rivals: Sequence[Rival],
+    ) -> None:
+        """Note what touches the cases of these tenants, and raise the alerts that are due, with the rows themselves."""
+        touching = await note_touches(connection, self._schema, fresh=fresh, rows=rows, rivals=rivals)
+        tenant_of = {event_no: a.envelope.tenant_id for a, event_no in fresh}
+        joined = [(one, case_id, tenant_of[one.event_no]) for one, case_id in alerting.added(rows)]
+        moved = alerting.moves(rows, touching) if touching else []
+        if moved or joined:
+            await alerting.raise_alerts(connection, self._schema, moved, joined=joined)
 
     async def _copy(self, connection: asyncpg.Connection, rows: Rows) -> None:
         for table, records in rows.by_table.items():
