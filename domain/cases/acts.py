@@ -24,6 +24,9 @@ Whereabouts = Literal["in_stock", "in_process", "in_transit", "with_consignee", 
 CheckLevel = Literal["A", "B", "C", "D", "E"]
 """Effectiveness checks, 21 CFR 7.42(b)(3): A all, B a share, C 10 %, D 2 %, E none of the consignees."""
 
+SampledOf = Literal["direct", "accounts", "all"]
+"""Who is asked: direct accounts, all accounts, or owners too."""
+
 CHUNK_ITEMS_MAX = 2_000
 """Items that one event lists at most."""
 
@@ -96,6 +99,26 @@ class _Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What a notice to consignees and consumers says beside the case and their items (21 CFR 7.49, (EU) 2024/1435)."""
+
+    brand: str | None = None
+    model: str | None = None
+    """model, size or packing"""
+    picture: str | None = None
+    """where a picture is, e.g. a URL"""
+    where_to_find: str | None = None
+    """where on the product its batch or serial number stands"""
+    sold: str | None = None
+    """where and when it was sold"""
+    what_to_do: str | None = None
+    remedies: tuple[Remedy, ...] = ()
+    report_back: str | None = None
+    """how to answer, e.g. an address of a form"""
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(_Act):
     """A case begins. `regimes` are profiles of clocks; `cases` and `items` are what it is linked to.
 
@@ -115,6 +138,7 @@ class Opened(_Act):
     depth: Literal["consumer", "retail", "wholesale"] | None = None
     cases: tuple[str, ...] | None = None
     items: tuple[ItemId, ...] | None = None
+    notice: Notice | None = None
     incident: IncidentFacts | None = None
     opened_by: Mapping[str, Any] | None = None
 
@@ -135,6 +159,7 @@ class Described(_Act):
     depth: Literal["consumer", "retail", "wholesale"] | None = None
     cases: tuple[str, ...] | None = None
     items: tuple[ItemId, ...] | None = None
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,9 +259,15 @@ class EffortStopped(_Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(_Act):
-    """The case is over."""
+    """The case is over. `outstanding` units were not accounted for as done then, in these buckets, and why it is closed
+    all the same: a recall so closed never claims to be complete.
+    """
 
     act: Literal["closed"] = "closed"
+    outstanding: int | None = None
+    outstanding_in: Mapping[str, int] | None = None
+    outstanding_quantities: tuple[Mapping[str, str], ...] | None = None
+    outstanding_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +398,11 @@ class Remedied(_Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled(_Act):
-    """Which consignees an effectiveness check asks: drawn by seed from a population, and stored."""
+    """Which consignees an effectiveness check asks: drawn by seed from a population, and stored.
+
+    `population` consignees were there, `population_sha256` is of their sorted ids, a line each. A sample of many comes
+    in `parts`, each with all that is common to them; `part` counts from 0.
+    """
 
     act: Literal["sampled"] = "sampled"
     level: CheckLevel
@@ -375,6 +410,10 @@ class Sampled(_Act):
     population: int
     consignees: tuple[str, ...]
     share: Decimal | None = None
+    of: SampledOf | None = None
+    population_sha256: str | None = None
+    part: int | None = None
+    parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ class RecallCase:
     responded: bool = False
     effort_stopped: bool = False
     closed: bool = False
+    closing: acts.Closed | None = None
     holds_released: bool = False
     evaluated: acts.Evaluated | None = None
     history: tuple[Recorded, ...] = field(default=(), repr=False)
@@ -159,10 +160,10 @@ def _after(case: RecallCase, one: Recorded) -> RecallCase:
             return replace(case, responded=True)
         case acts.EffortStopped():
             return replace(case, effort_stopped=True)
-        case acts.Closed():
-            return replace(case, closed=True)
+        case acts.Closed() as act:
+            return replace(case, closed=True, closing=act)
         case acts.Reopened():
-            return replace(case, closed=False, effort_stopped=False, holds_released=False)
+            return replace(case, closed=False, closing=None, effort_stopped=False, holds_released=False)
         case _:
             return case
 

@@ -66,5 +66,4 @@ def checked(fields: Mapping[str, Any], caller: Caller) -> acts.AnyAct:
         return ACT.validate_python(fields, context=context)
     except ValidationError as error:
         first = field_errors(error)[0]
-        name = str(first["field"]).partition(".")[2] or str(first["field"])
-        raise RowRefused(name, str(first["detail"])) from error
+        raise RowRefused(str(first["field"]).rpartition(".")[2], str(first["detail"])) from error

@@ -73,6 +73,7 @@ def recall_json(case: RecallCase) -> dict[str, Any]:
         "scope_changed_since_freeze": case.scope_changed,
         "freeze": freeze_json(case.freeze),
         "freezes": [freeze_json(f) for f in case.freezes],
+        "closing": None if case.closing is None else {k: v for k, v in _body(case.closing).items() if k != "act"},
         "evaluated_to": case.evaluated.vector if case.evaluated is not None else None,
         "history": [act_json(one) for one in case.history],
     }

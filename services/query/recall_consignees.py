@@ -123,3 +123,40 @@ def got_json(got: Got) -> dict[str, Any]:
         "quantity": text(got.quantity),
         "uom": got.uom,
     }
+
+
+def totals_json(listed: list[Consignee], said: dict[str, Answered]) -> dict[str, int]:
+    """How many there are, were told and answered (21 CFR 7.53): owners apart."""
+    told = [said.get(c.party, Answered()) for c in listed if not c.owner]
+    answered = [t for t in told if t.acknowledged or t.responded]
+    return {
+        "accounts": len(told),
+        "direct": sum(c.direct and not c.owner for c in listed),
+        "owners": sum(c.owner for c in listed),
+        "notified": sum(t.notified is not None for t in told),
+        "responding": len(answered),
+        "not_responding": sum(t.notified is not None and not (t.acknowledged or t.responded) for t in told),
+        "unreachable": sum(t.unreachable is not None for t in told),
+    }
+
+
+def effectiveness_json(case: RecallCase) -> list[dict[str, Any]]:
+    """Each sample that was drawn, and what the checks of its consignees found; the last one of a consignee counts."""
+    checked: dict[str, acts.EffectivenessChecked] = {}
+    samples: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for one in case.history:
+        if isinstance(one.act, acts.EffectivenessChecked):
+            checked[one.act.consignee] = one.act
+        elif isinstance(one.act, acts.Sampled):
+            act = one.act
+            key = (act.level, act.seed, act.share, act.of, act.population_sha256, act.population)
+            about = {"level": act.level, "of": act.of, "seed": act.seed, "share": text(act.share)}
+            of = {"population": act.population, "population_sha256": act.population_sha256}
+            by = {"actor": one.actor, "drawn_at": one.occurred_at, "drawn": []}
+            samples.setdefault(key, {**about, **of, **by})["drawn"] += act.consignees
+    for sample in samples.values():
+        found = [checked[c] for c in sample["drawn"] if c in checked]
+        sample["checked"], sample["effective"] = len(found), sum(f.effective for f in found)
+        sample["not_effective"] = [f.consignee for f in found if not f.effective]
+        sample["open"] = [c for c in sample["drawn"] if c not in checked]
+    return list(samples.values())

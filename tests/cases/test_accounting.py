@@ -63,3 +63,164 @@ async def test_every_unit_is_in_one_bucket_from_delivery_to_remedy(recall: Recal
     assert told["remedies"] == {"destroy": 1, "repair": 1, "replace": 1}
     assert told["unreachable_because"] == {"no_notice_received": 1}
     assert (told["recalled"], told["recalled_of_planned"], told["recalled_of_sold"]) == (5, "0.7143", "0.8333")
+
+
+async def test_seven_of_a_lot_without_serials_close_too(recall: Recall) -> None:
+    """Q1 and Q4: units told of by number, and never more than the party has."""
+    tell = recall.tell
+    units = [f"B/{n}" for n in range(1, 11)]
+    outputs = [{"item": tell.uri(u), "lot": tell.uri("lot:B/L")} for u in units]
+    await tell.post("commissioned", 1, items=outputs, **OURS)
+    await tell.post("shipped", 5, items=tell.lines(*units), to_possessor="DEALER-X", to_place="SHOP-X", **OURS)
+    await tell.post("received", 6, items=tell.lines(*units), site="SHOP-X")
+    await recall.opened()
+    await recall.frozen(*units)
+    await recall.told("notifications", {"consignee": "DEALER-X", "how": "phone"})
+    seven = {
+        "consignee": "DEALER-X",
+        "response": "recovered",
+        "item": "lot:B/L",
+        "quantity": 7,
+        "at": "2026-03-05+08:00",
+    }
+    first = await recall.told("responses", seven)
+    assert await recall.buckets() == {"returned": 7, "with_consignee": 3}
+    again = await recall.told("responses", seven)
+    assert (again["acts"], await recall.buckets()) == (1, {"returned": 7, "with_consignee": 3})
+    await recall.told("responses", seven | {"quantity": 12, "response": "remedied", "remedy": "destroy"})
+    told = await recall.accounting()
+    assert {b: n for b, n in told["buckets"].items() if n} == {"destroyed": 10}
+    assert [(c["code"], c["party"], c["quantity"]) for c in told["conflicts"]] == [("more_than_held", "DEALER-X", "2")]
+    assert [(m["from"], m["to"], m["quantity"]) for m in told["by_number"]][-1] == ("with_consignee", "destroyed", "10")
+    then = await recall.accounting(as_of=first["position"])
+    assert then["buckets"]["returned"] == 7, "as known then"
+
+
+async def test_a_lot_by_weight_closes_in_its_own_unit(recall: Recall) -> None:
+    tell = recall.tell
+    lot = "lot:F/1"
+    await tell.post("material_received", 1, item=tell.uri(lot), quantity=300, uom="KGM", **OURS)
+    sent = [tell.line(lot, 200, uom="KGM")]
+    await tell.post("shipped", 5, items=sent, to_possessor="DEALER-X", to_place="SHOP-X", **OURS)
+    await tell.post("received", 6, items=sent, site="SHOP-X")
+    await recall.opened()
+    await recall.frozen(lot)
+    await recall.told("notifications", {"consignee": "DEALER-X", "how": "phone"})
+    row = {"consignee": "DEALER-X", "item": lot, "quantity": "150", "uom": "KGM", "remedy": "destroy"}
+    await recall.told("responses", row | {"response": "remedied"})
+    [told] = (await recall.accounting())["quantities"]
+    assert {b: q for b, q in told["buckets"].items() if q != "0"} == {
+        "in_stock": "100",
+        "with_consignee": "50",
+        "destroyed": "150",
+    }
+    assert (told["population"], told["sold"], told["recalled_of_planned"]) == ("300", "200", "0.5000")
+    assert (await recall.get("accounting"))["balances"][0]["balances"][0]["received"] == "500"
+
+
+async def test_closing_with_a_unit_outstanding_needs_a_reason_and_a_unit_that_turns_up_reopens(recall: Recall) -> None:
+    """CN7: the effort stops, a late return is counted; closed, the recall never claims to be complete."""
+    await delivered(recall, "B/1", "B/2")
+    await recall.opened()
+    await recall.frozen("B/1", "B/2")
+    await recall.told("notifications", {"to": "direct", "how": "registered mail"})
+    assert (await recall.post("stop")).json()["state"] == "effort_stopped"
+    await recall.told("responses", {"consignee": "DEALER-X", "response": "recovered", "item": "B/1"})
+    assert await recall.buckets() == {"returned": 1, "with_consignee": 1}, "a late return counts"
+    await recall.told("responses", {"response": "remedied", "remedy": "refund", "item": "B/1"})
+    refused = await recall.post("close")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/units-outstanding")
+    assert refused.json()["outstanding_in"] == {"with_consignee": 1}
+    assert refused.json()["items"] == [recall.tell.uri("B/2")]
+    told_count = await recall.post("close", outstanding=0, outstanding_reason="none")
+    assert told_count.status_code == 422, "it is counted, not told"
+    closed = (await recall.post("close", outstanding_reason="the dealer is bankrupt")).json()
+    assert closed["state"] == "closed"
+    assert closed["closing"] == {
+        "outstanding": 1,
+        "outstanding_in": {"with_consignee": 1},
+        "outstanding_quantities": [],
+        "outstanding_reason": "the dealer is bankrupt",
+    }
+    assert (await recall.accounting())["whole"] is False
+    late = await recall.told("responses", {"consignee": "DEALER-X", "response": "recovered", "item": "B/2"})
+    assert late["reopened"] is True
+    assert (await recall.accounting())["state"] == "executing"
+    await recall.told("verdicts", {"item": "B/2", "verdict": "inspected_clear"})
+    done = (await recall.post("close")).json()
+    assert (done["state"], done["closing"]) == ("closed", {"outstanding": 0})
+    assert (await recall.accounting())["whole"] is True
+
+
+async def test_what_is_not_affected_or_not_understood_is_named_by_row(recall: Recall) -> None:
+    await delivered(recall, "B/1")
+    await recall.opened()
+    await recall.frozen("B/1")
+    await recall.told("notifications", {"consignee": "DEALER-X", "how": "phone"})
+    tell, box = recall.tell, recall.tell.uri("box:DEALER-X")
+    lines = [
+        "consignee,response,item,quantity,remedy",
+        f"DEALER-X,recovered,{tell.uri('B/1')},,",
+        f"DEALER-X,recovered,{tell.uri('B/99')},,",
+        f"DEALER-X,lent,{tell.uri('B/1')},,",
+        f"DEALER-X,remedied,{tell.uri('B/1')},,prayer",
+        "DEALER-X,recovered,,,",
+        "DEALER-X,recovered,B-1,,",
+        f"DEALER-X,on_hand,{box},,",
+    ]
+    url = f"/v1/recalls/{recall.id}/responses"
+    headers = {**recall.people.wang, "Content-Type": "text/csv"}
+    answer = await recall.service.post(url, content="\n".join(lines), headers=headers, params={"actor": "Ms Wu"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["rows"], told["acts"]) == (2, 2), "a container stands for what it holds of the set"
+    assert [(r["row"], r["field"]) for r in told["rejected"]] == [
+        (3, "item"),
+        (4, "response"),
+        (5, "remedy"),
+        (6, "item"),
+        (7, "item"),
+    ]
+    assert told["rejected"][0]["code"] == "not-affected"
+    history = (await recall.service.get(f"/v1/recalls/{recall.id}")).json()["history"]
+    assert {a["actor"] for a in history if a["act"] in ("recovered", "responded")} == {"Ms Wu"}
+    nothing = await recall.service.post(url, content="\n".join(lines[:1] + lines[2:3]), headers=headers)
+    assert (nothing.status_code, nothing.json()["type"]) == (422, "/problems/no-row-taken")
+    strange = await recall.service.post(url, content="x", headers=headers | {"Content-Type": "text/html"})
+    assert strange.json()["type"] == "/problems/unsupported-media-type"
+
+
+async def test_who_may(recall: Recall) -> None:
+    await delivered(recall, "B/1")
+    await recall.opened()
+    early = await recall.post("notifications", notifications=[{"consignee": "DEALER-X", "how": "phone"}])
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/not-approved")
+    await recall.frozen("B/1")
+    row = {"consignee": "DEALER-X", "response": "recovered", "item": recall.tell.uri("B/1")}
+    for path, body in (("responses", {"responses": [row]}), ("verdicts", {}), ("effectiveness/draw", {"level": "A"})):
+        refused = await recall.post(path, by=recall.people.reader, **body)
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden"), path
+        limited = await recall.post(path, by=recall.people.limited, **body)
+        assert limited.json()["type"] == "/problems/site-scope", path
+    for path in ("accounting", "consignees", "consignees/DEALER-X", "effectiveness"):
+        url = f"/v1/recalls/{recall.id}/{path}"
+        assert (await recall.service.get(url, headers=recall.people.reader)).status_code == 200
+        limited = await recall.service.get(url, headers=recall.people.limited)
+        assert limited.json()["type"] == "/problems/site-scope"
+
+
+async def test_the_same_point_gives_the_same_file(recall: Recall) -> None:
+    await delivered(recall, "B/1", "B/2")
+    await recall.opened()
+    await recall.frozen("B/1", "B/2")
+    url = f"/v1/recalls/{recall.id}/accounting"
+    first = await recall.service.get(url, params={"format": "csv"})
+    position = first.headers["Zhuisu-As-Of"]
+    await recall.told("verdicts", {"item": "B/1", "verdict": "inspected_clear"})
+    again = await recall.service.get(url, params={"format": "csv", "as_of": position})
+    assert (first.status_code, again.content) == (200, first.content)
+    later = await recall.service.get(url, params={"format": "csv"})
+    rows = [line.split(",") for line in later.content.decode("utf-8-sig").splitlines()]
+    assert [r[:3] for r in rows if r[0] == recall.tell.uri("B/1")] == [
+        [recall.tell.uri("B/1"), "false", "inspected_and_cleared"]
+    ]

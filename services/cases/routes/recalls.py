@@ -1,4 +1,4 @@
-"""Commands on a recall: open, describe, scope, approve, stop, close, reopen."""
+"""Commands on a recall: open, describe, scope, approve, stop, reopen. Closing: closing.py."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -140,7 +140,6 @@ _PLAIN: tuple[tuple[str, type[acts.AnyAct], str], ...] = (
         "Set, widen or narrow the `rule` of what is affected, as `change` says; `reason` is kept. Freeze it after.",
     ),
     ("stop", acts.EffortStopped, "Active recall stops (停止积极召回); the case stays open for what is outstanding."),
-    ("close", acts.Closed, "Close the recall: its holds are released."),
     ("reopen", acts.Reopened, "Reopen a recall, because a unit turned up (`items`) or for another reason."),
 )
 """Commands whose body is the act itself, with a reason."""

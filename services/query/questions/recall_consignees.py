@@ -15,7 +15,16 @@ from services.query.caching import json_answer
 from services.query.case_acts import refuse_limited
 from services.query.points import Point, pinned
 from services.query.questions.recalls import recall_asked
-from services.query.recall_consignees import NOBODY_NAMED, Answered, answered_by, consignee_json, consignees, got_json
+from services.query.recall_consignees import (
+    NOBODY_NAMED,
+    Answered,
+    answered_by,
+    consignee_json,
+    consignees,
+    effectiveness_json,
+    got_json,
+    totals_json,
+)
 from services.query.snapshot import Questions
 from services.query.watching import watched
 from services.sheets.http import form_of, report
@@ -89,12 +98,25 @@ def create_router(questions: Questions) -> APIRouter:
             tree = await consignees(held, case, own_party=caller.own_party)
             said = answered_by(case)
             if form is Form.JSON:
-                listed = [consignee_json(one, said.get(one.party)) for one in tree.ordered()]
-                about = {"recall": case.case_id, "mode": case.mode, "consignees": listed}
-                return json_answer(request, about | asked.frame([]))
+                every = tree.ordered()
+                listed = [consignee_json(one, said.get(one.party)) for one in every]
+                head = {"recall": case.case_id, "mode": case.mode}
+                body = {**head, "totals": totals_json(every, said), "consignees": listed}
+                return json_answer(request, body | asked.frame([]))
             rows = [_row(one, said.get(one.party)) for one in tree.ordered()]
             table = Table("consignees", "Consignees", "收货方", _LIST, all_at_once(rows))
             return await report(request, _head(case, point, None), tables=[table], form=form)
+
+    @router.get("/v1/recalls/{case_id}/effectiveness", response_class=Response, tags=["recalls"])
+    @watched
+    async def get_effectiveness(case_id: str, request: Request, caller: reader) -> Response:
+        """The samples of consignees that were drawn, whom of them was asked, and what was found."""
+        known_parameters(request, "as_of", "wait_for")
+        refuse_limited(caller.sites)
+        async with questions.ask(caller, request) as asked:
+            case = await recall_asked(asked, case_id)
+            body = {"recall": case.case_id, "mode": case.mode, "samples": effectiveness_json(case)}
+            return json_answer(request, body | asked.frame([]))
 
     @router.get("/v1/recalls/{case_id}/consignees/{party:path}", response_class=Response, tags=["recalls"])
     @watched
