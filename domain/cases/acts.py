@@ -265,8 +265,8 @@ class Closed(_Act):
 
     act: Literal["closed"] = "closed"
     outstanding: int | None = None
-    outstanding_in: Mapping[str, int] | None = None
-    outstanding_quantities: tuple[Mapping[str, str], ...] | None = None
+    outstanding_in: Mapping[str, Any] | None = None
+    outstanding_quantities: tuple[Mapping[str, Any], ...] | None = None
     outstanding_reason: str | None = None
 
 
