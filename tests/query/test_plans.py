@@ -1,0 +1,98 @@
+"""The plans of a walk: by the indexes, however wrong the planner's sample of the links is (DESIGN §6, the trap).
+
+Half of the links name a few lots, the rest name units that are in two or three events each, and ANALYZE sees one in
+seven hundred: as it does in a factory of twenty million links. From such a sample it takes the units for very few, each
+in hundreds of events, and would then read whole tables and hash-join them at each step of a walk.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from services.query import statements as sql
+from services.readmodel.tables import DISTINCT
+from tests.conftest import NewDatabase
+
+EVENTS, LOTS, ASKED = 60_000, 10, 300
+LINK_TABLES = frozenset({"event_items", "memberships", "events", "items"})
+
+_FILLED = f"""
+INSERT INTO views.events
+    (tenant_id, event_no, key_no, content_hash, log_partition, log_offset, appended_us, kind, source, may_correct,
+     occurred_at, earliest_us, latest_us, rank, accepted_us, request_index, mixed, clears_holder, transformation)
+SELECT 1, n, n, 'h', 0, n, n, 'transformed', 'mes', false, '2026-03-01T08:00:00Z', n, n, 2, n, 0, false, false, 'urn:t:' || n
+FROM generate_series(1, {EVENTS}) AS n;
+INSERT INTO views.event_keys (tenant_id, key_no, event_id) SELECT 1, n, 'e' || n FROM generate_series(1, {EVENTS}) AS n;
+INSERT INTO views.items (tenant_id, item_no, uri, kind, material, number)
+SELECT 1, n, 'urn:u:' || n, 'unit', 'urn:m:' || n / {ASKED}, n::text FROM generate_series(0, {EVENTS} + 100) AS n;
+-- of each event: two of the lots go in, a unit comes out, and the unit of the event before goes in
+INSERT INTO views.event_items (tenant_id, event_no, item_no, role, action, flow, by_class)
+SELECT 1, n, x.item_no, x.role, 0, 0, false FROM generate_series(1, {EVENTS}) AS n
+CROSS JOIN LATERAL (VALUES (n % {LOTS}, 1), ((n + 1) % {LOTS}, 1), (100 + n, 2), (99 + n, 1)) AS x(item_no, role);
+INSERT INTO views.memberships (tenant_id, event_no, lot_no, unit_no, at_making)
+SELECT 1, n, n % {LOTS}, 100 + n, true FROM generate_series(1, {EVENTS}) AS n;
+"""
+_SAMPLED = "SET default_statistics_target = 1; ANALYZE views.events, views.event_items, views.memberships, views.event_keys, views.items"
+_UNPINNED = "".join(
+    f"ALTER TABLE views.{table} ALTER COLUMN {column} RESET (n_distinct);" for table, column in DISTINCT
+)
+
+UNITS = list(range(100, 100 + ASKED * 50, 50))
+NUMBERS = list(range(1, ASKED * 50, 50))
+WALKING: dict[str, tuple[str, list[Any]]] = {
+    "what names these items": (sql.NAMED, [UNITS]),
+    "what links these items": (sql.LINKED, [UNITS]),
+    "what these events name": (sql.CONTENTS, [NUMBERS]),
+    "what these transformations name": (sql.FLOWS, [1, [f"urn:t:{n}" for n in NUMBERS]]),
+    "relations of these items": (sql.RELATIONS, [UNITS]),
+    "things of these materials": (sql.OF_MATERIAL, [1, ["urn:m:3", "urn:m:7"]]),
+    "these events": (sql.HEADERS, [NUMBERS]),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def links(new_database: NewDatabase) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(await new_database(), server_settings={"jit": "off"})
+    await connection.execute(_FILLED)
+    yield connection
+    await connection.close()
+
+
+async def whole_tables_read(connection: asyncpg.Connection, statement: str, arguments: list[Any]) -> set[str]:
+    """Link tables that the plan would read whole."""
+    told = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
+    return {str(n["Relation Name"]) for n in nodes(json.loads(told)[0]["Plan"]) if n["Node Type"] == "Seq Scan"}
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
+
+
+async def joins(connection: asyncpg.Connection, statement: str, arguments: list[Any]) -> set[str]:
+    told = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
+    return {
+        n["Node Type"] for n in nodes(json.loads(told)[0]["Plan"]) if n["Node Type"] in ("Hash Join", "Nested Loop")
+    }
+
+
+async def test_a_walk_goes_by_the_indexes_with_the_pinned_statistics(links: asyncpg.Connection) -> None:
+    await links.execute(_SAMPLED)
+    for asked, (statement, arguments) in WALKING.items():
+        assert not await whole_tables_read(links, statement, arguments) & LINK_TABLES, asked
+    assert await joins(links, *WALKING["things of these materials"]) == {"Nested Loop"}
+
+
+async def test_without_them_it_would_read_and_hash_whole_tables(links: asyncpg.Connection) -> None:
+    """Else the test above would hold of any statistics, and the pins could be left out."""
+    transaction = links.transaction()
+    await transaction.start()
+    try:
+        await links.execute(_UNPINNED + _SAMPLED)
+        assert await whole_tables_read(links, *WALKING["what links these items"]) == {"event_items"}
+        assert "Hash Join" in await joins(links, *WALKING["things of these materials"])
+    finally:
+        await transaction.rollback()
