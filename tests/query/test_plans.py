@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
-import pytest
 import pytest_asyncio
 
 from services.query import statements as sql
@@ -18,13 +17,14 @@ from services.readmodel.tables import DISTINCT
 from tests.conftest import NewDatabase
 
 EVENTS, LOTS, ASKED = 60_000, 10, 300
-LINK_TABLES = frozenset({"event_items", "memberships", "events", "items"})
+LINK_TABLES = frozenset({"event_items", "memberships", "identities", "item_materials", "events", "items"})
 
 _FILLED = f"""
 INSERT INTO views.events
     (tenant_id, event_no, key_no, content_hash, log_partition, log_offset, appended_us, kind, source, may_correct,
      occurred_at, earliest_us, latest_us, rank, accepted_us, request_index, mixed, clears_holder, transformation)
-SELECT 1, n, n, 'h', 0, n, n, 'transformed', 'mes', false, '2026-03-01T08:00:00Z', n, n, 2, n, 0, false, false, 'urn:t:' || n
+SELECT 1, n, n, 'h', 0, n, n, 'transformed', 'mes', false, '2026-03-01T08:00:00Z', n, n, 2, n, 0, false, false,
+    'urn:t:' || n
 FROM generate_series(1, {EVENTS}) AS n;
 INSERT INTO views.event_keys (tenant_id, key_no, event_id) SELECT 1, n, 'e' || n FROM generate_series(1, {EVENTS}) AS n;
 INSERT INTO views.items (tenant_id, item_no, uri, kind, material, number)
@@ -35,8 +35,15 @@ SELECT 1, n, x.item_no, x.role, 0, 0, false FROM generate_series(1, {EVENTS}) AS
 CROSS JOIN LATERAL (VALUES (n % {LOTS}, 1), ((n + 1) % {LOTS}, 1), (100 + n, 2), (99 + n, 1)) AS x(item_no, role);
 INSERT INTO views.memberships (tenant_id, event_no, lot_no, unit_no, at_making)
 SELECT 1, n, n % {LOTS}, 100 + n, true FROM generate_series(1, {EVENTS}) AS n;
+-- half of what is another name is one of a few lots' own, half of what is declared is of one material
+INSERT INTO views.identities (tenant_id, event_no, one_no, other_no)
+SELECT 1, n, CASE WHEN n % 2 = 0 THEN n % {LOTS} ELSE 100 + n END, CASE WHEN n % 2 = 1 THEN n % {LOTS} ELSE 100 + n END
+FROM generate_series(1, {EVENTS}) AS n;
+INSERT INTO views.item_materials (tenant_id, event_no, item_no, material_no)
+SELECT 1, n, CASE WHEN n % 2 = 0 THEN n % {LOTS} ELSE 100 + n END, 7 FROM generate_series(1, {EVENTS}) AS n;
 """
-_SAMPLED = "SET default_statistics_target = 1; ANALYZE views.events, views.event_items, views.memberships, views.event_keys, views.items"
+_TABLES = ("events", "event_keys", "event_items", "memberships", "identities", "item_materials", "items")
+_SAMPLED = f"SET default_statistics_target = 1; ANALYZE {', '.join(f'views.{table}' for table in _TABLES)}"
 _UNPINNED = "".join(
     f"ALTER TABLE views.{table} ALTER COLUMN {column} RESET (n_distinct);" for table, column in DISTINCT
 )
