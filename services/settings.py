@@ -157,6 +157,11 @@ class Settings(BaseSettings):
     )
 
     # Cases
+    drill_interval_hours: float = Field(
+        default=0.0,
+        ge=0,
+        description="How often, in hours, a mock recall is run by itself, for every tenant; 0: only when asked for.",
+    )
     incident_regimes: str = Field(
         default="incident-cn",
         description="Regimes of an incident that names none, by code, separated by commas. Empty: none.",

@@ -1,13 +1,18 @@
-"""The cases API: every command's routes together."""
+"""The cases API and its jobs: every command's routes together, and everything that follows by itself."""
 
+import asyncpg
 from fastapi import APIRouter
 
 from services.access import Keys, Role
 from services.access.http import caller_with
 from services.cases.commands import CaseDesk
+from services.cases.drills import ScheduledDrills
+from services.cases.jobs import Jobs
+from services.cases.reminders import Reminders
 from services.cases.routes import (
     clocks,
     closing,
+    drills,
     effectiveness,
     incidents,
     notices,
@@ -27,4 +32,16 @@ def create_router(*, desk: CaseDesk, keys: Keys, questions: Questions, profiles:
         router.include_router(group.create_router(desk, recaller=recaller))
     router.include_router(clocks.create_router(desk, profiles, recaller=recaller))
     router.include_router(incidents.create_router(desk, questions, profiles, recaller=recaller))
+    router.include_router(drills.create_router(desk, questions, recaller=recaller))
     return router
+
+
+def create_jobs(*, desk: CaseDesk, views: asyncpg.Pool, questions: Questions, profiles: Profiles) -> Jobs:
+    """What follows from acts, and what is watched in each tenant. `views` acts as the projector."""
+    return Jobs(
+        desk=desk,
+        views=views,
+        jobs=(Reminders(desk, profiles),),
+        watches=(ScheduledDrills(desk, questions),),
+        pace_seconds=desk.settings.case_jobs_pace_seconds,
+    )

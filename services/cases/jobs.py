@@ -58,11 +58,27 @@ class Job(Protocol):
         """
 
 
-class Jobs:
-    """Runs jobs on the cases of all tenants. `views` sees every tenant and holds the locks."""
+NO_CASE = ""
+"""The case of work that is about a tenant as a whole; it has no acts."""
 
-    def __init__(self, *, desk: CaseDesk, views: asyncpg.Pool, jobs: Sequence[Job], pace_seconds: float) -> None:
-        self._desk, self._views, self._jobs, self._pace_seconds = desk, views, jobs, pace_seconds
+
+class Jobs:
+    """Runs jobs on the cases of all tenants. `views` sees every tenant and holds the locks.
+
+    `watches` work on each tenant as a whole: drills that are due, complaints that are too many.
+    """
+
+    def __init__(
+        self,
+        *,
+        desk: CaseDesk,
+        views: asyncpg.Pool,
+        jobs: Sequence[Job],
+        watches: Sequence[Job] = (),
+        pace_seconds: float,
+    ) -> None:
+        self._desk, self._views, self._pace_seconds = desk, views, pace_seconds
+        self._jobs, self._watches = jobs, watches
         self._known: dict[tuple[int, str], tuple[int, list[Recorded]]] = {}
         self._attempts: dict[tuple[int, str, str], tuple[int, float]] = {}
         self._running: dict[tuple[int, str], asyncio.Task[None]] = {}
@@ -74,14 +90,15 @@ class Jobs:
             while not stop.is_set():
                 try:
                     async with self._views.acquire() as locks:
-                        while not stop.is_set():
-                            await self._round(locks)
-                            await self._pause(stop)
+                        try:
+                            while not stop.is_set():
+                                await self._round(locks)
+                                await self._pause(stop)
+                        finally:
+                            await self._cancel()
                 except UNREACHABLE as error:
                     log_to.warning("case_jobs_wait", reason=f"{type(error).__name__}: {error}")
                     await self._pause(stop)
-                finally:
-                    await self._cancel()
         finally:
             await self._cancel()
 
@@ -122,6 +139,7 @@ class Jobs:
             for case_id in changed:
                 self._known[(tenant_id, case_id)] = (counts[case_id], counted(read.get(case_id, [])))
             found += [Work(tenant_id, c, self._known[(tenant_id, c)][1]) for c in counts]
+            found += [Work(tenant_id, NO_CASE, ())] if self._watches else []
         random.shuffle(found)
         return found
 
@@ -142,9 +160,14 @@ class Jobs:
         again = True
         while again:
             again = False
-            for job in self._jobs:
+            for job in self._watches if work.case_id == NO_CASE else self._jobs:
                 if await self._try(job, work):
-                    work = Work(work.tenant_id, work.case_id, await self._desk.acts(work.tenant_id, work.case_id))
+                    try:
+                        acts = await self._desk.acts(work.tenant_id, work.case_id)
+                    except Problem as error:  # the database is away: the next round looks again
+                        log_to.warning("case_jobs_wait", reason=error.detail)
+                        return
+                    work = Work(work.tenant_id, work.case_id, acts)
                     again = True
 
     async def _try(self, job: Job, work: Work) -> bool:

@@ -23,10 +23,9 @@ from domain.ports import EventLog, LogUnavailable
 from migrations.run import upgrade
 from services.access import Keys, default_own_party, ensure_bootstrap
 from services.access.admin import create_router as keys_router
+from services.cases.app import create_jobs
 from services.cases.app import create_router as cases_router
 from services.cases.commands import CaseDesk
-from services.cases.jobs import Jobs
-from services.cases.reminders import Reminders
 from services.contacts.app import create_router as contacts_router
 from services.database import UNREACHABLE, api_pool, owner_pool, projector_pool
 from services.embedded import postgres
@@ -246,8 +245,7 @@ async def _serve(
     questions = Questions(pool=api, keys=keys, settings=settings, graphs=graphs)
     if "cases" in roles:
         app.include_router(cases_router(desk=desk, keys=keys, questions=questions, profiles=profiles))
-    following = (Reminders(desk, profiles),)
-    jobs = Jobs(desk=desk, views=views, jobs=following, pace_seconds=settings.case_jobs_pace_seconds)
+    jobs = create_jobs(desk=desk, views=views, questions=questions, profiles=profiles)
     _health(app, log=log, pool=api, projector=projector, settings=settings)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
