@@ -41,14 +41,16 @@ async def asking(world: World, url: str, *, suffix: str = "") -> AsyncIterator[A
     """Both processes on the database `url`, the quick one when its graph is there, and a projector that beats."""
     limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
     key = world.tenant.key
-    async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(world.process(f"projector-beating{suffix}", url))
-        quick = await stack.enter_async_context(world.process(f"query-quick{suffix}", url, log_level="info", **limits))
-        domain = await stack.enter_async_context(
-            world.process(f"query-domain{suffix}", url, trace_graph="off", **limits)
-        )
-        one = await stack.enter_async_context(connected(quick.url, key))
-        other = await stack.enter_async_context(connected(domain.url, key))
+    wanted: dict[str, dict[str, object]] = {
+        f"projector-beating{suffix}": {},
+        f"query-quick{suffix}": {**limits, "log_level": "info"},
+        f"query-domain{suffix}": {**limits, "trace_graph": "off"},
+    }
+    async with (
+        world.processes(url, wanted) as (_, quick, domain),
+        connected(quick.url, key) as one,
+        connected(domain.url, key) as other,
+    ):
         await _graph_built(world, quick, one)
         yield Asked(world.size, key, quick, one, other)
 

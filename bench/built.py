@@ -52,8 +52,7 @@ async def _build(world: "World", url: str, *, size: Size, owner: asyncpg.Pool) -
     log = PostgresEventLog(dsn=url, partitions=building.LOG_PARTITIONS)
     await log.start()
     async with contextlib.AsyncExitStack() as stack:
-        for number in (1, 2):
-            await stack.enter_async_context(world.process(f"projector-{number}", url))
+        await stack.enter_async_context(world.processes(url, {"projector-1": {}, "projector-2": {}}))
         with _progress(world.console) as progress:
             told = _bars(progress, (f"{size.name}: events written", f"{size.name}: events projected"))
             write, project = told.values()

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,20 +77,29 @@ class World:
     @contextlib.asynccontextmanager
     async def process(self, name: str, url: str, **settings: object) -> AsyncIterator["Process"]:
         """A `zhuisu` process of the role that `name` begins with, on the database `url`."""
-        port = free_ports(1)[0]
-        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        log = self.folder / "logs" / f"{name}.log"
-        log.unlink(missing_ok=True)
-        child = Child(name, port, log, failed)
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("ZHUISU_")}
-        given = {"database_url": url, "port": port, "log_level": "warning", "log_format": "json", **settings}
-        await child.start({**clean, **{f"ZHUISU_{k.upper()}": str(v) for k, v in given.items()}})
-        try:
-            await child.until_up("127.0.0.1")
-            yield Process(f"http://127.0.0.1:{port}", child.pid, log)
-        finally:
-            await child.stop()
-            failed.cancel()
+        async with self.processes(url, {name: settings}) as (one,):
+            yield one
+
+    @contextlib.asynccontextmanager
+    async def processes(
+        self, url: str, wanted: Mapping[str, Mapping[str, object]]
+    ) -> AsyncIterator[tuple["Process", ...]]:
+        """Several at once, each with settings of its own."""
+        loop, clean = asyncio.get_running_loop(), {k: v for k, v in os.environ.items() if not k.startswith("ZHUISU_")}
+        async with contextlib.AsyncExitStack() as stack:
+            children, told = [], []
+            for (name, settings), port in zip(wanted.items(), free_ports(len(wanted)), strict=True):
+                log, failed = self.folder / "logs" / f"{name}.log", loop.create_future()
+                log.unlink(missing_ok=True)
+                child = Child(name, port, log, failed)
+                given = {"database_url": url, "port": port, "log_level": "warning", "log_format": "json", **settings}
+                await child.start({**clean, **{f"ZHUISU_{k.upper()}": str(v) for k, v in given.items()}})
+                stack.callback(failed.cancel)
+                stack.push_async_callback(child.stop)
+                children.append(child)
+                told.append(Process(f"http://127.0.0.1:{port}", child.pid, log))
+            await asyncio.gather(*(child.until_up("127.0.0.1") for child in children))
+            yield tuple(told)
 
     @contextlib.asynccontextmanager
     async def bare(self, url: str) -> AsyncIterator["Process"]:
@@ -145,12 +154,17 @@ class Database:
 
 
 @contextlib.asynccontextmanager
-async def world(size: Size, *, console: Console, keep: bool = False) -> AsyncIterator[World]:
-    """The data built, or found as an earlier run with `keep` left it, until the body ends."""
+async def world(
+    size: Size, *, console: Console, keep: bool = False, on: PostgresServer | None = None
+) -> AsyncIterator[World]:
+    """The data built, or found as an earlier run with `keep` left it, until the body ends.
+
+    `on`: a server that is there already, and stays.
+    """
     folder = WORK / size.name if keep else WORK / f"{size.name}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     # Not on this event loop's way: it blocks until the server is up.
-    server = await asyncio.to_thread(postgres.start, folder)
+    server = on if on is not None else await asyncio.to_thread(postgres.start, folder)
     try:
         this = World(size, folder, server, console)
         await _schema(this)
@@ -158,7 +172,8 @@ async def world(size: Size, *, console: Console, keep: bool = False) -> AsyncIte
         this.data = await built(this, this.url, size)
         yield this
     finally:
-        await asyncio.to_thread(server.stop)
+        if on is None:
+            await asyncio.to_thread(server.stop)
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
 

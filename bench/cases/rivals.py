@@ -26,14 +26,15 @@ async def rivals(asked: Asked, exported: Exported, references: list[Reference]) 
         try:
             await rival.load(exported)
             for reference in references:
-                yield await _asked(asked, rival, reference)
+                yield await asked_of(asked, rival, reference)
         except CannotRun as error:
             yield Row(case=CASE, size="", against=rival.name, note=f"not run: {error}")
         finally:
             await rival.close()
 
 
-async def _asked(asked: Asked, rival: Rival, reference: Reference) -> Row:
+async def asked_of(asked: Asked, rival: Rival, reference: Reference) -> Row:
+    """One rival's answer to one question, compared and timed."""
     question = reference.question
     equal = rival.rows(await rival.ask(question.lot)).same_as(reference.rows)
     once = asked.once.get(question.lot)
