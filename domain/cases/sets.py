@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-CERTAIN, POSSIBLE = "certain", "possible"
+CERTAIN: Final = "certain"
+POSSIBLE: Final = "possible"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Dressing:
         for node in chunk:
             state = seen[node.item].shown
             if self.totals is not None:
-                self.totals.add(node, seen[node.item].full, shown=state)
+                self.totals.add(node.item, node.certainty, state=seen[node.item].full, shown=state)
             for gap in state.gaps:
                 self._gather(gap)
             self._conflicts += state.conflicts

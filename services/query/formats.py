@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -27,6 +28,15 @@ _ACCEPTED = {
 Document = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the rows of an answer are called: their list in JSON, the `type` of each in NDJSON, their columns in CSV."""
+
+    listed: str
+    each: str
+    columns: tuple[str, ...]
+
+
 class Format(Protocol):
     """`head` holds what is known before the nodes, `tail` what is known after them."""
 
@@ -40,15 +50,15 @@ class Format(Protocol):
 
 
 class AsJson:
-    """One document in the shape of DESIGN §7; `nodes` come before what is only known at the end."""
+    """One document in the shape of DESIGN §7; the rows come before what is only known at the end."""
 
     media_type = JSON
 
-    def __init__(self) -> None:
-        self._any = False
+    def __init__(self, shape: Shape) -> None:
+        self._shape, self._any = shape, False
 
     def begin(self, head: Document) -> bytes:
-        return orjson.dumps(head)[:-1] + b',"nodes":['
+        return orjson.dumps(head)[:-1] + f',"{self._shape.listed}":['.encode()
 
     def rows(self, nodes: Sequence[Document]) -> bytes:
         if not nodes:
@@ -76,18 +86,18 @@ class AsSummary:
 
 
 class AsNdjson:
-    """A header record, a record a node, a trailer with the count and SHA-256 of the node lines (SEMANTICS §6)."""
+    """A header record, a record a row, a trailer with the count and SHA-256 of the rows' lines (SEMANTICS §6)."""
 
     media_type = NDJSON
 
-    def __init__(self) -> None:
-        self._rows, self._hash = 0, hashlib.sha256()
+    def __init__(self, shape: Shape) -> None:
+        self._shape, self._rows, self._hash = shape, 0, hashlib.sha256()
 
     def begin(self, head: Document) -> bytes:
         return orjson.dumps({"type": "header", **head}, option=orjson.OPT_APPEND_NEWLINE)
 
     def rows(self, nodes: Sequence[Document]) -> bytes:
-        lines = b"".join(orjson.dumps({"type": "node", **n}, option=orjson.OPT_APPEND_NEWLINE) for n in nodes)
+        lines = b"".join(orjson.dumps({"type": self._shape.each, **n}, option=orjson.OPT_APPEND_NEWLINE) for n in nodes)
         self._rows += len(nodes)
         self._hash.update(lines)
         return lines
@@ -102,21 +112,23 @@ COLUMNS = (
     *("status", "disposition", "site", "container", "containers", "holder", "owner", "where", "on_hold", "recalls"),
     "order_uncertain",
 )
+NODES = Shape("nodes", "node", COLUMNS)
 
 
 class AsCsv:
-    """RFC 4180, a row a node. `for_spreadsheet`: begins with a byte order mark, which Excel needs to see UTF-8."""
+    """RFC 4180. `for_spreadsheet`: begins with a byte order mark, which Excel needs to see UTF-8."""
 
     media_type = CSV
 
-    def __init__(self, *, for_spreadsheet: bool) -> None:
+    def __init__(self, shape: Shape, *, for_spreadsheet: bool) -> None:
+        self._columns = shape.columns
         self._mark = b"\xef\xbb\xbf" if for_spreadsheet else b""
 
     def begin(self, head: Document) -> bytes:
-        return self._mark + _lines([COLUMNS])
+        return self._mark + _lines([self._columns])
 
     def rows(self, nodes: Sequence[Document]) -> bytes:
-        return _lines([[_cell(name, node[name]) for name in COLUMNS] for node in nodes])
+        return _lines([[_cell(name, node[name]) for name in self._columns] for node in nodes])
 
     def end(self, tail: Document) -> bytes:
         return b""
@@ -157,7 +169,7 @@ def _where(row: Document) -> str:
 _PARTS: dict[str, Any] = {"links": _link, "where": _where}
 
 
-def format_of(request: Request) -> Format:
+def format_of(request: Request, shape: Shape = NODES) -> Format:
     """What `format` or `Accept` asks for; JSON where neither says. Problem 406 for what there is not."""
     named = request.query_params.get("format")
     if named is not None and named not in _NAMED:
@@ -165,11 +177,11 @@ def format_of(request: Request) -> Format:
     wanted = _NAMED[named] if named is not None else _accepted(request.headers.get("accept", "*/*"))
     match wanted:
         case "application/json":
-            return AsJson()
+            return AsJson(shape)
         case "application/x-ndjson":
-            return AsNdjson()
+            return AsNdjson(shape)
         case _:
-            return AsCsv(for_spreadsheet=named is not None)
+            return AsCsv(shape, for_spreadsheet=named is not None)
 
 
 def _accepted(accept: str) -> str:

@@ -26,19 +26,19 @@ class Totals:
         self._top_units = 0
         self._top_unless_units: Counter[tuple[ItemId, ...]] = Counter()
 
-    def add(self, node: Node, state: Whereabouts, *, shown: Whereabouts) -> None:
+    def add(self, item: ItemId, certainty: str, *, state: Whereabouts, shown: Whereabouts) -> None:
         """Count one node; by status, site and holder, and with its quantities, only as far as it is `shown`."""
-        if node.item not in self._affected:
+        if item not in self._affected:
             return
         self._kinds[state.kind] += 1
-        self._sure[node.certainty] += 1
+        self._sure[certainty] += 1
         for name, value in (("status", shown.status), ("site", shown.site), ("holder", shown.holder)):
             if value is not None:
                 self._by[name][str(value)] += 1
         if state.kind == "unit":
             self._count_top(state)
         else:
-            self._no_units.add(node.item)
+            self._no_units.add(item)
             self._weigh(shown)
 
     def _count_top(self, state: Whereabouts) -> None:
@@ -75,20 +75,25 @@ class Totals:
 
 def counted_once(nodes: Sequence[Node], starts: Sequence[ItemId] = ()) -> set[ItemId]:
     """One item a thing: of ids that are surely of one thing, the first of `starts`, else the first that is shown."""
-    same: dict[ItemId, ItemId] = {}
+    links = [link for node in nodes for link in node.links]
+    same = [(k.source, k.target) for k in links if k.relation is Relation.IDENTIFIED_AS and not k.reasons]
+    return one_a_thing([*starts, *(node.item for node in nodes)], same)
+
+
+def one_a_thing(items: Sequence[ItemId], same: Sequence[tuple[ItemId, ItemId]]) -> set[ItemId]:
+    """The first of the ids of each thing; `same` are pairs of ids of one thing."""
+    other: dict[ItemId, ItemId] = {}
 
     def first_of(item: ItemId) -> ItemId:
-        while item in same:
-            item = same[item]
+        while item in other:
+            item = other[item]
         return item
 
-    for node in nodes:
-        for link in node.links:
-            if link.relation is Relation.IDENTIFIED_AS and not link.reasons:
-                ends = sorted({first_of(link.source), first_of(link.target)})
-                if len(ends) > 1:
-                    same[ends[1]] = ends[0]
+    for pair in same:
+        ends = sorted({first_of(end) for end in pair})
+        if len(ends) > 1:
+            other[ends[1]] = ends[0]
     kept: dict[ItemId, ItemId] = {}
-    for item in (*starts, *(node.item for node in nodes)):
+    for item in items:
         kept.setdefault(first_of(item), item)
     return set(kept.values())

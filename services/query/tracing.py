@@ -1,10 +1,9 @@
 """A trace as an answer: walked, dressed and sent while it is made. What traces and exposures share (SEMANTICS §3)."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from fastapi import Request, Response
 
 from domain.answers import Node, Trace, Way
@@ -14,21 +13,18 @@ from services.access import Caller
 from services.problems import Problem
 from services.query import rendering
 from services.query.asking import instant
-from services.query.caching import CACHE_CONTROL, tag_of, tagged
 from services.query.dressing import STATE_CHUNK, Dressing, listed
-from services.query.formats import CSV, JSON, Format
+from services.query.formats import Format
 from services.query.paging import Cursor, limit_of
+from services.query.pieces import Head, head_of, sent
 from services.query.snapshot import Asked, Questions
 from services.query.totals import Totals, counted_once
 from services.query.walks import Start, Walk, walked
-from services.query.watching import Streamed
 
 PARAMETERS = ("mode", "at", "as_of", "follow", "since", "until", "wait_for", "unknown", "limit", "cursor", "format")
 
 SUPERSEDED_SHOWN = 1_000
 """Superseded links listed; `superseded_count` tells how many there are."""
-WHOLE_BYTES = 256 * 1024
-"""An answer up to this is made before it is sent, so that it has an ETag and a length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +98,6 @@ def trace_asked(query: Mapping[str, str], way: Way, *, name: str, question: str,
     )
 
 
-@dataclass(slots=True)
-class Head:
-    """What is known before the first node: headers, and the lag as it stands in the first piece."""
-
-    headers: dict[str, str]
-    lag: bytes = field(default=b"")
-
-
 async def answer(
     questions: Questions,
     request: Request,
@@ -124,31 +112,7 @@ async def answer(
     `given` are the parameters where they come in a body.
     """
     pieces = _pieces(questions, request, caller=caller, ask=ask, begin=begin, given=given)
-    try:
-        head = await anext(pieces)
-        assert isinstance(head, Head)
-        rest = _only_bytes(pieces)
-        held: list[bytes] = []
-        async for piece in rest:
-            held.append(piece)
-            if sum(map(len, held)) > WHOLE_BYTES:
-                return Streamed(held, rest, media_type=ask.form.media_type, headers=head.headers)
-    except BaseException:
-        await pieces.aclose()
-        raise
-    body = b"".join(held)
-    if ask.form.media_type == JSON:
-        return tagged(request, tag_of(body.replace(head.lag, b"", 1)), body=body, headers=head.headers)
-    return Response(body, media_type=ask.form.media_type, headers=head.headers)
-
-
-async def _only_bytes(pieces: AsyncGenerator[Head | bytes, None]) -> AsyncGenerator[bytes, None]:
-    try:
-        async for piece in pieces:
-            assert isinstance(piece, bytes)
-            yield piece
-    finally:
-        await pieces.aclose()
+    return await sent(request, pieces, ask.form)
 
 
 async def _pieces(
@@ -222,22 +186,10 @@ def _next(ask: TraceAsked, asked: Asked, nodes: Sequence[Node]) -> str | None:
 
 
 def _head(request: Request, ask: TraceAsked, asked: Asked, *, found: Trace, following: str | None) -> Head:
-    frame = asked.frame(found.incomplete)
-    behind = frame["lag"]["events"]
-    headers = {
-        "Cache-Control": CACHE_CONTROL,
-        "Vary": "Accept",
-        "Zhuisu-As-Of": frame["as_of"]["position"],
-        "Zhuisu-Recorded-At": frame["as_of"]["recorded_at"] or "",
-        "Zhuisu-Lag-Events": "" if behind is None else str(behind),
-        "Zhuisu-Complete": "true" if frame["complete"] else "false",
-        "Zhuisu-Incomplete-Because": ",".join(frame["incomplete_because"]),
-    }
+    head = head_of(asked.frame(found.incomplete), name=ask.name, form=ask.form)
     if following is not None:
-        headers["Link"] = f'<{request.url.include_query_params(cursor=following)}>; rel="next"'
-    if ask.form.media_type == CSV:
-        headers["Content-Disposition"] = f'attachment; filename="{ask.name}.csv"'
-    return Head(headers, orjson.dumps(frame["lag"]))
+        head.headers["Link"] = f'<{request.url.include_query_params(cursor=following)}>; rel="next"'
+    return head
 
 
 async def _tail(start: Start, found: Trace, dressing: Dressing) -> dict[str, Any]:

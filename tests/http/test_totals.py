@@ -35,7 +35,7 @@ def test_top_units_and_kinds(h: History, *, name: str, way: Way, order: object) 
     going_by = list(nodes)
     order.shuffle(going_by)  # type: ignore[attr-defined]
     for node in going_by:
-        totals.add(node, standing[node.item], shown=standing[node.item])
+        totals.add(node.item, node.certainty, state=standing[node.item], shown=standing[node.item])
     told = totals.json()
     assert told["top_units"] == top_units(nodes, standing)
     assert told["items"] == len(nodes)
@@ -49,7 +49,7 @@ def counted(h: History) -> int:
     standing = answer(states([n.item for n in nodes], at_us=us(100)), view.look_up)
     totals = Totals(counted_once(nodes))
     for node in nodes:
-        totals.add(node, standing[node.item], shown=standing[node.item])
+        totals.add(node.item, node.certainty, state=standing[node.item], shown=standing[node.item])
     assert totals.json()["top_units"] == top_units(nodes, standing)
     return int(totals.json()["top_units"])
 

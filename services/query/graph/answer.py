@@ -28,6 +28,7 @@ from services.query.graph.standing import Stood, stand
 from services.query.graph.tracing import Barred, GraphWalk, Walked
 from services.query.graph.walking import Collision
 from services.query.snapshot import Asked
+from services.query.totals import one_a_thing
 
 KINDS = ("unit", "unit", "lot", "class", "container")
 _PENDING = bit_of("replacement_pending")
@@ -139,14 +140,8 @@ class OverGraph:
         links = self._walked.links
         shown = [*starts, *await self._names.ids(self._walked.nodes[self._order])]
         rows = np.flatnonzero((links.relation == IDENTIFIED_AS) & (links.reasons == 0))
-        if not len(rows):
-            return set(shown)
         one, other = await self._names.ids(links.source[rows]), await self._names.ids(links.target[rows])
-        first = _firsts(list(zip(one, other, strict=True)))
-        kept: dict[ItemId, ItemId] = {}
-        for item in shown:
-            kept.setdefault(first.get(item, item), item)
-        return set(kept.values())
+        return one_a_thing(shown, list(zip(one, other, strict=True)))
 
     # -- where they are
 
@@ -228,21 +223,6 @@ class OverGraph:
         every = sorted({i for seen in chain.values() for i in seen})
         ids = dict(zip(every, await self._names.ids(np.array(every, dtype=np.int64)), strict=True))
         return {first: tuple(ids[i] for i in seen) for first, seen in chain.items()}
-
-
-def _firsts(same: list[tuple[ItemId, ItemId]]) -> dict[ItemId, ItemId]:
-    """For each id of a thing the least one."""
-    first: dict[ItemId, ItemId] = {}
-
-    def of(item: ItemId) -> ItemId:
-        while first.get(item, item) != item:
-            item = first[item]
-        return item
-
-    for one, other in same:
-        low, high = sorted((of(one), of(other)))
-        first[high] = low
-    return {item: of(item) for pair in same for item in pair}
 
 
 def _slices(items: Ints) -> list[Ints]:

@@ -1,0 +1,166 @@
+"""Evaluating scope rules: each leaf walked from its seeds, the sets combined as the rule says.
+
+A rule of one leaf goes by as it is walked. Where leaves are combined, why each item is in is kept until all are walked,
+some 400 bytes an item; where they are is read after that, some at a time.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import asyncpg
+
+from domain.answers import Gap, Node, Trace, Way
+from domain.cases.scope import AllOf, AnyOf, Except, Leaf, Product, Rule
+from domain.cases.sets import CERTAIN, Why, all_of, any_of, but_not
+from domain.ids import ItemId
+from domain.links import Relation
+from services.database import tenant_transaction
+from services.query.dressing import STATE_CHUNK, Stand
+from services.query.evaluation import Chunks, Evaluation
+from services.query.freshness import freshness
+from services.query.graph.answer import OverGraph
+from services.query.graph.keeper import Graphs
+from services.query.seeding import Seeding
+from services.query.snapshot import Asked
+from services.query.totals import one_a_thing
+from services.query.walks import Start, Walk, Walked, walked
+from services.settings import Settings
+
+WAYS_SHOWN = 3
+"""Predecessors of a member, and events that link it to them."""
+
+
+@asynccontextmanager
+async def snapshot_at(
+    pool: asyncpg.Pool, settings: Settings, *, tenant_id: int, vector: Mapping[int, int] | None, now_us: int
+) -> AsyncIterator[Asked]:
+    """A snapshot as known at `vector` (None: all that is applied), for the instant `now_us`; it may last."""
+    async with tenant_transaction(pool, tenant_id) as connection:
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        fresh = await freshness(connection, stale_after_seconds=3 * settings.heartbeat_seconds + 2)
+        known = dict(vector) if vector is not None else None
+        yield Asked(connection, tenant_id, replace(fresh, now_us=now_us), known)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What leaves tell beside their members: gaps, why it may be incomplete, and pairs of names of one thing."""
+
+    gaps: list[Gap] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    same: list[tuple[ItemId, ItemId]] = field(default_factory=list)
+
+    def take(self, start: Start, walk: Walked) -> None:
+        self.gaps += [*start.gaps, *walk.trace.gaps]
+        self.incomplete += [code for code in walk.trace.incomplete if code not in self.incomplete]
+
+
+class Evaluator:
+    """Evaluates rules over the graphs of this process."""
+
+    def __init__(self, graphs: Graphs, settings: Settings) -> None:
+        self.graphs, self.settings = graphs, settings
+
+    async def begin(self, rule: Rule, asked: Asked) -> Evaluation:
+        """Walk the rule. Raises Problem for an exposure that cannot be asked."""
+        told = _Told()
+        if not isinstance(rule, AnyOf | AllOf | Except) and rule.follow == "forward":
+            start, walk = await self._walk(rule, asked, told)
+            return Evaluation(
+                asked=asked,
+                count=len(start.items) + len(walk),
+                affected=await walk.counted(start.items),
+                chunks=_members_of(rule, start, walk, same=[]),
+                stand=walk.stand,
+                gaps=told.gaps,
+                incomplete=told.incomplete,
+            )
+        chosen = await self._chosen(rule, asked, told)
+        ordered = sorted(chosen.items(), key=lambda one: (one[1].level, one[0]))
+        items = [ItemId(item) for item, _ in ordered]
+        return Evaluation(
+            asked=asked,
+            count=len(ordered),
+            affected=one_a_thing(items, [(a, b) for a, b in told.same if a in chosen and b in chosen]),
+            chunks=_sliced(items, [why for _, why in ordered]),
+            stand=await self._standing(asked),
+            gaps=list(dict.fromkeys(told.gaps)),
+            incomplete=told.incomplete,
+        )
+
+    async def _walk(self, leaf: Leaf, asked: Asked, told: _Told) -> tuple[Start, Walked]:
+        start = await Seeding(self.graphs, self.settings, asked).start(leaf)
+        start = replace(start, items=sorted(start.items))
+        at_us = leaf.at.latest_us if leaf.at is not None else None
+        how = Walk(way=Way.FORWARD, mode=leaf.mode, at_us=at_us)
+        if leaf.follow == "none" and not start.seeds and not isinstance(leaf, Product):
+            walk = Walked(Trace(tuple(start.items)))
+        else:
+            walk = await walked(self.graphs, self.settings, asked=asked, walk=how, start=start)
+        told.take(start, walk)
+        return start, walk
+
+    async def _chosen(self, rule: Rule, asked: Asked, told: _Told) -> dict[str, Why]:
+        match rule:
+            case AnyOf(rules):
+                return any_of([await self._chosen(r, asked, told) for r in rules])
+            case AllOf(rules):
+                return all_of([await self._chosen(r, asked, told) for r in rules])
+            case Except(one, but):
+                return but_not(await self._chosen(one, asked, told), await self._chosen(but, asked, told))
+            case _:
+                start, walk = await self._walk(rule, asked, told)
+                chosen: dict[str, Why] = {}
+                async for some in _members_of(rule, start, walk, same=told.same):
+                    chosen |= some
+                return chosen
+
+    async def _standing(self, asked: Asked) -> Stand | None:
+        """What tells where things are over the graph, where nothing was walked."""
+        kept = await self.graphs.graph(asked.connection, asked.tenant_id)
+        return OverGraph(asked, *kept, at_us=asked.fresh.now_us).whereabouts if kept is not None else None
+
+
+async def _members_of(leaf: Leaf, start: Start, walk: Walked, *, same: list[tuple[ItemId, ItemId]]) -> Chunks:
+    """The seeds, then what they went into; adds to `same` the names that are surely of one thing."""
+    for some in _parts(start.items):
+        yield [(item, Why(0, seed=True)) for item in some]
+    opened = frozenset(start.items) if isinstance(leaf, Product) else frozenset()
+    async for nodes in walk.chunks():
+        same += [pair for node in nodes for pair in _same_things(node)]
+        if leaf.follow == "none":
+            # An exposure's seeds are nodes without a predecessor; of a product its lots and units are seeds.
+            nodes = [n for n in nodes if not n.came_from or not opened.isdisjoint(n.came_from)]
+        if nodes:
+            yield [(node.item, _why(node)) for node in nodes]
+
+
+async def _sliced(items: Sequence[ItemId], whys: Sequence[Why]) -> Chunks:
+    for start in range(0, len(items), STATE_CHUNK):
+        end = start + STATE_CHUNK
+        yield list(zip(items[start:end], whys[start:end], strict=True))
+
+
+def _parts(items: Sequence[ItemId]) -> Iterable[Sequence[ItemId]]:
+    return (items[start : start + STATE_CHUNK] for start in range(0, len(items), STATE_CHUNK))
+
+
+def _why(node: Node) -> Why:
+    up = node.came_from[:WAYS_SHOWN]
+    events = dict.fromkeys(link.event_id for link in node.links if link.source in up or link.target in up)
+    return Why(
+        level=node.level,
+        reasons=node.reasons,
+        came_from=tuple(map(str, up)),
+        event_ids=tuple(events)[:WAYS_SHOWN],
+        seed=not node.came_from,
+        certain=node.certainty == CERTAIN,
+    )
+
+
+def _same_things(node: Node) -> list[tuple[ItemId, ItemId]]:
+    """Pairs of names that are surely of one thing."""
+    links = [link for link in node.links if link.relation is Relation.IDENTIFIED_AS and not link.reasons]
+    return [(link.source, link.target) for link in links]

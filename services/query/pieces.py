@@ -1,0 +1,69 @@
+"""Answers that are made piece by piece: whole if small, else streamed from the first piece on."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+
+from services.query.caching import CACHE_CONTROL, tag_of, tagged
+from services.query.formats import CSV, JSON, Format
+from services.query.watching import Streamed
+
+WHOLE_BYTES = 256 * 1024
+"""An answer up to this is made before it is sent, so that it has an ETag and a length."""
+
+
+@dataclass(slots=True)
+class Head:
+    """What is known before the first row: headers, and the lag as it stands in the first piece."""
+
+    headers: dict[str, str]
+    lag: bytes = field(default=b"")
+
+
+def head_of(frame: Mapping[str, Any], *, name: str, form: Format) -> Head:
+    """The headers that say in every form what the frame of an answer says (`Asked.frame`)."""
+    behind = frame["lag"]["events"]
+    headers = {
+        "Cache-Control": CACHE_CONTROL,
+        "Vary": "Accept",
+        "Zhuisu-As-Of": frame["as_of"]["position"],
+        "Zhuisu-Recorded-At": frame["as_of"]["recorded_at"] or "",
+        "Zhuisu-Lag-Events": "" if behind is None else str(behind),
+        "Zhuisu-Complete": "true" if frame["complete"] else "false",
+        "Zhuisu-Incomplete-Because": ",".join(frame["incomplete_because"]),
+    }
+    if form.media_type == CSV:
+        headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return Head(headers, orjson.dumps(frame["lag"]))
+
+
+async def sent(request: Request, pieces: AsyncGenerator[Head | bytes, None], form: Format) -> Response:
+    """The response of pieces, the first of which is their head. Errors before the first row keep their status."""
+    try:
+        head = await anext(pieces)
+        assert isinstance(head, Head)
+        rest = _only_bytes(pieces)
+        held: list[bytes] = []
+        async for piece in rest:
+            held.append(piece)
+            if sum(map(len, held)) > WHOLE_BYTES:
+                return Streamed(held, rest, media_type=form.media_type, headers=head.headers)
+    except BaseException:
+        await pieces.aclose()
+        raise
+    body = b"".join(held)
+    if form.media_type == JSON:
+        return tagged(request, tag_of(body.replace(head.lag, b"", 1)), body=body, headers=head.headers)
+    return Response(body, media_type=form.media_type, headers=head.headers)
+
+
+async def _only_bytes(pieces: AsyncGenerator[Head | bytes, None]) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in pieces:
+            assert isinstance(piece, bytes)
+            yield piece
+    finally:
+        await pieces.aclose()
