@@ -18,6 +18,7 @@ from services.query.questions import (
     recall_accounting,
     recall_consignees,
     recall_preview,
+    recall_reports,
     recalls,
     search,
     sortable_spreadsheet,
@@ -54,6 +55,7 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
         recall_preview,
         recall_accounting,
         recall_consignees,
+        recall_reports,
         sortable_spreadsheet,
         supplier_notices,
     ):

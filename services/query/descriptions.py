@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from domain.ids import ItemId
 from services.query.counting import counting
 from services.query.snapshot import Asked
 
@@ -69,3 +70,13 @@ class Descriptions:
         told = self._found.get((topic, subject or ""), [])
         past = [d for d in told if d.from_us <= at_us]
         return past[-1] if past else None
+
+    def said(self, topic: Topic, subject: str | None, *, at_us: int) -> Mapping[str, Any]:
+        """What was said of it by then; nothing where nothing was."""
+        held = self.at(topic, subject, at_us=at_us)
+        return held.said if held is not None else {}
+
+    def product(self, item: ItemId, *, at_us: int) -> str | None:
+        """Name, model and category of an item's product."""
+        said = self.said("product", item.material or item, at_us=at_us)
+        return ", ".join(filter(None, (said.get("name"), said.get("model"), said.get("category")))) or None

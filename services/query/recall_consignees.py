@@ -1,5 +1,6 @@
 """Consignees of a recall over SQL, and as JSON: who got what, what they were told and what they said."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ from domain.cases import acts
 from domain.cases.buckets import Claim
 from domain.cases.claims import claims_of
 from domain.cases.consignees import Consignee, Consignees, Got
+from domain.cases.custody import Custody
 from domain.cases.population import Population
 from domain.cases.recall import RecallCase
 from domain.cases.record import Recorded
@@ -34,16 +36,21 @@ class Answered:
 
 async def consignees(asked: Asked, case: RecallCase, *, own_party: str, only: str | None = None) -> Consignees:
     """The tree of consignees of what counts (top units, loose spares, lots); of `only`, what they got as well."""
+    tree = Consignees(only)
+    async for some in custodies_counted(asked, case, own_party=own_party):
+        for one in some:
+            tree.add(one)
+    return tree
+
+
+async def custodies_counted(asked: Asked, case: RecallCase, *, own_party: str) -> AsyncIterator[list[Custody]]:
+    """The custody of what counts (top units, loose spares, lots), in the order of items, some at a time."""
     members = await working_set(asked, case)
     population = Population(members)
-    tree = Consignees(only)
     counted = [item for item, flags in members.items() if flags.kind in ("unit", "lot")]
     whose = await ours(asked, own_party)
     async for some in custodies(asked, counted, whose=whose, case_id=case.case_id):
-        for one in some.values():
-            if one.kind == "lot" or population.unit(one) is not None:
-                tree.add(one)
-    return tree
+        yield [one for one in some.values() if one.kind == "lot" or population.unit(one) is not None]
 
 
 def answered_by(case: RecallCase) -> dict[str, Answered]:

@@ -20,7 +20,7 @@ _OF_THESE = " AND m.item_no IN (SELECT item_no FROM views.items WHERE tenant_id 
 
 async def working_set(asked: Asked, case: RecallCase, *, of: Sequence[str] | None = None) -> dict[ItemId, Flags]:
     """The members by id, as known in this snapshot; `of`: only as far as they are among these."""
-    removed = _removed(case)
+    removed = removed_from(case)
     found: dict[ItemId, Flags] = {}
     kept: dict[tuple[Any, ...], Flags] = {}
     async for rows in _members(asked, case, of):
@@ -48,7 +48,7 @@ async def _members(asked: Asked, case: RecallCase, of: Sequence[str] | None) -> 
         yield rows
 
 
-def _removed(case: RecallCase) -> dict[str, tuple[int, int, int]]:
+def removed_from(case: RecallCase) -> dict[str, tuple[int, int, int]]:
     """Items that the newest decision on them removed, and when that was recorded: what is added later is in again."""
     newest: dict[str, tuple[int, tuple[int, int, int], bool]] = {}
     for one in case.history:

@@ -1,6 +1,6 @@
 """The rows of the sortable spreadsheet: what moved and what was made, with the descriptions that hold then."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from domain.ids import ItemId, PartyId
 from domain.moments import Moment, iso
 from services.codec import EVENT
 from services.query.counting import counting
-from services.query.descriptions import Descriptions
+from services.query.descriptions import Descriptions, Topic
 from services.query.snapshot import Asked
 from services.query.sortable.lots import Lots
 from services.query.sortable.making import Made, made, made_between, targets_of
@@ -185,13 +185,11 @@ class Spreadsheet:
         known = [r["site"] for r in await counting(self._asked, found) if r["site"]]
         return known[0] if known else None
 
-    def _said(self, topic: Any, subject: str | None, at_us: int) -> Any:
-        held = self._descriptions.at(topic, subject, at_us=at_us)
-        return held.said if held is not None else {}
+    def _said(self, topic: Topic, subject: str | None, at_us: int) -> Mapping[str, Any]:
+        return self._descriptions.said(topic, subject, at_us=at_us)
 
     def _product(self, lot: ItemId, at_us: int) -> str | None:
-        said = self._said("product", lot.material or lot, at_us)
-        return ", ".join(filter(None, (said.get("name"), said.get("model"), said.get("category")))) or None
+        return self._descriptions.product(lot, at_us=at_us)
 
     def _place(self, place: str | None, at_us: int) -> str | None:
         """Business name, address, country: what was described of a place, or of a party that stands in for it."""

@@ -1,0 +1,44 @@
+"""The members of a set with everything that is stored of them, chunk by chunk in their order."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from domain.cases.recall import RecallCase
+from services.query.counting import counting
+from services.query.snapshot import Asked
+
+_CHUNKS = """
+SELECT a.event_no, a.act, a.body, e.key_no, e.log_partition, e.log_offset, e.appended_us
+FROM views.case_acts a JOIN views.events e USING (event_no)
+WHERE a.tenant_id = $1 AND a.case_id = $2 AND a.act IN ('set_frozen', 'units_changed')
+"""
+_BODY = "SELECT body -> 'act' AS act FROM views.event_bodies WHERE event_no = $1"
+
+Member = Mapping[str, Any]
+"""domain.cases.acts.Member as JSON data."""
+
+
+Place = tuple[int, int, int]
+
+
+async def members_of(
+    asked: Asked, case: RecallCase, *, until: Place | None = None
+) -> AsyncIterator[tuple[str, Place, list[Member]]]:
+    """(`freeze n` or `evaluation n`, its place in the log, members): of the newest frozen set, then what was added.
+
+    `until`: only what was recorded up to that place.
+    """
+    newest = case.frozen.number if case.frozen is not None else 0
+    chunks = []
+    for row in await counting(asked, await asked.connection.fetch(_CHUNKS, asked.tenant_id, case.case_id)):
+        body, place = row["body"], (row["appended_us"], row["log_partition"], row["log_offset"])
+        if until is not None and place > until:
+            continue
+        if row["act"] == "set_frozen" and body["freeze"] == newest:
+            chunks.append((0, body["freeze"], body["chunk"], place, row["event_no"]))
+        elif row["act"] == "units_changed":
+            chunks.append((1, body["evaluation"], body["chunk"], place, row["event_no"]))
+    for added, number, _, place, event_no in sorted(chunks):
+        act = await asked.connection.fetchval(_BODY, event_no)
+        told = act.get("added", []) if added else act.get("members", [])
+        yield f"evaluation {number}" if added else f"freeze {number}", place, told

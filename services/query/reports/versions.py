@@ -1,0 +1,81 @@
+"""Versions of a recall's population: a freeze or an evaluation is one; the population of each (49 CFR 573.6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domain.cases import acts
+from domain.cases.recall import RecallCase, fold
+from domain.ids import ItemId
+from services.problems import Problem
+from services.query.reports.members import Place, members_of
+from services.query.snapshot import Asked
+from services.query.working_set import removed_from
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A population as it stood when this was recorded. `name`: `freeze:1`, `evaluation:3`."""
+
+    name: str
+    place: Place
+
+
+@dataclass(slots=True)
+class Population:
+    """The units of a version, as they were stored: top units with their certainty, loose spares apart."""
+
+    units: dict[ItemId, str] = field(default_factory=dict)
+    spares: set[ItemId] = field(default_factory=set)
+
+    @property
+    def certain(self) -> int:
+        return sum(c == "certain" for c in self.units.values())
+
+
+def versions_of(case: RecallCase) -> list[Version]:
+    """Every version there is, in the order they were recorded."""
+    found = []
+    for one in case.history:
+        match one.act:
+            case acts.Frozen(freeze=n):
+                found.append(Version(f"freeze:{n}", one.place))
+            case acts.Evaluated(evaluation=n, added=added, withdrawn=withdrawn) if added or withdrawn:
+                found.append(Version(f"evaluation:{n}", one.place))
+            case _:
+                continue
+    return sorted(found, key=lambda v: v.place)
+
+
+def version_asked(case: RecallCase, name: str, parameter: str) -> Version:
+    """The version of that name. Raises Problem 422 that lists those there are."""
+    found = versions_of(case)
+    for version in found:
+        if version.name == name:
+            return version
+    known = ", ".join(v.name for v in found) or "none yet"
+    raise Problem(422, "invalid-parameter", f"{parameter}: {name[:40]} is no version of this recall; there are {known}")
+
+
+async def population(asked: Asked, case: RecallCase, version: Version | None) -> Population:
+    """The population of a version; None: as it stands at the point of the snapshot."""
+    until = version.place if version is not None else None
+    then = case if until is None else fold(one for one in case.history if one.place <= until)
+    found = Population()
+    if then is None:
+        return found
+    removed = removed_from(then)
+    async for _, place, members in members_of(asked, then, until=until):
+        for member in members:
+            item = ItemId(member["item"])
+            if member["kind"] != "unit" or (item in removed and place < removed[item]):
+                continue
+            if member.get("loose_spare"):
+                found.spares.add(item)
+            elif member.get("top"):
+                found.units[item] = min(member["certainty"], found.units.get(item, "possible"))
+    return found
+
+
+def certainly(units: Sequence[ItemId], of: Population) -> int:
+    """How many of these the version has as certain."""
+    return sum(of.units.get(unit) == "certain" for unit in units)
