@@ -231,23 +231,25 @@ class Approved(_Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldsPlaced(_Act):
-    """The holds of a freeze are in the log: `items` of them in `events`, at or below `vector`."""
+    """Holds are in the log: `items` of them in `events`, at or below `vector`. `series`: domain/cases/holds.py."""
 
     act: Literal["holds_placed"] = "holds_placed"
     freeze: int
     items: int
     events: int
     vector: str
+    series: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldsReleased(_Act):
-    """The holds of a closed case are released."""
+    """Holds are released: all of a closed case's, or those of items that are no longer affected, by their `series`."""
 
     act: Literal["holds_released"] = "holds_released"
     items: int
     events: int
     vector: str
+    series: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,7 @@ def _after(case: RecallCase, one: Recorded) -> RecallCase:
         case acts.HoldsPlaced(freeze=n) as act:
             return _with_freeze(case, n, holds=act)
         case acts.HoldsReleased():
-            return replace(case, holds_released=True)
+            return replace(case, holds_released=case.closed)
         case acts.Evaluated() as act:
             newest = case.evaluated is None or case.evaluated.evaluation < act.evaluation
             return replace(case, evaluated=act) if newest else case

@@ -7,6 +7,7 @@ from services.access import Keys, Role
 from services.access.http import caller_with
 from services.cases.commands import CaseDesk
 from services.cases.drills import ScheduledDrills
+from services.cases.holding import Holds
 from services.cases.jobs import Jobs
 from services.cases.reminders import Reminders
 from services.cases.routes import (
@@ -17,6 +18,7 @@ from services.cases.routes import (
     incidents,
     notices,
     recalls,
+    removals,
     responses,
     supplier_notices,
 )
@@ -28,7 +30,7 @@ def create_router(*, desk: CaseDesk, keys: Keys, questions: Questions, profiles:
     """The routes that change cases, for the role recall."""
     recaller = caller_with(Role.RECALL, keys)
     router = APIRouter()
-    for group in (recalls, closing, responses, effectiveness, notices, supplier_notices):
+    for group in (recalls, closing, removals, responses, effectiveness, notices, supplier_notices):
         router.include_router(group.create_router(desk, recaller=recaller))
     router.include_router(clocks.create_router(desk, profiles, recaller=recaller))
     router.include_router(incidents.create_router(desk, questions, profiles, recaller=recaller))
@@ -41,7 +43,7 @@ def create_jobs(*, desk: CaseDesk, views: asyncpg.Pool, questions: Questions, pr
     return Jobs(
         desk=desk,
         views=views,
-        jobs=(Reminders(desk, profiles),),
+        jobs=(Holds(desk), Reminders(desk, profiles)),
         watches=(ScheduledDrills(desk, questions),),
         pace_seconds=desk.settings.case_jobs_pace_seconds,
     )

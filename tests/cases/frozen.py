@@ -68,7 +68,7 @@ class Recall:
             sha256="0" * 64,
         )
         listed = [acts.SetFrozen(freeze=number, chunk=n, members=some) for n, some in enumerate(chunks)]
-        await self.append([*listed, requested, whole])
+        await self.append([*listed, requested, whole], tag="" if number == 1 else f"{number}.")
 
     async def append(self, told: list[acts.AnyAct], *, tag: str = "") -> None:
         """Acts of the service's own, as it appends them."""

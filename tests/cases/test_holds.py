@@ -1,0 +1,115 @@
+"""Approval holds what is affected, by events of kinds that exist; closing, narrowing and removing let go of it."""
+
+import itertools
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from domain.cases import acts
+from domain.ids import ItemId
+from tests.cases.conftest import People
+from tests.cases.frozen import Recall
+from tests.waiting import eventually
+
+numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def recall(service: httpx.AsyncClient, service_url: str, people: People) -> Recall:
+    return Recall(service, people, url=service_url, name=f"h{next(numbers)}")
+
+
+async def until_placed(recall: Recall, *series: str, act: str = "holds_placed") -> dict[str, Any]:
+    """Until the job has done these; the recall then."""
+
+    async def placed() -> dict[str, Any] | None:
+        shown = (await recall.service.get(f"/v1/recalls/{recall.id}", headers=recall.people.reader)).json()
+        done = {a["series"] for a in shown["history"] if a["act"] == act}
+        return shown if set(series) <= done else None
+
+    found = await eventually(placed)
+    assert found is not None
+    return found
+
+
+async def held(recall: Recall, short: str) -> tuple[bool, list[str], list[str]]:
+    state = await recall.tell.state(short)
+    return state["on_hold"], state["holds"], state["recalls"]
+
+
+async def test_approval_holds_every_member_and_closing_releases_them(recall: Recall) -> None:
+    await recall.tell.made(1, ["lot:CELL/L-9"], ["B/1", "B/2"])
+    await recall.opened()
+    await recall.frozen("lot:CELL/L-9", "B/1")
+    shown = await until_placed(recall, "f1")
+    [placed] = [a for a in shown["history"] if a["act"] == "holds_placed"]
+    assert (placed["items"], placed["events"]) == (2, 2)
+    assert shown["freeze"]["holds_placed"] is True
+    theirs = (True, [f"recall:{recall.id}"], [recall.id])
+    assert await held(recall, "B/1") == theirs
+    assert await held(recall, "lot:CELL/L-9") == theirs
+    assert (await held(recall, "B/2"))[0] is False
+    assert (await recall.post("close", outstanding_reason="a test")).status_code == 200
+    await until_placed(recall, "c3", act="holds_released")
+    assert await held(recall, "B/1") == (False, [], [])
+    assert (await recall.post("reopen")).status_code == 200
+    await until_placed(recall, "r4")
+    assert (await held(recall, "B/1"))[0] is True
+
+
+@pytest.mark.parametrize("mode", ["mock", "draft"])
+async def test_an_exercise_holds_nothing(recall: Recall, mode: str) -> None:
+    await recall.tell.made(1, [], ["B/1"])
+    await recall.opened(mode=mode)
+    await recall.frozen("B/1")
+    live = Recall(recall.service, recall.people, url=recall.url, name=f"h{next(numbers)}")
+    await live.tell.made(1, [], ["B/1"])
+    await live.opened()
+    await live.frozen("B/1")
+    await until_placed(live, "f1")  # so the job has looked at both
+    assert (await held(recall, "B/1"))[0] is False
+
+
+async def test_what_came_since_is_held_too_and_what_was_decided_to_go_is_released(recall: Recall) -> None:
+    await recall.tell.made(1, [], ["B/1", "B/2", "B/3"])
+    await recall.opened()
+    await recall.frozen("B/1", "B/2")
+    added = acts.Member(item=ItemId(recall.tell.uri("B/3")), kind="unit", level=1, certainty="certain", top=True)
+    await recall.append(
+        [
+            acts.UnitsChanged(evaluation=1, chunk=0, added=(added,)),
+            acts.Evaluated(evaluation=1, vector="0-1", chunks=1, added=1, withdrawn=0),
+        ],
+        tag="d",
+    )
+    await until_placed(recall, "f1", "d1")
+    assert (await held(recall, "B/3"))[0] is True
+    gone = await recall.post("removals", decision="remove", items=[recall.tell.uri("B/2")])
+    assert gone.status_code == 200, gone.text
+    await until_placed(recall, f"m{gone.json()['sequence']}", act="holds_released")
+    assert (await held(recall, "B/2"))[0] is False
+    assert (await held(recall, "B/1"))[0] is True
+
+
+async def test_a_narrower_set_that_is_approved_releases_the_rest(recall: Recall) -> None:
+    await recall.tell.made(1, [], ["B/1", "B/2"])
+    await recall.opened()
+    await recall.frozen("B/1", "B/2")
+    await recall.frozen("B/1", number=2)
+    await until_placed(recall, "f1", "f2")
+    await until_placed(recall, "n2", act="holds_released")
+    assert (await held(recall, "B/1"))[0] is True
+    assert (await held(recall, "B/2"))[0] is False
+
+
+async def test_many_items_are_held_in_events_that_the_log_takes(recall: Recall) -> None:
+    units = [f"B/{n}" for n in range(2_500)]
+    await recall.tell.made(1, [], units)
+    await recall.opened()
+    await recall.frozen(*units)
+    shown = await until_placed(recall, "f1")
+    [placed] = [a for a in shown["history"] if a["act"] == "holds_placed"]
+    assert (placed["items"], placed["events"]) == (2_500, 6)
+    assert (await held(recall, "B/2499"))[0] is True
