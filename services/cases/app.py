@@ -17,6 +17,7 @@ from services.cases.routes import (
     effectiveness,
     incidents,
     notices,
+    packs,
     recalls,
     removals,
     responses,
@@ -35,6 +36,7 @@ def create_router(*, desk: CaseDesk, keys: Keys, questions: Questions, profiles:
     router.include_router(clocks.create_router(desk, profiles, recaller=recaller))
     router.include_router(incidents.create_router(desk, questions, profiles, recaller=recaller))
     router.include_router(drills.create_router(desk, questions, recaller=recaller))
+    router.include_router(packs.create_router(desk, questions))
     return router
 
 

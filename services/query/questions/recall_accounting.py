@@ -60,12 +60,13 @@ def create_router(questions: Questions) -> APIRouter:
                 return json_answer(request, accounting_json(case, told) | asked.frame([]))
             held, point = await pinned(asked)
             told = await accounted(held, case, own_party=caller.own_party)
-            return await report(request, _head(case, point), tables=_tables(told), form=form)
+            return await report(request, head_of(case, point), tables=tables_of(told), form=form)
 
     return router
 
 
-def _head(case: RecallCase, point: Point) -> Head:
+def head_of(case: RecallCase, point: Point) -> Head:
+    """What stands beside the rows of an accounting."""
     return Head(
         report="recall-accounting",
         en="Accounting of a recall",
@@ -77,7 +78,8 @@ def _head(case: RecallCase, point: Point) -> Head:
     )
 
 
-def _tables(told: Accounted) -> Sequence[Table]:
+def tables_of(told: Accounted) -> Sequence[Table]:
+    """Buckets, and a row a unit."""
     found = told.accounting
     buckets: list[Row] = [("top units", None, None, str(b), found.buckets[b]) for b in Bucket]
     buckets += [("loose spares", None, None, str(b), found.spares[b]) for b in Bucket]

@@ -1,5 +1,6 @@
 """GET /v1/recalls/{id}/consignees: who got affected items; …/{party}: one of them with only their items."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -103,9 +104,7 @@ def create_router(questions: Questions) -> APIRouter:
                 head = {"recall": case.case_id, "mode": case.mode}
                 body = {**head, "totals": totals_json(every, said), "consignees": listed}
                 return json_answer(request, body | asked.frame([]))
-            rows = [_row(one, said.get(one.party)) for one in tree.ordered()]
-            table = Table("consignees", "Consignees", "收货方", _LIST, all_at_once(rows))
-            return await report(request, _head(case, point, None), tables=[table], form=form)
+            return await report(request, head_of(case, point, None), tables=[list_of(tree, said)], form=form)
 
     @router.get("/v1/recalls/{case_id}/effectiveness", response_class=Response, tags=["recalls"])
     @watched
@@ -136,7 +135,7 @@ def create_router(questions: Questions) -> APIRouter:
                 body = {**about, "items": [got_json(g) for g in tree.got], "responses": _responses(said)}
                 return json_answer(request, body | asked.frame([]))
             table = Table("items", "Items", "追溯单元", _ITEMS, all_at_once([_item(g) for g in tree.got]))
-            return await report(request, _head(case, point, wanted), tables=[table], form=form)
+            return await report(request, head_of(case, point, wanted), tables=[table], form=form)
 
     return router
 
@@ -157,7 +156,14 @@ def _responses(said: Answered | None) -> list[dict[str, Any]]:
     ]
 
 
-def _head(case: RecallCase, point: Point, party: str | None) -> Head:
+def list_of(tree: Consignees, said: Mapping[str, Answered]) -> Table:
+    """All consignees, accounts first."""
+    rows = [_row(one, said.get(one.party)) for one in tree.ordered()]
+    return Table("consignees", "Consignees", "收货方", _LIST, all_at_once(rows))
+
+
+def head_of(case: RecallCase, point: Point, party: str | None) -> Head:
+    """What stands beside the rows: of all consignees, or of one."""
     about = {"recall": case.case_id} | ({} if party is None else {"consignee": party or NOBODY_NAMED})
     return Head(
         report="recall-consignees" if party is None else "recall-consignee-items",
