@@ -61,6 +61,13 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(default=Path("data"), description="Folder of the embedded server and of local state.")
     host: str = Field(default="127.0.0.1", min_length=1, description="Address the HTTP server listens on.")
+    trusted_proxies: str = Field(
+        default="",
+        description=(
+            "Addresses or networks of proxies in front, separated by commas: what they say of the client's address and "
+            "scheme (X-Forwarded-For, X-Forwarded-Proto) is believed. Empty: nobody's."
+        ),
+    )
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port of the HTTP server; 0 takes a free one.")
 
     # The event log
@@ -157,6 +164,19 @@ class Settings(BaseSettings):
     )
 
     # Cases
+    recall_check: Literal["on", "off"] = Field(
+        default="on", description="Whether anybody may ask, without a key, which open recalls one unit is in."
+    )
+    recall_check_tenants: str = Field(
+        default="",
+        description=(
+            "Tenants that are asked about then, by name, separated by commas; the first where a question names none. "
+            "Empty: the one of ZHUISU_TENANT_NAME."
+        ),
+    )
+    recall_checks_per_minute: int = Field(
+        default=60, ge=0, description="How many such questions one client address may ask one process a minute; 0: any."
+    )
     drill_interval_hours: float = Field(
         default=0.0,
         ge=0,

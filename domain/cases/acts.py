@@ -113,6 +113,8 @@ class Notice:
     """where and when it was sold"""
     what_to_do: str | None = None
     remedies: tuple[Remedy, ...] = ()
+    remedy_available: bool | None = None
+    """whether who asks now gets one"""
     report_back: str | None = None
     """how to answer, e.g. an address of a form"""
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT

@@ -10,6 +10,8 @@ from domain.events.common import Event
 CASE_PREFIX = "case:"
 """How ids of these events begin; no one else may use it."""
 
+_PATH_WORDS = frozenset({"check"})
+"""What stands where paths have the id of a case."""
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,99}")
 
 
@@ -52,6 +54,8 @@ def check_case_id(case_id: str) -> None:
         raise ValueError(
             "case_id: use 1 to 100 letters, digits, dots, hyphens and underscores, a letter or digit first"
         )
+    if case_id in _PATH_WORDS:
+        raise ValueError(f"case_id: {case_id} is a word of the paths: choose another")
 
 
 def act_id(case_id: str, sequence: int) -> str:

@@ -247,7 +247,14 @@ async def _serve(
         app.include_router(cases_router(desk=desk, keys=keys, questions=questions, profiles=profiles))
     jobs = create_jobs(desk=desk, views=views, questions=questions, profiles=profiles)
     _health(app, log=log, pool=api, projector=projector, settings=settings)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+    )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     listening = asyncio.create_task(server.serve(sockets=[listener]))

@@ -16,6 +16,7 @@ from services.query.questions import (
     incidents,
     master_data,
     recall_accounting,
+    recall_check,
     recall_consignees,
     recall_preview,
     recall_reports,
@@ -37,6 +38,9 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
     questions = Questions(pool=pool, keys=keys, settings=settings, graphs=graphs)
     profiles = load_profiles(settings.regimes_dir)
     router = APIRouter()
+    if settings.recall_check == "on":
+        # Before the routes that take an id in its place.
+        router.include_router(recall_check.create_router(questions))
     for group in (clocks, incidents):
         router.include_router(group.create_router(questions, profiles))
     for question in (

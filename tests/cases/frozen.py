@@ -33,9 +33,14 @@ class Recall:
         assert answer.status_code == 201, answer.text
 
     async def frozen(
-        self, *members: str, loose: Iterable[str] = (), inside: Iterable[str] = (), number: int = 1
+        self,
+        *members: str,
+        loose: Iterable[str] = (),
+        inside: Iterable[str] = (),
+        number: int = 1,
+        approve: bool = True,
     ) -> None:
-        """Freeze these, and approve: units, `lot:P/L`; `inside` are not counted, `loose` are spares."""
+        """Freeze these, and approve it: units, `lot:P/L`; `inside` are not counted, `loose` are spares."""
         listed = [
             acts.Member(
                 item=ItemId(self.tell.uri(m)),
@@ -48,7 +53,8 @@ class Recall:
             for m in members
         ]
         await self.frozen_members(listed, number=number)
-        await self.approved(number)
+        if approve:
+            await self.approved(number)
 
     async def frozen_members(self, members: list[acts.Member], *, number: int = 1) -> None:
         units = [m for m in members if m.kind == "unit"]
