@@ -8,7 +8,7 @@ import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from domain.cases.acts import Act, AnyAct, IncidentFacts
+from domain.cases.acts import Act, AnyAct, IncidentFacts, Member
 from domain.envelope import Envelope
 from domain.events import LifecycleEvent
 from domain.ids import ItemId
@@ -20,6 +20,9 @@ EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(Annotated[LifecycleEvent, Field
 
 ACT: TypeAdapter[AnyAct] = TypeAdapter(Act)
 """Validates one act of a case."""
+
+MEMBER = TypeAdapter(Member)
+"""Validates one member of an affected set."""
 
 INCIDENT_FACTS: TypeAdapter[IncidentFacts] = TypeAdapter(IncidentFacts)
 """Validates what is told of an incident."""

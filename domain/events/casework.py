@@ -63,6 +63,11 @@ def act_id(case_id: str, sequence: int) -> str:
     return f"{CASE_PREFIX}{case_id}:{sequence}"
 
 
+def whole_id(case_id: str, series: str, *, number: int) -> str:
+    """The event id of what ends a series of chunks."""
+    return f"{CASE_PREFIX}{case_id}:{series}:{number}"
+
+
 def chunk_id(case_id: str, series: str, *, number: int, chunk: int) -> str:
     """The event id of one chunk, e.g. of series `frozen` number 1: sent again it is a duplicate."""
     return f"{CASE_PREFIX}{case_id}:{series}:{number}:{chunk}"

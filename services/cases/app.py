@@ -7,6 +7,7 @@ from services.access import Keys, Role
 from services.access.http import caller_with
 from services.cases.commands import CaseDesk
 from services.cases.drills import ScheduledDrills
+from services.cases.freezing import FreezeJob
 from services.cases.holding import Holds
 from services.cases.jobs import Jobs
 from services.cases.reminders import Reminders
@@ -23,6 +24,7 @@ from services.cases.routes import (
     responses,
     supplier_notices,
 )
+from services.query.evaluating import Evaluator
 from services.query.snapshot import Questions
 from services.regimes.profiles import Profiles
 
@@ -45,7 +47,11 @@ def create_jobs(*, desk: CaseDesk, views: asyncpg.Pool, questions: Questions, pr
     return Jobs(
         desk=desk,
         views=views,
-        jobs=(Holds(desk), Reminders(desk, profiles)),
+        jobs=(
+            FreezeJob(desk, Evaluator(questions.graphs, questions.settings)),
+            Holds(desk),
+            Reminders(desk, profiles),
+        ),
         watches=(ScheduledDrills(desk, questions),),
         pace_seconds=desk.settings.case_jobs_pace_seconds,
     )

@@ -5,7 +5,7 @@ So no lock is held, and the views alone are asked.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,15 +117,24 @@ class CaseDesk:
             latest[position.partition] = max(position.offset, latest.get(position.partition, -1))
         await wait_for(self.pool, latest, deadline_seconds=self.settings.wait_for_deadline_seconds)
 
-    async def append(self, tenant_id: int, source: str, events: Sequence[Any]) -> list[Position]:
+    async def append(
+        self, tenant_id: int, source: str, events: Sequence[Any], *, documents: Sequence[Mapping[str, Any]] = ()
+    ) -> list[Position]:
         """Append events of the service's own durably. Sent again with the same ids they are duplicates.
+
+        `documents` are the events as JSON data, where the caller has them already: then they are what is kept.
 
         Raises Problem 503 where the log did not confirm.
         """
         accepted_us = to_us(self.clock.now())
-        records = await asyncio.to_thread(
-            lambda: [_record(tenant_id, source, event, accepted_us=accepted_us) for event in events]
-        )
+        nothing: list[Mapping[str, Any] | None] = [None] * len(events)
+        told = documents or nothing
+
+        def encoded() -> list[Record]:
+            pairs = zip(events, told, strict=True)
+            return [_record(tenant_id, source, event, accepted_us=accepted_us, document=d) for event, d in pairs]
+
+        records = await asyncio.to_thread(encoded)
         try:
             return await self.log.append(records, deadline_seconds=self.settings.append_deadline_seconds)
         except LogUnavailable as error:
@@ -133,8 +142,8 @@ class CaseDesk:
             raise Problem(503, "log-unavailable", detail, headers={"Retry-After": "2"}) from error
 
 
-def _record(tenant_id: int, source: str, event: Any, *, accepted_us: int) -> Record:
-    document = event_document(event)
+def _record(tenant_id: int, source: str, event: Any, *, accepted_us: int, document: Mapping[str, Any] | None) -> Record:
+    document = document if document is not None else event_document(event)
     envelope = Envelope(
         tenant_id=tenant_id,
         event_id=event.event_id,

@@ -117,9 +117,9 @@ class Evaluation:
 
     # -- once all members were read
 
-    def is_spare(self, member: Member) -> bool:
+    def is_spare(self, top_unit: str) -> bool:
         """Whether a top unit is a loose spare: affected units of its product are fitted in something, and it is not."""
-        return member.top and member.item.material in self._fitted
+        return bool(self._fitted) and ItemId(top_unit).material in self._fitted
 
     def conflicts(self) -> list[Conflict]:
         """Where the record about members contradicts itself."""

@@ -62,13 +62,17 @@ async def freshness(connection: asyncpg.Connection, *, stale_after_seconds: floa
     )
 
 
+async def applied_vector(connection: asyncpg.Connection) -> dict[int, int]:
+    """What is applied of each partition."""
+    return {r["log_partition"]: r["applied_offset"] for r in await connection.fetch(_CHECKPOINTS)}
+
+
 async def wait_for(pool: asyncpg.Pool, wanted: Mapping[int, int], *, deadline_seconds: float) -> None:
     """Until everything at or below the vector is in the views. Raises Problem 504 when that takes too long."""
     loop = asyncio.get_running_loop()
     until = loop.time() + deadline_seconds
     while True:
-        rows = await pool.fetch(_CHECKPOINTS)
-        applied = {r["log_partition"]: r["applied_offset"] for r in rows}
+        applied = await applied_vector(pool)
         if all(applied.get(p, -1) >= o for p, o in wanted.items()):
             return
         if loop.time() >= until:

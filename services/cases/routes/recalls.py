@@ -13,6 +13,9 @@ from domain.cases.recall import RecallCase, decide, fold
 from domain.cases.record import Recorded
 from domain.cases.scope import document_of
 from domain.events.casework import check_case_id
+from domain.moments import Moment
+from domain.ports import LogUnavailable
+from domain.positions import InvalidPosition, parse_vector, vector_token
 from services.access import Caller
 from services.cases.bodies import Body, body_of, described
 from services.cases.commands import CaseDesk, Command
@@ -117,6 +120,26 @@ def create_router(desk: CaseDesk, *, recaller: Callable[..., Any]) -> APIRouter:
             openapi_extra=described(act, _WORDS),
         )
 
+    @router.post(
+        "/v1/recalls/{case_id}/freeze", status_code=202, openapi_extra=described(None, {"position": "0-1207", **_WORDS})
+    )
+    async def freeze_recall(case_id: str, request: Request, caller: who) -> JSONResponse:
+        """Freeze the scope as known at `position` (now where left out): the set is stored, and never computed again.
+
+        202: the recall is `freezing` until every partition is applied up to there and the set is whole.
+        """
+        refuse_limited(caller.sites)
+        body = await body_of(request, caller)
+        body.reasoned()
+        vector = await _vector(desk, body.fields.pop("position", None))
+        as_of = Moment.parse(desk.clock.now())
+
+        def propose(case: RecallCase) -> acts.AnyAct:
+            number = max((f.number for f in case.freezes), default=0) + 1
+            return body.act(acts.FreezeRequested, freeze=number, vector=vector, as_of=as_of, rule=case.rule or {})
+
+        return await in_recall(desk, case_id, body, propose=propose, status=202)
+
     @router.post("/v1/recalls/{case_id}/approve", openapi_extra=described(None, {"freeze": 1, **_WORDS}))
     async def approve_recall(case_id: str, request: Request, caller: who) -> JSONResponse:
         """Approve the newest frozen set (or `freeze`): a second person, by another key than asked for the freeze."""
@@ -130,6 +153,25 @@ def create_router(desk: CaseDesk, *, recaller: Callable[..., Any]) -> APIRouter:
         return await in_recall(desk, case_id, body, propose=propose)
 
     return router
+
+
+async def _vector(desk: CaseDesk, named: Any) -> str:
+    """The position to freeze at: what is in the log now, or the named one if the log has it. Raises Problem."""
+    try:
+        ends = await desk.log.end()
+    except LogUnavailable as error:
+        raise Problem(503, "log-unavailable", f"{error}: try again", headers={"Retry-After": "2"}) from error
+    if named is None:
+        return vector_token({partition: end - 1 for partition, end in ends.items()})
+    try:
+        vector = parse_vector(str(named))
+    except InvalidPosition as error:
+        raise Problem(422, "invalid-command", f"position: {error}") from error
+    if any(offset >= ends.get(partition, 0) for partition, offset in vector.items()):
+        raise Problem(
+            422, "invalid-command", f"position: {str(named)[:100]} is not in the log yet: leave it out for now"
+        )
+    return vector_token(vector)
 
 
 _PLAIN: tuple[tuple[str, type[acts.AnyAct], str], ...] = (

@@ -80,6 +80,11 @@ class Graphs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def ready(self, connection: asyncpg.Connection, tenant_id: int) -> None:
+        """Until the graph of a tenant that may have one is there: who asks something large had better wait."""
+        if await self.graph(connection, tenant_id) is None:
+            await self.built(tenant_id)
+
     async def built(self, tenant_id: int) -> None:
         """Until the graph that is being built, if any, is there."""
         if (task := self._building.get(tenant_id)) is not None:

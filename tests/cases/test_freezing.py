@@ -1,0 +1,231 @@
+"""Freezing: deferred until the views are there, stored once, the same bytes for ever, whoever is killed meanwhile."""
+
+import asyncio
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from domain.clock import SystemClock
+from domain.ports import EventLog, Position, Record
+from services.cases.commands import CaseDesk
+from services.cases.freezing import FreezeJob
+from services.cases.jobs import Work
+from services.database import api_pool, projector_pool, tenant_transaction
+from services.eventlog.postgres import PostgresEventLog
+from services.projector.rebuild import rebuild
+from services.query.evaluating import Evaluator
+from services.query.graph.keeper import Graphs
+from services.settings import load_settings
+from tests.cases.conftest import People, Post
+from tests.cases.factory import RECORD, lot, post, unit
+from tests.conftest import NewDatabase
+from tests.http.serving import serving
+from tests.waiting import eventually
+
+L9 = lot("CELL", "L-9")
+B1 = unit("BIKE", "B-1")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def position(service: httpx.AsyncClient) -> str:
+    return await post(service)
+
+
+async def in_state(service: httpx.AsyncClient, case_id: str, state: str) -> dict[str, Any]:
+    async def there() -> dict[str, Any] | None:
+        shown: dict[str, Any] = (await service.get(f"/v1/recalls/{case_id}")).json()
+        return shown if shown["state"] == state else None
+
+    return await eventually(there) or {}
+
+
+async def scoped(service: httpx.AsyncClient, people: People, act: Post, *, case_id: str, rule: Any) -> None:
+    opened = await service.post("/v1/recalls", json={"id": case_id, "title": "x", "mode": "live"}, headers=people.wang)
+    assert opened.status_code == 201, opened.text
+    assert (await act(case_id, "scope", change="set", rule=rule)).status_code == 200
+
+
+async def lines_of(service: httpx.AsyncClient, case_id: str, **params: Any) -> bytes:
+    answer = await service.get(f"/v1/recalls/{case_id}/units", params={"format": "ndjson", **params})
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+async def test_a_scope_is_frozen_and_a_second_person_approves(
+    service: httpx.AsyncClient, people: People, act: Post, *, position: str
+) -> None:
+    await scoped(service, people, act, case_id="RF-1", rule={"lots": [L9]})
+    early = await act("RF-1", "approve", by=people.li)
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/not-frozen")
+    none = await service.get("/v1/recalls/RF-1/units")
+    assert (none.status_code, none.json()["type"]) == (409, "/problems/not-frozen")
+    asked = await act("RF-1", "freeze")
+    assert (asked.status_code, asked.json()["state"]) == (202, "freezing")
+    shown = await in_state(service, "RF-1", "frozen")
+    freeze = shown["freeze"]
+    assert (freeze["units"], freeze["top_units"], freeze["loose_spares"], freeze["possible"]) == (5, 1, 3, 2)
+    for refused in (await act("RF-1", "approve"), await act("RF-1", "approve", by=people.li, actor="wang")):
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/second-person")
+    approved = await act("RF-1", "approve", by=people.li)
+    assert (approved.status_code, approved.json()["freeze"]["approved_by"]) == (200, "li")
+    assert (await act("RF-1", "approve", by=people.li)).json()["type"] == "/problems/already-approved"
+    # The lines are what the hash in the log is made over: anybody can check the set.
+    lines = await lines_of(service, "RF-1")
+    assert hashlib.sha256(lines).hexdigest() == freeze["sha256"]
+    by_item = {m["item"]: m for m in map(json.loads, lines.splitlines())}
+    assert len(by_item) == freeze["members"]
+    assert (by_item[B1]["top"], by_item[unit("MODULE", "M-4")]["loose_spare"]) == (True, True)
+    assert by_item[B1]["came_from"] == [unit("MODULE", "M-1")]
+
+
+async def test_units_come_in_three_forms_and_by_the_page_the_same_each_time(
+    service: httpx.AsyncClient, people: People, act: Post, *, position: str
+) -> None:
+    await scoped(service, people, act, case_id="RF-2", rule={"lots": [L9]})
+    await act("RF-2", "freeze")
+    await in_state(service, "RF-2", "frozen")
+    whole = (await service.get("/v1/recalls/RF-2/units")).json()
+    items = [m["item"] for m in whole["members"]]
+    assert (whole["count"], whole["next"]) == (len(items), None)
+    again = await service.get("/v1/recalls/RF-2/units")
+    assert again.json() == whole
+    sheet = await service.get("/v1/recalls/RF-2/units", params={"format": "csv"})
+    assert [r["item"] for r in csv.DictReader(io.StringIO(sheet.content.decode("utf-8-sig")))] == items
+    paged: list[str] = []
+    cursor: dict[str, Any] = {}
+    while True:
+        page = (await service.get("/v1/recalls/RF-2/units", params={"limit": 2, **cursor})).json()
+        paged += [m["item"] for m in page["members"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert paged == items
+    wrong = await service.get("/v1/recalls/RF-2/units", params={"freeze": "7"})
+    assert (wrong.status_code, wrong.json()["type"]) == (404, "/problems/unknown-freeze")
+
+
+async def test_what_comes_later_does_not_change_a_frozen_set_and_a_wider_one_is_another_freeze(
+    service: httpx.AsyncClient, people: People, act: Post, *, position: str
+) -> None:
+    await scoped(service, people, act, case_id="RF-3", rule={"lots": [L9]})
+    await act("RF-3", "freeze")
+    await in_state(service, "RF-3", "frozen")
+    before = await lines_of(service, "RF-3")
+    late = {**RECORD[2], "outputs": [{"item": {"product": "MODULE", "serial": "M-77"}}]}
+    after = await post(service, [late])
+    assert await lines_of(service, "RF-3", wait_for=after) == before
+    assert (await act("RF-3", "freeze")).status_code == 202
+    await eventually(lambda: _frozen_twice(service))
+    second = await lines_of(service, "RF-3")
+    assert unit("MODULE", "M-77").encode() in second
+    assert await lines_of(service, "RF-3", freeze=1) == before
+
+
+async def _frozen_twice(service: httpx.AsyncClient) -> bool:
+    shown = (await service.get("/v1/recalls/RF-3")).json()
+    return [f["state"] for f in shown["freezes"]] == ["frozen", "frozen"]
+
+
+async def test_a_freeze_waits_for_the_position_and_one_that_cannot_be_asked_fails_with_its_reason(
+    service: httpx.AsyncClient, people: People, act: Post, *, position: str
+) -> None:
+    await scoped(service, people, act, case_id="RF-4", rule={"exposure": {"line": "LINE-404"}})
+    ahead = await act("RF-4", "freeze", position="0-999999")
+    assert (ahead.status_code, ahead.json()["type"]) == (422, "/problems/invalid-command")
+    await act("RF-4", "freeze")
+    shown = await in_state(service, "RF-4", "scoped")
+    assert (shown["freeze"]["state"], shown["freeze"]["code"]) == ("failed", "unknown-circumstance")
+    assert "LINE-404" in shown["freeze"]["detail"]
+
+
+async def test_a_rebuild_gives_the_same_bytes(new_database: NewDatabase) -> None:
+    url = await new_database()
+    async with serving(url, case_jobs_pace_seconds=0.1) as service:
+        await post(service)
+        await service.post("/v1/recalls", json={"id": "RB-1", "title": "x"})
+        await service.post("/v1/recalls/RB-1/scope", json={"change": "set", "rule": {"lots": [L9]}, "reason": "x"})
+        await service.post("/v1/recalls/RB-1/freeze", json={"reason": "x"})
+        shown = await in_state(service, "RB-1", "frozen")
+        before = await lines_of(service, "RB-1")
+        log, views = PostgresEventLog(dsn=url), await projector_pool(url)
+        await log.start()
+        await rebuild(url, log=log, views=views)
+        await log.stop()
+        await views.close()
+        assert await lines_of(service, "RB-1") == before
+        again = (await service.get("/v1/recalls/RB-1")).json()
+        assert again["freeze"] == shown["freeze"]
+        assert again["history"] == shown["history"]
+
+
+class Dying:
+    """A log whose user is killed when it has appended so many times."""
+
+    def __init__(self, log: EventLog, appends: int) -> None:
+        self._log, self._left = log, appends
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def append(self, records: Sequence[Record], *, deadline_seconds: float) -> list[Position]:
+        done = await self._log.append(records, deadline_seconds=deadline_seconds)
+        self._left -= 1
+        if self._left == 0:
+            raise asyncio.CancelledError
+        return done
+
+
+async def _asleep(self: FreezeJob, work: Work) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("appends", [1, 2, 3])
+async def test_a_freeze_that_is_killed_goes_on_and_the_set_is_the_same(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, *, appends: int
+) -> None:
+    """Killed after each of its appends (two of two chunks, and the act that ends it), and done by another process."""
+    monkeypatch.setattr("services.cases.freezing.CHUNK_ITEMS_MAX", 2)
+    monkeypatch.setattr("services.cases.freezing.CHUNKS_AT_ONCE", 2)
+    url = await new_database()
+    async with serving(url, case_jobs_pace_seconds=3600) as service:
+        await post(service)
+        with monkeypatch.context() as patched:
+            patched.setattr("services.cases.freezing.FreezeJob.work", _asleep)  # the service's own
+            await service.post("/v1/recalls", json={"id": "RK-1", "title": "x"})
+            scope = {"change": "set", "rule": {"lots": [L9]}, "reason": "x"}
+            await service.post("/v1/recalls/RK-1/scope", json=scope)
+            await service.post("/v1/recalls/RK-1/freeze", json={"reason": "x"})
+        settings = load_settings(database_url=url)
+        log, pool = PostgresEventLog(dsn=url), await api_pool(url)
+        await log.start()
+
+        def desk(dies_after: int) -> CaseDesk:
+            dying: Any = Dying(log, dies_after)
+            return CaseDesk(log=dying, pool=pool, clock=SystemClock(), settings=settings)
+
+        work = Work(1, "RK-1", await desk(-1).acts(1, "RK-1"))
+        evaluator = Evaluator(Graphs(pool, settings), settings)
+        with pytest.raises(asyncio.CancelledError):
+            await FreezeJob(desk(appends), evaluator).work(work)
+        assert await FreezeJob(desk(-1), evaluator).work(work)
+        shown = await in_state(service, "RK-1", "frozen")
+        lines = await lines_of(service, "RK-1")
+        assert hashlib.sha256(lines).hexdigest() == shown["freeze"]["sha256"]
+        assert (shown["freeze"]["chunks"], shown["freeze"]["members"]) == (4, len(lines.splitlines()))
+        assert await pool_count(pool, "set_frozen") == 4
+        await pool.close()
+        await log.stop()
+
+
+async def pool_count(pool: asyncpg.Pool, act: str) -> int:
+    async with tenant_transaction(pool, 1) as connection:
+        found: int = await connection.fetchval("SELECT count(*) FROM views.case_acts WHERE act = $1", act)
+        return found
