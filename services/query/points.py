@@ -43,5 +43,6 @@ async def pinned(asked: Asked) -> tuple[Asked, Point]:
         detail = "the views have not been applied up to that position yet: ask again in a moment"
         raise Problem(503, "as-of-not-settled", detail, headers={"Retry-After": "1"})
     recorded_us = await asked.connection.fetchval(_NEWEST, asked.tenant_id, list(vector), list(vector.values())) or 0
-    fresh = replace(asked.fresh, now_us=recorded_us)
+    # All of it is applied: how far the views are behind the log makes no other report.
+    fresh = replace(asked.fresh, now_us=recorded_us, behind=0, seconds=0.0)
     return replace(asked, vector=vector, fresh=fresh), Point(vector, recorded_us)

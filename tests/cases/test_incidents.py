@@ -224,3 +224,28 @@ async def test_only_the_role_recall_changes_an_incident_and_only_unlimited_keys_
     for path in ("/v1/incidents/IN-NONE", "/v1/incidents/IN-NONE/report", "/v1/recalls/IN-7"):
         missing = await service.get(path)
         assert (missing.status_code, missing.json()["type"]) == (404, "/problems/unknown-case"), path
+
+
+async def test_the_report_is_a_sheet_too_the_same_at_the_same_point(
+    service: httpx.AsyncClient, people: People, record: str
+) -> None:
+    await incident(service, people, "IN-sheet", items=[UNIT], harm="=cmd|' /C calc'!A1")
+    asked = {"wait_for": record, "format": "json"}
+    path = "/v1/incidents/IN-sheet/report"
+    first = await service.get(path, params=asked, headers=people.reader)
+    assert first.status_code == 200, first.text
+    tables = {t["name"]: t["rows"] for t in first.json()["tables"]}
+    fields = {r["field"]: r["value"] for r in tables["fields"]}
+    assert (fields["Batch"], fields["Harm"]) == (PACK_LOT, "=cmd|' /C calc'!A1")
+    assert {r["lot"] for r in tables["batch"]} == {PACK_LOT, CELL_LOT}
+    assert {r["by"].split()[0] for r in tables["flow"]} == {"status", "site", "holder"}
+    assert tables["items"][0]["item"] == UNIT
+    sheet = {**asked, "format": "csv", "as_of": first.json()["as_of"]}
+    before = await service.get(path, params=sheet, headers=people.reader)
+    assert "'=cmd" in before.text
+    late = {"kind": "returned", "occurred_at": "2026-03-12T10:00:00+08:00", "items": [{"item": UNIT}], "site": "SHOP-I"}
+    position = (await service.post("/v1/events", json=late)).json()["position"]
+    again = await service.get(path, params={**sheet, "wait_for": position}, headers=people.reader)
+    assert again.content == before.content
+    now = await service.get(path, params={**asked, "wait_for": position}, headers=people.reader)
+    assert now.json()["tables"] != first.json()["tables"]

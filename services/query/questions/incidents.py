@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from domain.cases.incident import IncidentCase, fold_incident
@@ -15,9 +15,13 @@ from services.query.case_acts import acts_of, refuse_limited
 from services.query.case_json import act_json
 from services.query.clocks_json import clocks_json
 from services.query.incident_report import incident_report, stages_json, told_json
+from services.query.points import pinned
 from services.query.questions.clocks import unknown_case
+from services.query.reports.incident import head_of, tables_of
 from services.query.snapshot import Asked, Questions
 from services.regimes.profiles import Profiles
+from services.sheets.http import form_of
+from services.sheets.http import report as sheet
 
 _SHOWN_MAX = 1_000
 _NEWEST = """
@@ -68,12 +72,21 @@ def create_router(questions: Questions, profiles: Profiles) -> APIRouter:
             told = incident_json(incident, profiles, now_us=asked.fresh.now_us)
             return JSONResponse({**told, "linked_cases": linked, **asked.frame([])})
 
-    @router.get("/v1/incidents/{case_id}/report")
-    async def get_report(case_id: str, request: Request, caller: reader) -> JSONResponse:
-        """The report as of now: what people told, and batch and known flow as the trace has them."""
-        known_parameters(request, "as_of", "wait_for")
+    @router.get("/v1/incidents/{case_id}/report", response_class=Response)
+    async def get_report(case_id: str, request: Request, caller: reader) -> Response:
+        """The report as of now: what people told, and batch and known flow as the trace has them.
+
+        With `format` (csv, xlsx, json) as a sheet: the same point, the same bytes.
+        """
+        known_parameters(request, "format", "as_of", "wait_for")
         refuse_limited(caller.sites)
+        form = form_of(request) if "format" in request.query_params else None
         async with questions.ask(caller, request) as asked:
+            if form is not None:
+                held, point = await pinned(asked)
+                incident = await incident_asked(held, case_id)
+                told = tables_of(await incident_report(questions, held, incident))
+                return await sheet(request, head_of(incident, point), tables=told, form=form)
             report = await incident_report(questions, asked, await incident_asked(asked, case_id))
             return JSONResponse({"incident": case_id, **asked.frame([]), **report})
 
