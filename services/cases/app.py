@@ -24,6 +24,7 @@ from services.cases.routes import (
     responses,
     supplier_notices,
 )
+from services.cases.turning_up import TurningUp
 from services.query.evaluating import Evaluator
 from services.query.snapshot import Questions
 from services.regimes.profiles import Profiles
@@ -51,6 +52,7 @@ def create_jobs(*, desk: CaseDesk, views: asyncpg.Pool, questions: Questions, pr
             FreezeJob(desk, Evaluator(questions.graphs, questions.settings)),
             Holds(desk),
             Reminders(desk, profiles),
+            TurningUp(desk),
         ),
         watches=(ScheduledDrills(desk, questions),),
         pace_seconds=desk.settings.case_jobs_pace_seconds,

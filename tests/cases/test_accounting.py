@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from tests.cases.conftest import People
 from tests.cases.frozen import Recall
+from tests.waiting import eventually
 
 OURS = {"site": "PLANT"}
 
@@ -224,3 +225,24 @@ async def test_the_same_point_gives_the_same_file(recall: Recall) -> None:
     assert [r[:3] for r in rows if r[0] == recall.tell.uri("B/1")] == [
         [recall.tell.uri("B/1"), "false", "inspected_and_cleared"]
     ]
+
+
+async def test_a_unit_that_turns_up_in_the_record_reopens_a_closed_recall(recall: Recall) -> None:
+    await delivered(recall, "B/1", "B/2", "B/3")
+    await recall.opened()
+    await recall.frozen("B/1", "B/2", "B/3")
+    await recall.told("verdicts", {"item": "B/1", "verdict": "inspected_clear"})
+    assert (await recall.post("close", outstanding_reason="nobody answers")).json()["state"] == "closed"
+    tell = recall.tell
+    await tell.post("sold", 30 - 24, items=tell.lines("B/1"), holder="CUSTOMER-1", site="SHOP-DEALER-X")
+    await tell.post("scrapped", 20, items=tell.lines("B/3"), site="SHOP-DEALER-X")
+    await tell.post("returned", 21, items=tell.lines("B/2"), **OURS)
+
+    async def reopened() -> bool:
+        return bool((await recall.accounting())["state"] != "closed")
+
+    await eventually(reopened)
+    history = (await recall.service.get(f"/v1/recalls/{recall.id}")).json()["history"]
+    last = history[-1]
+    assert (last["act"], last["items"], last["actor"]) == ("reopened", [tell.uri("B/2")], "zhuisu")
+    assert "turned up" in last["reason"]

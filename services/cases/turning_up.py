@@ -1,0 +1,91 @@
+"""The job that reopens a closed recall when an outstanding unit turns up in the record (docs/recall.md, CN7)."""
+
+from collections.abc import Sequence
+
+from domain.cases import acts
+from domain.cases.buckets import DONE, Claim, place
+from domain.cases.claims import claims_of, remedies_of
+from domain.cases.recall import RecallCase, fold
+from domain.cases.record import Recorded
+from domain.events.casework import CaseRecorded, chunk_id
+from domain.ids import ItemId
+from domain.moments import Moment
+from services.access.callers import OWN_SOURCE
+from services.cases.commands import CaseDesk
+from services.cases.jobs import Work
+from services.cases.looking import looking
+from services.query.recall_custody import custodies, ours
+from services.query.snapshot import Asked
+from services.query.working_set import working_set
+
+LOOKED_AT = 1_000
+ITEMS_TOLD = 100
+_NAMED_SINCE = """
+-- members that events name which were recorded after the recall was closed
+SELECT DISTINCT i.uri, k.event_id
+FROM views.case_touches t JOIN views.events e USING (event_no) JOIN views.event_keys k USING (key_no)
+JOIN views.event_items n ON n.event_no = t.event_no AND n.role <> 1
+JOIN views.case_members m ON m.item_no = n.item_no AND m.tenant_id = $1 AND m.case_id = $2 AND m.kind = 'unit'
+JOIN views.items i ON i.item_no = n.item_no
+WHERE t.tenant_id = $1 AND t.case_id = $2 AND e.appended_us > $3
+ORDER BY i.uri LIMIT $4
+"""
+
+
+class TurningUp:
+    """Reopens a recall that was closed with units outstanding once one of them is named by a new event and not done."""
+
+    name = "turning_up"
+
+    def __init__(self, desk: CaseDesk) -> None:
+        self._desk = desk
+
+    async def work(self, work: Work) -> bool:
+        """See services.cases.jobs.Job."""
+        case = fold(work.acts)
+        if case is None or case.closing is None or not case.closing.outstanding or case.approved is None:
+            return False
+        closed = next(a for a in reversed(case.history) if a.act is case.closing)
+        async with looking(self._desk, work.tenant_id) as asked:
+            about = (work.tenant_id, case.case_id, closed.place[0], LOOKED_AT)
+            named = await asked.connection.fetch(_NAMED_SINCE, *about)
+            found = await _not_done(asked, case, [ItemId(r[0]) for r in named]) if named else []
+        if not found:
+            return False
+        events = sorted({r[1] for r in named if r[0] in found})
+        now = Moment.parse(self._desk.clock.now())
+        reopened = _reopened(case, closed, found[:ITEMS_TOLD], events=events, now=now)
+        await self._desk.seen(await self._desk.append(work.tenant_id, OWN_SOURCE, [reopened]))
+        return True
+
+
+async def _not_done(asked: Asked, case: RecallCase, items: Sequence[ItemId]) -> list[ItemId]:
+    """Those of the units that are in the working set, inside no other unit, and in no final bucket."""
+    members = await working_set(asked, case, of=[str(i) for i in items])
+    opened_us = Moment.parse(case.opened.occurred_at).latest_us
+    told: dict[ItemId, list[Claim]] = {}
+    for claim in claims_of(case.history):
+        told.setdefault(claim.item, []).append(claim)
+    whose = await ours(asked, "")
+    found = []
+    async for some in custodies(asked, members, whose=whose, case_id=case.case_id):
+        for item, one in some.items():
+            claims = [*told.get(item, ()), *remedies_of(one)]
+            if not one.wholes and place(one.standing, claims, opened_us=opened_us).bucket not in DONE:
+                found.append(item)
+    return sorted(found)
+
+
+def _reopened(
+    case: RecallCase, closed: Recorded, items: Sequence[ItemId], *, events: Sequence[str], now: Moment
+) -> CaseRecorded:
+    """One a close, whoever makes it."""
+    return CaseRecorded(
+        occurred_at=now,
+        event_id=chunk_id(case.case_id, "reopened", number=closed.sequence or 0, chunk=0),
+        case_id=case.case_id,
+        case_type="recall",
+        actor=OWN_SOURCE,
+        reason=f"a unit turned up after the recall was closed, by {', '.join(events[:5])}",
+        act=acts.Reopened(items=tuple(items)),
+    )
