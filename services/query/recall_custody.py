@@ -11,7 +11,7 @@ from services.query.descriptions import Descriptions
 from services.query.snapshot import Asked
 from services.query.working_set import sliced
 
-CHUNK = 1_000
+CHUNK = 4000
 """Members whose custody is read at once."""
 _PARENTS = 5
 _SUBJECTS = "SELECT DISTINCT subject FROM views.master_data WHERE tenant_id = $1 AND topic = $2"

@@ -8,6 +8,7 @@ from domain.cases.population import Flags
 from domain.cases.recall import RecallCase
 from domain.ids import ItemId
 from services.query.snapshot import Asked
+from services.query.statements import ITEM_NOS
 
 _BATCH = 10_000
 _MEMBERS = """
@@ -15,7 +16,7 @@ SELECT i.uri, m.kind, m.top, m.loose_spare, m.seed, e.appended_us, e.log_partiti
 FROM views.case_members m JOIN views.items i USING (item_no) JOIN views.events e USING (event_no)
 WHERE m.tenant_id = $1 AND m.case_id = $2 AND (m.change = 'added' OR (m.change = 'frozen' AND m.number = $3))
 """
-_OF_THESE = " AND m.item_no IN (SELECT item_no FROM views.items WHERE tenant_id = $1 AND uri = ANY($4))"
+_OF_THESE = " AND m.item_no = ANY($4::bigint[])"
 
 
 async def working_set(asked: Asked, case: RecallCase, *, of: Sequence[str] | None = None) -> dict[ItemId, Flags]:
@@ -41,7 +42,8 @@ async def _members(asked: Asked, case: RecallCase, of: Sequence[str] | None) -> 
     freeze = case.frozen.number if case.frozen is not None else 0
     about = (asked.tenant_id, case.case_id, freeze)
     if of is not None:
-        yield await asked.connection.fetch(_MEMBERS + _OF_THESE, *about, list(of))
+        numbers = [r[0] for r in await asked.connection.fetch(ITEM_NOS, asked.tenant_id, list(of))]
+        yield await asked.connection.fetch(_MEMBERS + _OF_THESE, *about, numbers)
         return
     cursor = await asked.connection.cursor(_MEMBERS, *about)
     while rows := await cursor.fetch(_BATCH):

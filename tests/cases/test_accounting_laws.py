@@ -1,0 +1,148 @@
+"""The accounting obeys the laws of every view: order, repetition and a rebuild change nothing; and it is large.
+
+`ZHUISU_RECALL_UNITS=100000 .venv/bin/python -m pytest -s tests/cases/test_accounting_laws.py` runs it large.
+"""
+
+import csv
+import io
+import os
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from domain.cases import acts
+from domain.ids import ItemId
+from services.database import projector_pool
+from services.eventlog.postgres import PostgresEventLog
+from services.projector.rebuild import rebuild
+from tests.cases.conftest import People
+from tests.cases.frozen import Recall
+from tests.cases.test_accounting import delivered
+
+UNITS = int(os.environ.get("ZHUISU_RECALL_UNITS", "2000"))
+ON_PALLET, DEALERS = 100, 20
+
+
+async def test_what_is_told_in_any_order_and_twice_accounts_the_same(
+    service: httpx.AsyncClient, people: People, service_url: str
+) -> None:
+    units = ["B/1", "B/2", "B/3", "B/4"]
+    first = Recall(service, people, url=service_url, name="order-one")
+    await delivered(first, *units)
+    other = Recall(service, people, url=service_url, name="order-two")
+    other.tell = first.tell
+    about = {"consignee": "DEALER-X"}
+    rows: list[dict[str, Any]] = [
+        {**about, "response": "on_hand", "item": "B/1", "at": "2026-03-03+08:00"},
+        {**about, "response": "recovered", "item": "B/1", "at": "2026-03-04+08:00"},
+        {"response": "verdict", "verdict": "affected", "item": "B/2", "at": "2026-03-06+08:00"},
+        {"response": "remedied", "remedy": "repair", "item": "B/2", "at": "2026-03-05+08:00"},
+        {**about, "response": "unreachable", "why": "other", "item": "B/3", "at": "2026-03-04+08:00"},
+        {"response": "verdict", "verdict": "inspected_clear", "item": "B/4", "at": "2026-03-05+08:00"},
+    ]
+    found = []
+    for recall, told in ((first, rows), (other, [*reversed(rows), *rows[:3]])):
+        await recall.opened()
+        await recall.frozen(*units)
+        await recall.told("notifications", {"consignee": "DEALER-X", "how": "phone"})
+        for row in told:
+            await recall.told("responses", row)
+        found.append(await recall.accounting())
+    one, two = ({k: v for k, v in f.items() if k in ("buckets", "remedies", "recalled", "conflicts")} for f in found)
+    assert one == two
+    assert {b: n for b, n in one["buckets"].items() if n} == {
+        "returned": 1,
+        "with_consignee": 1,
+        "unreachable": 1,
+        "inspected_and_cleared": 1,
+    }
+
+
+async def test_a_rebuild_changes_neither_the_accounting_nor_the_consignees(
+    service: httpx.AsyncClient, people: People, service_url: str
+) -> None:
+    recall = Recall(service, people, url=service_url, name="rebuilt")
+    await delivered(recall, "B/1", "B/2", "B/3")
+    await recall.opened()
+    await recall.frozen("B/1", "B/2", "B/3")
+    await recall.told("notifications", {"to": "direct", "how": "mail"})
+    await recall.told("responses", {"consignee": "DEALER-X", "response": "recovered", "item": "B/1"})
+    await recall.told("verdicts", {"item": "B/2", "verdict": "inspected_clear"})
+    paths = ("accounting", "consignees", "consignees/DEALER-X", "effectiveness")
+    before = [without_lag(await recall.get(path)) for path in paths]
+    log, views = PostgresEventLog(dsn=service_url), await projector_pool(service_url)
+    await log.start()
+    try:
+        await rebuild(service_url, log=log, views=views)
+    finally:
+        await log.stop()
+        await views.close()
+    assert [without_lag(await recall.get(path)) for path in paths] == before
+
+
+def without_lag(answer: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in answer.items() if k != "lag"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_many_units_on_pallets_are_accounted_for(
+    service: httpx.AsyncClient, people: People, service_url: str
+) -> None:
+    """All on pallets, none named by a shipment: consignees, bulk answers and accounting in bounded time."""
+    recall = Recall(service, people, url=service_url, name="many")
+    service.timeout = httpx.Timeout(300)
+    units = await _shipped(recall)
+    await recall.opened()
+    members = [acts.Member(item=ItemId(u), kind="unit", level=1, certainty="certain", top=True) for u in sorted(units)]
+    await recall.frozen_members(members)
+    await recall.approved()
+    told = await _timed("consignees", recall.get("consignees"))
+    assert (len(told["consignees"]), sum(c["units"] for c in told["consignees"])) == (DEALERS, UNITS)
+    await recall.told("notifications", {"to": "direct", "how": "mail"})
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["response", "remedy", "item", "at"])
+    writer.writerows(["remedied", "replace", u, "2026-03-05+08:00"] for u in units[: UNITS // 2])
+    headers = {**people.wang, "Content-Type": "text/csv"}
+    url = f"/v1/recalls/{recall.id}/responses"
+    answer = await _timed("responses", service.post(url, content=table.getvalue(), headers=headers))
+    assert (answer.status_code, answer.json()["rows"]) == (200, UNITS // 2)
+    found = await _timed("accounting", recall.accounting())
+    assert {b: n for b, n in found["buckets"].items() if n} == {
+        "in_transit": UNITS - UNITS // 2,
+        "remedied": UNITS // 2,
+    }
+
+
+async def _shipped(recall: Recall) -> list[str]:
+    tell = recall.tell
+    units = [tell.uri(f"B/{n:06d}") for n in range(UNITS)]
+    events: list[dict[str, Any]] = []
+    for n in range(0, UNITS, ON_PALLET):
+        some = [{"item": u} for u in units[n : n + ON_PALLET]]
+        pallet, at = tell.uri(f"box:{n}"), "2026-03-01T{:02d}:00:00+08:00".format
+        dealer = f"DEALER-{n // ON_PALLET % DEALERS}"
+        events += [
+            {"kind": "commissioned", "occurred_at": at(1), "items": some, "site": "PLANT"},
+            {"kind": "packed", "occurred_at": at(2), "container": pallet, "contents": some, "site": "PLANT"},
+            {"kind": "shipped", "occurred_at": at(5), "items": [{"item": pallet}], "to_possessor": dealer},
+        ]
+    for n in range(0, len(events), 300):
+        answer = await recall.service.post("/v1/events", json=events[n : n + 300])
+        assert answer.status_code == 202, answer.text
+        tell.position = answer.json()["position"]
+    seen = await recall.service.get("/v1/recalls", params={"wait_for": tell.position})
+    while seen.status_code == 504:
+        seen = await recall.service.get("/v1/recalls", params={"wait_for": tell.position})
+    assert seen.status_code == 200, seen.text
+    return units
+
+
+async def _timed(what: str, work: Any) -> Any:
+    begun = time.monotonic()
+    done = await work
+    print(f"{what} of {UNITS} units: {time.monotonic() - begun:.1f} s")
+    return done
