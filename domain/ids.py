@@ -9,6 +9,7 @@ Sources: GS1 Digital Link URI Syntax 1.4 §4; EPC Tag Data Standard 2.1 §6; CBV
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote
 
@@ -45,7 +46,11 @@ class _Identifier(str):
                 return value
             return cls.parse(value, own_party=(info.context or {}).get("own_party"))
 
-        return {"type": "function-plain", "function": {"type": "with-info", "function": validate}}
+        return {
+            "type": "function-plain",
+            "function": {"type": "with-info", "function": validate},
+            "serialization": {"type": "str"},
+        }
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
@@ -267,13 +272,20 @@ def _native_item(value: Mapping[Any, Any], *, own_party: str | None) -> str:
         return key.class_link + tail
     if "gtin" in parts:
         raise InvalidId(f"gtin {product!r} is not 8, 12, 13 or 14 digits")
-    issuer = parts.get("issuer", OWN_ISSUER)
-    if own_party is not None and PartyId.parse(issuer) == PartyId.parse(own_party):
-        issuer = OWN_ISSUER
     word = "unit" if "serial" in parts else "lot" if "lot" in parts else "class"
     number = parts.get("serial") or parts.get("lot")
-    segments = [str(PartyId.parse(issuer)), product, *([number] if number else [])]
+    segments = [_issuer(parts.get("issuer"), own_party), product, *([number] if number else [])]
     return f"{_NATIVE}{word}:" + ":".join(_segment(s) for s in segments)
+
+
+@lru_cache(maxsize=4_096)
+def _issuer(named: str | None, own_party: str | None) -> str:
+    """Who gave the number, as a party id; `own` where it is the tenant itself, named or not."""
+    if named is None:
+        return OWN_ISSUER
+    issuer = PartyId.parse(named)
+    own = own_party is not None and issuer == PartyId.parse(own_party)
+    return OWN_ISSUER if own else str(issuer)
 
 
 def _segment(text: str) -> str:

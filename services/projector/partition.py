@@ -1,7 +1,10 @@
-"""Projecting one leased partition: read, sort out, write, again; a poison record is found and put aside."""
+"""Projecting one leased partition: read, sort out, write, again; a poison record is found and put aside.
+
+While there is much to catch up with, the next batch is read and decoded while the database takes the one before.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -15,6 +18,9 @@ from services.readmodel.changes import Batch, ViewWriter
 
 TOLD_EVENTS = 20
 """Event ids of a batch that are told."""
+
+BREATH_RECORDS = 50
+"""Records decoded before others of the process get their turn."""
 
 Tenants = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
 """The tenants there are; given ids that must be looked up anew."""
@@ -63,38 +69,75 @@ async def project(
     has what comes next), and what asyncpg raises when the database is away.
     """
     batches = log.read(lease.partition, after=lease.applied_offset, max_records=max_records)
+    upcoming = asyncio.create_task(_next(batches, log, tenants))
     try:
-        async for records in batches:
-            # Asked after they were read: if it is the log that the views were built from, that is where they are from.
-            log_id = await log.identity()
+        while (read := await upcoming) is not None:
+            # Only while there is much to do: otherwise the next batch would be what came in the first moment of this.
+            catches_up = len(read.records) >= max_records // 2
+            if catches_up:
+                upcoming = asyncio.create_task(_next(batches, log, tenants))
             try:
                 async with asyncio.timeout(batch_seconds):
-                    done = await apply_records(records, lease=lease, log_id=log_id, writer=writer, tenants=tenants)
+                    done = await apply_read(read, lease=lease, writer=writer, tenants=tenants)
             except TimeoutError as error:
                 raise BatchOverdue(
-                    f"{len(records)} records were not written within {batch_seconds:g} s: see what holds locks on the "
-                    "views, and the database's disk"
+                    f"{len(read.records)} records were not written within {batch_seconds:g} s: see what holds locks on "
+                    "the views, and the database's disk"
                 ) from error
             told(done)
+            if not catches_up:
+                upcoming = asyncio.create_task(_next(batches, log, tenants))
     finally:
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)
         await batches.aclose()
 
 
-async def apply_records(
-    records: Sequence[StoredRecord], *, lease: Lease, log_id: str, writer: ViewWriter, tenants: Tenants
-) -> Progress:
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A batch as it was read and decoded, from the log of this identity."""
+
+    records: Sequence[StoredRecord]
+    found: Sorted
+    log_id: str
+
+
+async def _next(batches: AsyncGenerator[Sequence[StoredRecord], None], log: EventLog, tenants: Tenants) -> Read | None:
+    """The next batch, decoded while the one before it is being written; None at the end."""
+    records = await anext(batches, None)
+    if records is None:
+        return None
+    # Asked after they were read: if it is the log that the views were built from, that is where they are from.
+    log_id = await log.identity()
+    return Read(records, await _sorted(records, tenants), log_id)
+
+
+async def _sorted(records: Sequence[StoredRecord], tenants: Tenants) -> Sorted:
+    """The records sorted out, with a breath now and then: writing and heartbeats go on meanwhile."""
+    known, found = await tenants(frozenset()), Sorted()
+    for start in range(0, len(records), BREATH_RECORDS):
+        some = records[start : start + BREATH_RECORDS]
+        told = sort_out(some, tenants=known)
+        unknown = frozenset(d.tenant_id for d in told.dead if d.code == "unknown_tenant" and d.tenant_id is not None)
+        if unknown:
+            known = await tenants(unknown)
+            told = sort_out(some, tenants=known)
+        found.events += told.events
+        found.dead += told.dead
+        await asyncio.sleep(0)
+    return found
+
+
+async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: Tenants) -> Progress:
     """Write one batch; if a record in it cannot be written, halve it until that one stands alone, and bury it."""
-    found = sort_out(records, tenants=await tenants(frozenset()))
-    if any(d.code == "unknown_tenant" for d in found.dead):
-        unknown = frozenset(d.tenant_id for d in found.dead if d.tenant_id is not None)
-        found = sort_out(records, tenants=await tenants(unknown))
+    records, found, log_id = read.records, read.found, read.log_id
     try:
         new = await writer.apply(_batch(records, found, lease=lease, log_id=log_id))
     except POISON as error:
         if len(records) > 1:
             half = len(records) // 2
-            first = await apply_records(records[:half], lease=lease, log_id=log_id, writer=writer, tenants=tenants)
-            second = await apply_records(records[half:], lease=lease, log_id=log_id, writer=writer, tenants=tenants)
+            halves = [Read(part, await _sorted(part, tenants), log_id) for part in (records[:half], records[half:])]
+            first, second = [await apply_read(h, lease=lease, writer=writer, tenants=tenants) for h in halves]
             return Progress(
                 lease.partition,
                 len(records),
