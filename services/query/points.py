@@ -23,10 +23,17 @@ class Point:
 
     vector: Mapping[int, int]
     recorded_us: int
+    incomplete: tuple[str, ...] = ()
+    """why something below the vector may not be in it: `parked`, records that could not be applied"""
 
     @property
     def position(self) -> str:
         return vector_token(self.vector)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What a report must say of its point."""
+        return {"incomplete_because": ", ".join(self.incomplete)} if self.incomplete else {}
 
     @property
     def recorded_at(self) -> str | None:
@@ -45,4 +52,4 @@ async def pinned(asked: Asked) -> tuple[Asked, Point]:
     recorded_us = await asked.connection.fetchval(_NEWEST, asked.tenant_id, list(vector), list(vector.values())) or 0
     # All of it is applied: how far the views are behind the log makes no other report.
     fresh = replace(asked.fresh, now_us=recorded_us, behind=0, seconds=0.0)
-    return replace(asked, vector=vector, fresh=fresh), Point(vector, recorded_us)
+    return replace(asked, vector=vector, fresh=fresh), Point(vector, recorded_us, tuple(fresh.codes))

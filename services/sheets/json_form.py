@@ -29,10 +29,10 @@ class JsonForm:
     def rows(self, rows: Sequence[Row], *, as_lines: bytes, body: IO[bytes]) -> None:
         assert self._table is not None
         names = [c.name for c in self._table.columns]
-        for row in rows:
-            body.write(b"," if self._any else b"")
+        if rows:
+            told = [{n: _plain(c) for n, c in zip(names, row, strict=True)} for row in rows]
+            body.write((b"," if self._any else b"") + orjson.dumps(told)[1:-1])
             self._any = True
-            body.write(orjson.dumps({n: _plain(c) for n, c in zip(names, row, strict=True)}))
 
     def end(self, body: IO[bytes]) -> None:
         body.write(b"]}" if self._table is not None else b"")

@@ -74,7 +74,7 @@ def head_of(case: RecallCase, point: Point) -> Head:
         query={"recall": case.case_id},
         position=point.position,
         recorded_at=point.recorded_at,
-        notes={"mode": case.mode, "title": case.about.title},
+        notes=point.notes | {"mode": case.mode, "title": case.about.title},
     )
 
 

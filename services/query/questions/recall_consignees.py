@@ -172,7 +172,7 @@ def head_of(case: RecallCase, point: Point, party: str | None) -> Head:
         query=about,
         position=point.position,
         recorded_at=point.recorded_at,
-        notes={"mode": case.mode, "title": case.about.title},
+        notes=point.notes | {"mode": case.mode, "title": case.about.title},
     )
 
 

@@ -63,6 +63,7 @@ def create_router(questions: Questions) -> APIRouter:
                 },
                 position=point.position,
                 recorded_at=point.recorded_at,
+                notes=point.notes,
             )
             rows = Spreadsheet(asked, window).rows()
             table = Table("events", "Critical tracking events", "关键追溯事件", COLUMNS, rows)

@@ -101,6 +101,7 @@ def create_router(questions: Questions) -> APIRouter:
                 query={"notice": case_id, "supplier": notice.about.supplier},
                 position=point.position,
                 recorded_at=point.recorded_at,
+                notes=point.notes,
             )
             table = Table("lines", "Lines", "明细", COLUMNS, all_at_once(rows))
             return await report(request, head, tables=[table], form=form)

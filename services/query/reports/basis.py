@@ -11,6 +11,7 @@ from services.query.points import Point
 from services.query.recall_accounting import Accounted, accounted
 from services.query.recall_consignees import consignees
 from services.query.snapshot import Asked
+from services.sheets.cells import listed
 from services.sheets.report import Head, Table
 
 
@@ -71,9 +72,12 @@ class Kind:
         """What stands beside its rows. Whoever reads a mock or a draft must see that it is one."""
         case = basis.case
         frozen = case.frozen.frozen if case.frozen is not None else None
-        notes = {"mode": f"{case.mode}{_MODES[case.mode]}", "title": case.about.title, "state": str(case.state)}
+        notes = basis.point.notes | {"title": case.about.title, "state": str(case.state)}
+        notes["mode"] = f"{case.mode}{_MODES[case.mode]}"
         if frozen is not None:
             notes |= {"set": f"freeze {frozen.freeze}", "set_sha256": frozen.sha256}
+            if frozen.incomplete_because:
+                notes["set_incomplete_because"] = listed(frozen.incomplete_because)
         return Head(
             report=self.name,
             en=self.en,

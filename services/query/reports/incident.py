@@ -57,7 +57,7 @@ def head_of(incident: IncidentCase, point: Point) -> Head:
         query={"incident": incident.case_id},
         position=point.position,
         recorded_at=point.recorded_at,
-        notes={"mode": incident.about.mode, "title": incident.about.title, "state": incident.state},
+        notes=point.notes | {"mode": incident.about.mode, "title": incident.about.title, "state": incident.state},
     )
 
 
