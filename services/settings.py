@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.cases.complaints import rules_of
+
 ENV_PREFIX = "ZHUISU_"
 
 KIB = 1024
@@ -41,6 +43,12 @@ def _networks(text: str) -> str:
             ipaddress.ip_network(part)
         except ValueError as error:
             raise ValueError(f"give networks as CIDR, separated by commas, e.g. 10.20.0.0/16: {error}") from error
+    return text
+
+
+def _complaint_rules(text: str) -> str:
+    """The rules as they are, if they can be read."""
+    rules_of(text)
     return text
 
 
@@ -164,6 +172,16 @@ class Settings(BaseSettings):
     )
 
     # Cases
+    complaint_rules: Annotated[str, AfterValidator(_complaint_rules)] = Field(
+        default="lot=3/30d component_lot=3/30d model=10/30d serious=1/30d",
+        description=(
+            "When complaints open a draft recall by themselves: <what they share>=<complaints>/<days>d. They share a "
+            "lot, component_lot or model; serious: the model, and somebody was badly hurt. Empty: never."
+        ),
+    )
+    complaint_regimes: str = Field(
+        default="", description="Regimes of a draft that opens so, by code, separated by commas."
+    )
     recall_check: Literal["on", "off"] = Field(
         default="on", description="Whether anybody may ask, without a key, which open recalls one unit is in."
     )

@@ -124,7 +124,7 @@ class Notice:
 class Opened(_Act):
     """A case begins. `regimes` are profiles of clocks; `cases` and `items` are what it is linked to.
 
-    `incident`: of an incident, what is known of it. `opened_by`: why it was opened by itself.
+    `incident`: of an incident, what is known of it. `because`: what opened it by itself.
     """
 
     act: Literal["opened"] = "opened"
@@ -142,7 +142,7 @@ class Opened(_Act):
     items: tuple[ItemId, ...] | None = None
     notice: Notice | None = None
     incident: IncidentFacts | None = None
-    opened_by: Mapping[str, Any] | None = None
+    because: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from services.access import Keys, Role
 from services.access.http import caller_with
 from services.cases.commands import CaseDesk
+from services.cases.complaining import ComplaintWatch
 from services.cases.drills import ScheduledDrills
 from services.cases.freezing import FreezeJob
 from services.cases.holding import Holds
@@ -54,6 +55,6 @@ def create_jobs(*, desk: CaseDesk, views: asyncpg.Pool, questions: Questions, pr
             Reminders(desk, profiles),
             TurningUp(desk),
         ),
-        watches=(ScheduledDrills(desk, questions),),
+        watches=(ScheduledDrills(desk, questions), ComplaintWatch(desk, questions)),
         pace_seconds=desk.settings.case_jobs_pace_seconds,
     )
