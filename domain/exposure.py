@@ -148,7 +148,7 @@ def opened(known: Known, found: Iterable[Seed]) -> Generator[Need, Found, dict[I
         if seed.subject and may_contain(seed.item):
             by_instant.setdefault(seed.at_us, []).append(seed)
         else:
-            _take(result, known.things.of(seed.item), seed.reasons)
+            take_seed(result, known.things.of(seed.item), seed.reasons)
     for at_us, there in sorted(by_instant.items()):
         items = sorted({s.item for s in there})
         yield from known.require(Need(linked=frozenset(items)))
@@ -158,9 +158,9 @@ def opened(known: Known, found: Iterable[Seed]) -> Generator[Need, Found, dict[I
         for seed in there:
             item = known.things.of(seed.item)
             for link in held.get(item, ()):
-                _take(result, link.source, seed.reasons | link.reasons)
+                take_seed(result, link.source, seed.reasons | link.reasons)
             if item not in held:
-                _take(result, item, seed.reasons)
+                take_seed(result, item, seed.reasons)
     return result
 
 
@@ -168,7 +168,7 @@ def _is_container(known: Known, item: ItemId) -> bool:
     return any(n.mention.role is Role.PARENT for n in known.found.namings.get(item, []))
 
 
-def _take(into: dict[ItemId, frozenset[str]], item: ItemId, reasons: frozenset[str]) -> None:
+def take_seed(into: dict[ItemId, frozenset[str]], item: ItemId, reasons: frozenset[str]) -> None:
     """What is surely exposed once is surely exposed."""
     held = into.get(item)
     into[item] = reasons if held is None else held | reasons if held and reasons else frozenset()

@@ -13,12 +13,12 @@ from domain.assembly import Part
 from domain.departure import first_departures
 from domain.exposure import Seed, opened
 from domain.facts import Role
-from domain.filling import Filling, fillings
 from domain.fitting import two_parents
 from domain.ids import ItemId
-from domain.kinds import kind_of, may_contain
+from domain.kinds import kind_of
 from domain.linking import Linked, Linker
 from domain.links import Link, Relation
+from domain.opening import opened_classes, opened_containers
 from domain.record import Found, Known, Need, Question
 from domain.removing import removed_parts
 from domain.renaming import doubted, other_ids
@@ -98,9 +98,7 @@ class _Walk:
             for item in starts:
                 self.reached[item] = Reached({first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
             yield from self._open_seeds(seeds, first)
-            yield from self._open_classes(first)
-            if not self.follow_all:
-                yield from self._open_containers(first, contents_at_us=contents_at_us, now_us=now_us)
+            yield from self._open_starts(starts, first, contents_at_us=contents_at_us, now_us=now_us)
         yield from self._expand_all()
         if self.way is Way.BACKWARD:
             yield from self._two_parents_above()
@@ -126,38 +124,21 @@ class _Walk:
             merge(self.reached.setdefault(item, Reached()), first, labels, forward=self.way is Way.FORWARD)
             self.seeded.add(item)
 
-    def _open_classes(self, first: Path) -> Generator[Need, Found, None]:
-        classes = frozenset(i for i in self.starts if self._kind(i) == "class")
-        yield from self.known.require(Need(of_material=classes))
-        for material in sorted(classes):
-            for item in self.known.found.of_material.get(material, []):
-                if item not in self.starts:
-                    merge(
-                        self.reached.setdefault(item, Reached()), first, ONLY_CERTAIN, forward=self.way is Way.FORWARD
-                    )
-                    self._arrive(item, _of_class(material, item), (material, 1))
-
-    def _open_containers(self, first: Path, *, contents_at_us: int | None, now_us: int) -> Generator[Need, Found, None]:
-        boxes = [i for i in sorted(self.starts) if may_contain(i) and self._is_container(i)]
-        if not boxes:
-            return
-        filled = yield from fillings(self.known, boxes, at_us=contents_at_us, now_us=now_us)
-        for filling in filled:
-            self._open(filling, first)
-
-    def _open(self, filling: Filling, first: Path) -> None:
-        for link in filling.links:
-            if link.source not in self.starts:
-                labels = doubted(self.known.things, link).reasons or ONLY_CERTAIN
-                merge(self.reached.setdefault(link.source, Reached()), first, labels, forward=self.way is Way.FORWARD)
-                self._arrive(link.source, link, (filling.container, 1))
-        if filling.last_fill:
-            items = tuple(sorted({link.source for link in filling.links}))
-            detail = f"{filling.container} holds nothing now: what it held since it was last empty is traced"
-            self.answer.gaps.append(Gap("last_fill", (filling.container, *items), detail))
-        if filling.earlier:
-            detail = f"{filling.container} held other things before it was last empty: they are not traced"
-            self.answer.gaps.append(Gap("earlier_fills", filling.earlier, detail))
+    def _open_starts(
+        self, starts: Sequence[ItemId], first: Path, *, contents_at_us: int | None, now_us: int
+    ) -> Generator[Need, Found, None]:
+        opened = yield from opened_classes(self.known, starts, starts=self.starts)
+        if not self.follow_all:
+            boxes = yield from opened_containers(
+                self.known, starts, starts=self.starts, at_us=contents_at_us, now_us=now_us
+            )
+            opened.members += boxes.members
+            self.answer.gaps += boxes.gaps
+        for member in opened.members:
+            labels = member.reasons or ONLY_CERTAIN
+            reached = self.reached.setdefault(member.item, Reached())
+            merge(reached, first, labels, forward=self.way is Way.FORWARD)
+            self._arrive(member.item, member.link, (member.came_from, 1))
 
     # -- the walk
 
@@ -322,19 +303,9 @@ class _Walk:
         level = 1 if item in self.seeded else None
         return node_of(item, self.arrivals.pop(item, {}), certainty=certainty, reasons=reasons, level=level)
 
-    def _kind(self, item: ItemId) -> str:
-        return kind_of(item, self.known.found.namings.get(item, []))
-
-    def _is_container(self, item: ItemId) -> bool:
-        return any(n.mention.role is Role.PARENT for n in self.known.found.namings.get(item, []))
-
 
 def _slices(items: Iterable[ItemId]) -> Iterator[frozenset[ItemId]]:
     """In order, so that slicing changes nothing but how much is looked at together."""
     rest = iter(sorted(items))
     while some := frozenset(islice(rest, SLICE_ITEMS)):
         yield some
-
-
-def _of_class(material: ItemId, item: ItemId) -> Link:
-    return Link(relation=Relation.MEMBER_OF_LOT, source=material, target=item, event_id="")

@@ -54,7 +54,7 @@ class Dressing:
             if self.asked.scope is not None:
                 missing = {i: s.shown for i, s in (await self.asked.scope.seen(missing, at_us=self.at_us)).items()}
             for gap in (g for s in missing.values() for g in s.gaps if g.code == "unaccounted"):
-                self._gather(gap)
+                self.gather_gap(gap)
 
     async def dressed(
         self, chunks: AsyncIterable[list[Node]], *, stand: Stand | None = None, show: int | None = None
@@ -93,12 +93,20 @@ class Dressing:
             state = seen[node.item].shown
             if self.totals is not None:
                 self.totals.add(node.item, node.certainty, state=seen[node.item].full, shown=state)
-            for gap in state.gaps:
-                self._gather(gap)
-            self._conflicts += state.conflicts
+            self.gather(state)
         return [marked(rendering.node_json(n, seen[n.item].shown), seen[n.item]) for n in shown]
 
-    def _gather(self, gap: Gap) -> None:
+    def gather(self, state: Whereabouts) -> None:
+        """What the state of a node tells beside it."""
+        for gap in state.gaps:
+            self.gather_gap(gap)
+        self._conflicts += state.conflicts
+
+    async def look(self, items: Sequence[ItemId], *, troubled: Collection[int]) -> None:
+        """Gather the conflicts of items; `troubled`: keys of their events that have a void or a second version."""
+        await self._told.look(items, troubled=troubled)
+
+    def gather_gap(self, gap: Gap) -> None:
         self._gaps.setdefault(replace(gap, items=()), []).extend(gap.items)
 
     def gaps(self) -> list[Gap]:

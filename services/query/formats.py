@@ -1,8 +1,6 @@
 """One answer as JSON, NDJSON or CSV: how it begins, goes on and ends. Each is made piece by piece."""
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,7 +9,8 @@ import orjson
 from fastapi import Request
 
 from services.problems import Problem
-from services.sheets.cells import neutral
+from services.query import node_cells as cells
+from services.query.node_columns import NodeColumns, csv_lines, json_lines
 
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 _NAMED = {"json": JSON, "ndjson": NDJSON, "csv": CSV}
@@ -41,10 +40,15 @@ class Format(Protocol):
     """`head` holds what is known before the nodes, `tail` what is known after them."""
 
     media_type: str
+    shows_nodes: bool
 
     def begin(self, head: Document) -> bytes: ...
 
     def rows(self, nodes: Sequence[Document]) -> bytes: ...
+
+    def columns(self, nodes: NodeColumns) -> bytes:
+        """The same for nodes that come by columns."""
+        ...
 
     def end(self, tail: Document) -> bytes: ...
 
@@ -52,7 +56,7 @@ class Format(Protocol):
 class AsJson:
     """One document in the shape of DESIGN §7; the rows come before what is only known at the end."""
 
-    media_type = JSON
+    media_type, shows_nodes = JSON, True
 
     def __init__(self, shape: Shape) -> None:
         self._shape, self._any = shape, False
@@ -66,6 +70,10 @@ class AsJson:
         comma, self._any = b"," if self._any else b"", True
         return comma + orjson.dumps(nodes)[1:-1]
 
+    def columns(self, nodes: NodeColumns) -> bytes:
+        comma, self._any = "," if self._any else "", self._any or len(nodes) > 0
+        return "".join((comma, "{", "},{".join(json_lines(nodes)), "}")).encode() if len(nodes) else b""
+
     def end(self, tail: Document) -> bytes:
         return b"]," + orjson.dumps(tail)[1:]
 
@@ -73,12 +81,15 @@ class AsJson:
 class AsSummary:
     """The document without its nodes."""
 
-    media_type = JSON
+    media_type, shows_nodes = JSON, False
 
     def begin(self, head: Document) -> bytes:
         return orjson.dumps(head)[:-1]
 
     def rows(self, nodes: Sequence[Document]) -> bytes:
+        return b""
+
+    def columns(self, nodes: NodeColumns) -> bytes:
         return b""
 
     def end(self, tail: Document) -> bytes:
@@ -88,7 +99,7 @@ class AsSummary:
 class AsNdjson:
     """A header record, a record a row, a trailer with the count and SHA-256 of the rows' lines (SEMANTICS §6)."""
 
-    media_type = NDJSON
+    media_type, shows_nodes = NDJSON, True
 
     def __init__(self, shape: Shape) -> None:
         self._shape, self._rows, self._hash = shape, 0, hashlib.sha256()
@@ -98,7 +109,14 @@ class AsNdjson:
 
     def rows(self, nodes: Sequence[Document]) -> bytes:
         lines = b"".join(orjson.dumps({"type": self._shape.each, **n}, option=orjson.OPT_APPEND_NEWLINE) for n in nodes)
-        self._rows += len(nodes)
+        return self._counted(lines, len(nodes))
+
+    def columns(self, nodes: NodeColumns) -> bytes:
+        lines = json_lines(nodes)
+        return self._counted("".join([f'{{"type":"node",{line}}}\n' for line in lines]).encode(), len(lines))
+
+    def _counted(self, lines: bytes, count: int) -> bytes:
+        self._rows += count
         self._hash.update(lines)
         return lines
 
@@ -118,55 +136,23 @@ NODES = Shape("nodes", "node", COLUMNS)
 class AsCsv:
     """RFC 4180. `for_spreadsheet`: begins with a byte order mark, which Excel needs to see UTF-8."""
 
-    media_type = CSV
+    media_type, shows_nodes = CSV, True
 
     def __init__(self, shape: Shape, *, for_spreadsheet: bool) -> None:
         self._columns = shape.columns
         self._mark = b"\xef\xbb\xbf" if for_spreadsheet else b""
 
     def begin(self, head: Document) -> bytes:
-        return self._mark + _lines([self._columns])
+        return self._mark + cells.lines([self._columns]).encode()
 
     def rows(self, nodes: Sequence[Document]) -> bytes:
-        return _lines([[_cell(name, node[name]) for name in self._columns] for node in nodes])
+        return cells.lines([[cells.cell(name, node[name]) for name in self._columns] for node in nodes]).encode()
+
+    def columns(self, nodes: NodeColumns) -> bytes:
+        return "".join(csv_lines(nodes)).encode()
 
     def end(self, tail: Document) -> bytes:
         return b""
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
-
-
-def _cell(name: str, value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case list():
-            joined = "; ".join(_PARTS.get(name, str)(one) for one in value)
-            return neutral(joined)
-        case _:
-            return neutral(str(value))
-
-
-def _link(link: Document) -> str:
-    by = f" by {link['event_id']}" if link["event_id"] is not None else ""
-    return f"{link['relation']} {link['from']} > {link['to']}{by}"
-
-
-def _where(row: Document) -> str:
-    quantity = " ".join(str(row[name]) for name in ("quantity", "uom") if row[name] is not None)
-    places = [f"{name} {row[name]}" for name in ("site", "holder", "container") if row[name] is not None]
-    return ", ".join(str(part) for part in (quantity, row["status"], *places) if part)
-
-
-_PARTS: dict[str, Any] = {"links": _link, "where": _where}
 
 
 def format_of(request: Request, shape: Shape = NODES) -> Format:

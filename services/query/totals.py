@@ -1,7 +1,7 @@
 """Counting what is affected while it goes by (SEMANTICS §7): nothing is kept of a node but its name."""
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ from domain.state import Whereabouts
 class Totals:
     """Two names of one thing count once; top units are not in, nor used up in, another affected one."""
 
-    def __init__(self, affected: Set[ItemId]) -> None:
+    def __init__(self, affected: Container[ItemId]) -> None:
         """Of all nodes that are shown, those that count (`counted_once`); each is to be added with its state."""
         self._affected = affected
         self._kinds: Counter[str] = Counter()
@@ -30,25 +30,35 @@ class Totals:
         """Count one node; by status, site and holder, and with its quantities, only as far as it is `shown`."""
         if item not in self._affected:
             return
-        self._kinds[state.kind] += 1
-        self._sure[certainty] += 1
-        for name, value in (("status", shown.status), ("site", shown.site), ("holder", shown.holder)):
-            if value is not None:
-                self._by[name][str(value)] += 1
+        self._count(state.kind, {certainty: 1}, shown)
         if state.kind == "unit":
-            self._count_top(state)
+            if not any(w in self._affected for w in state.wholes):
+                self._count_top(state, 1)
         else:
             self._no_units.add(item)
             self._weigh(shown)
 
-    def _count_top(self, state: Whereabouts) -> None:
-        if state.status is Status.CONSUMED or any(w in self._affected for w in state.wholes):
+    def add_units(self, certainties: Mapping[str, int], *, state: Whereabouts, loose: int) -> None:
+        """Count units that count and stand alike, by certainty; `loose` of them are in no other affected one."""
+        self._count("unit", certainties, state)
+        self._count_top(state, loose)
+
+    def _count(self, kind: str, certainties: Mapping[str, int], shown: Whereabouts) -> None:
+        count = sum(certainties.values())
+        self._kinds[kind] += count
+        self._sure.update(certainties)
+        for name, value in (("status", shown.status), ("site", shown.site), ("holder", shown.holder)):
+            if value is not None:
+                self._by[name][str(value)] += count
+
+    def _count_top(self, state: Whereabouts, count: int) -> None:
+        if state.status is Status.CONSUMED or not count:
             return
         around = tuple(c for c in state.containers if c in self._affected)
         if around:
-            self._top_unless_units[around] += 1  # a container it is in may be a unit: known at the end
+            self._top_unless_units[around] += count  # a container it is in may be a unit: known at the end
         else:
-            self._top_units += 1
+            self._top_units += count
 
     def _weigh(self, state: Whereabouts) -> None:
         for row in state.where if state.kind in ("lot", "class") else ():

@@ -1,6 +1,6 @@
 """A trace as an answer: walked, dressed and sent while it is made. What traces and exposures share (SEMANTICS §3)."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,15 @@ from services.access import Caller
 from services.problems import Problem
 from services.query import rendering
 from services.query.asking import instant
-from services.query.dressing import STATE_CHUNK, Dressing, listed
+from services.query.dressing import Dressing, listed
 from services.query.formats import Format
+from services.query.graph.affected import Affected
+from services.query.graph.dressing import ColumnDressing
 from services.query.paging import Cursor, limit_of
 from services.query.pieces import Head, head_of, sent
 from services.query.snapshot import Asked, Questions
 from services.query.totals import Totals, counted_once
-from services.query.walks import Start, Walk, walked
+from services.query.walks import Start, Walk, Walked, walked
 
 PARAMETERS = ("mode", "at", "as_of", "follow", "since", "until", "wait_for", "unknown", "limit", "cursor", "format")
 
@@ -53,7 +55,6 @@ class TraceAsked:
             at_us=self.at_us,
             follow_all=self.follow_all,
             follow_removed=self.follow_removed,
-            narrowed=(self.limit, self.since_us, self.until_us) != (None, None, None),
         )
 
     def shows(self, node: Node) -> bool:
@@ -128,28 +129,74 @@ async def _pieces(
     async with questions.ask(caller, request, pinned=pinned, given=given) as asked:
         start = await begin(asked)
         walk = await walked(questions.graphs, questions.settings, asked=asked, walk=ask.walk, start=start)
-        over_graph, found = walk.over_graph, walk.trace
-        veil = await asked.scope.veil(found, way=ask.way, follow_all=ask.follow_all) if asked.scope else None
-        found = veil.trace if veil is not None else found
-        nodes = [n for n in found.nodes if ask.shows(n)]
-        found.nodes = []
-        following = _next(ask, asked, nodes)
-        yield _head(request, ask, asked, found=found, following=following)
-        frame = asked.frame(found.incomplete)
+        answer = await (_by_columns if walk.over_graph is not None else _by_nodes)(ask, asked, start, walk=walk)
+        yield _head(request, ask, asked, found=answer.trace, following=answer.following)
+        frame = asked.frame(answer.trace.incomplete)
         lasting = {name: frame.pop(name) for name in ("complete", "incomplete_because")}
-        yield ask.form.begin({"question": ask.name, "items": list(found.items), **frame})
-        at_us = asked.fresh.now_us if ask.at_us is None else ask.at_us
-        if ask.cursor is not None:
-            del nodes[ask.limit :]
-        affected = over_graph.affected if over_graph else counted_once(nodes)
-        dressing = Dressing(asked, at_us=at_us, totals=Totals(affected) if ask.cursor is None else None, veil=veil)
+        yield ask.form.begin({"question": ask.name, "items": list(answer.trace.items), **frame})
+        async for piece in answer.pieces:
+            if piece:
+                yield piece
+        tail = await _tail(start, answer.trace, answer.dressing)
+        yield ask.form.end({**lasting, **tail, "next": answer.following})
+
+
+@dataclass(slots=True)
+class _Answer:
+    """`trace` has everything but the nodes, `dressing` what comes to light with them; `following`: the next page."""
+
+    trace: Trace
+    dressing: Dressing
+    following: str | None
+    pieces: AsyncIterator[bytes]
+
+
+async def _by_nodes(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walked) -> _Answer:
+    found = walk.trace
+    veil = await asked.scope.veil(found, way=ask.way, follow_all=ask.follow_all) if asked.scope else None
+    found = veil.trace if veil is not None else found
+    nodes = [n for n in found.nodes if ask.shows(n)]
+    found.nodes = []
+    more = ask.limit is not None and len(nodes) > ask.limit
+    last = nodes[ask.limit - 1] if ask.limit is not None and more else None
+    following = _following(ask, asked, (last.level, str(last.item)) if last is not None else None)
+    if ask.cursor is not None:
+        del nodes[ask.limit :]
+    totals = Totals(counted_once(nodes)) if ask.cursor is None else None
+    dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=totals, veil=veil)
+
+    async def pieces() -> AsyncIterator[bytes]:
         await dressing.about(start.items)
-        chunks = over_graph.chunks(STATE_CHUNK) if over_graph else listed(nodes)
-        async for rows in dressing.dressed(chunks, stand=walk.stand, show=ask.limit):
-            if rows:
-                yield ask.form.rows(rows)
-        tail = {**lasting, **await _tail(start, found, dressing), "next": following}
-        yield ask.form.end(tail)
+        async for rows in dressing.dressed(listed(nodes), show=ask.limit):
+            yield ask.form.rows(rows)
+
+    return _Answer(found, dressing, following, pieces())
+
+
+async def _by_columns(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walked) -> _Answer:
+    over = walk.over_graph
+    assert over is not None
+    after = (ask.cursor.level, ask.cursor.item) if ask.cursor is not None else None
+    over.narrow(since_us=ask.since_us, until_us=ask.until_us, after=after)
+    following = _following(ask, asked, over.last(ask.limit) if ask.limit is not None else None)
+    if ask.cursor is not None:
+        over.order = over.order[: ask.limit]
+    dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=None)
+    columns = ColumnDressing(dressing, over)
+    if ask.cursor is None:
+        dressing.totals = Totals(Affected(over, columns.counts))
+    form = ask.form.columns if ask.form.shows_nodes else None
+
+    async def pieces() -> AsyncIterator[bytes]:
+        await columns.about(start.items)
+        async for piece in columns.pieces(form, show=ask.limit):
+            yield piece
+
+    return _Answer(over.trace, dressing, following, pieces())
+
+
+def _at_us(ask: TraceAsked, asked: Asked) -> int:
+    return asked.fresh.now_us if ask.at_us is None else ask.at_us
 
 
 async def summed(
@@ -164,7 +211,7 @@ async def summed(
     start = Start(items)
     walk = await walked(questions.graphs, questions.settings, asked=asked, walk=Walk(way=way), start=start)
     found = walk.trace
-    affected = walk.over_graph.affected if walk.over_graph else counted_once(found.nodes)
+    affected = await walk.counted(())
     dressing = Dressing(asked, at_us=asked.fresh.now_us, totals=Totals(affected))
     await dressing.about(items)
     async for rows in dressing.dressed(walk.chunks(), stand=walk.stand):
@@ -177,12 +224,12 @@ async def summed(
     }
 
 
-def _next(ask: TraceAsked, asked: Asked, nodes: Sequence[Node]) -> str | None:
-    if ask.limit is None or len(nodes) <= ask.limit:
+def _following(ask: TraceAsked, asked: Asked, last: tuple[int, str] | None) -> str | None:
+    """The cursor after this node, the last of a page that is not the last."""
+    if last is None:
         return None
-    last = nodes[ask.limit - 1]
     vector = asked.fresh.vector if asked.vector is None else asked.vector
-    return Cursor(ask.question, vector, asked.fresh.now_us, last.level, str(last.item)).token()
+    return Cursor(ask.question, vector, asked.fresh.now_us, *last).token()
 
 
 def _head(request: Request, ask: TraceAsked, asked: Asked, *, found: Trace, following: str | None) -> Head:

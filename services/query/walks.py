@@ -31,14 +31,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """How to walk. `at_us` None: now. `narrowed`: only some of the nodes are wanted, so they are all looked at."""
+    """How to walk. `at_us` None: now."""
 
     way: Way
     mode: Mode = Mode.EVER
     at_us: int | None = None
     follow_all: bool = False
     follow_removed: bool = False
-    narrowed: bool = False
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class Walked:
     async def counted(self, starts: Sequence[ItemId]) -> Set[ItemId]:
         """The items that count, one a thing: of the starts, then of the nodes."""
         if self.over_graph is not None:
-            return await self.over_graph.counted(starts)
+            return self.over_graph.counted(starts)
         return counted_once(self.trace.nodes, starts)
 
     def chunks(self) -> AsyncIterator[list[Node]]:
@@ -92,16 +91,22 @@ async def walked(graphs: Graphs, settings: Settings, *, asked: Asked, walk: Walk
 
 async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start, limits: Limits) -> OverGraph | None:
     """The walk over the tenant's graph; None where there is none, or where the question is more than it covers."""
-    beyond_it = walk.narrowed or walk.follow_all or walk.follow_removed or walk.mode is Mode.AS_BUILT
-    if beyond_it or start.seeds or asked.scope or not start.items:
+    if walk.follow_all or walk.follow_removed or walk.mode is Mode.AS_BUILT or asked.scope:
         return None
     kept = await graphs.graph(asked.connection, asked.tenant_id)
     if kept is None or not _covers(asked, kept[0].vector):
         return None
     at_us = asked.fresh.now_us if walk.at_us is None else walk.at_us
     found = OverGraph(asked, *kept, at_us=at_us)
-    maintained_us = at_us if walk.mode is Mode.AS_MAINTAINED else None
-    return found if await found.walk(start.items, way=walk.way, maintained_us=maintained_us, limits=limits) else None
+    done = await found.walk(
+        start.items,
+        start.seeds,
+        way=walk.way,
+        maintained_us=at_us if walk.mode is Mode.AS_MAINTAINED else None,
+        contents_at_us=walk.at_us,
+        limits=limits,
+    )
+    return found if done else None
 
 
 def _covers(asked: Asked, drawn: Mapping[int, int]) -> bool:

@@ -1,93 +1,149 @@
-"""A trace over a graph, told in the domain's words: nodes and where they are, some at a time."""
+"""A trace over a graph: walked, and told beside its nodes what the domain would tell."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from decimal import Decimal
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence, Set
 
 import numpy as np
 
 from domain.answers import Gap, Limits, Node, Trace, Way
-from domain.distribution import Where
-from domain.facts import Role, Status
+from domain.exposure import Seed
 from domain.fitting import two_parents
 from domain.ids import ItemId
 from domain.kinds import kind_of
 from domain.linking import Linker
-from domain.record import Known, Need, answer_async
-from domain.state import SHIPPED_OUT, Whereabouts, states
-from services.query.graph.beyond import beyond
-from services.query.graph.facts import STATUSES
+from domain.links import ALWAYS_US
+from domain.record import Known, Need
+from domain.state import Whereabouts
+from services.query.answering import answered
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
+from services.query.graph.kinds import CLASS
 from services.query.graph.links import CERTAIN_BIT, IDENTIFIED_AS, bit_of
 from services.query.graph.names import Names
 from services.query.graph.newer import Changed
 from services.query.graph.nodes import Nodes
-from services.query.graph.plain import CLASS, CONTAINER
-from services.query.graph.standing import Stood, stand
+from services.query.graph.opening import Openings
+from services.query.graph.stance import Remembered
+from services.query.graph.standings import Standings
 from services.query.graph.tracing import Barred, GraphWalk, Walked
 from services.query.graph.walking import Collision
 from services.query.snapshot import Asked
 from services.query.totals import one_a_thing
 
-KINDS = ("unit", "unit", "lot", "class", "container")
 _PENDING = bit_of("replacement_pending")
 _RECEIVED_RANK = 4
 _SLICE = 2_000
+_FEW_NODES = 2_000
 
 
 class OverGraph:
-    """The answer to one trace. `trace` has everything but the nodes; `affected` are those that count, by id."""
+    """The answer to one trace. `trace` has everything but the nodes; `order` are the rows of `nodes` that are shown."""
 
-    def __init__(self, asked: Asked, graph: Graph, changed: Changed, *, at_us: int) -> None:
-        self._asked, self._graph, self._changed, self._at_us = asked, graph, changed, at_us
-        self._names = Names(asked.connection, asked.tenant_id, graph, changed=changed)
+    def __init__(self, asked: Asked, graph: Graph, changed: Changed, remembered: Remembered, *, at_us: int) -> None:  # noqa: PLR0917
+        self._asked, self.graph, self.changed = asked, graph, changed
+        self.names = Names(graph, changed=changed)
+        self.standings = Standings(asked, graph, changed, remembered=remembered, at_us=at_us)
         self.trace = Trace(())
-        self.affected: set[ItemId] = set()
-        self._nodes: Nodes | None = None
-        self._order: Ints = np.zeros(0, dtype=np.int64)
-        self._walked: Walked | None = None
+        self.nodes: Nodes
+        self.order: Ints = np.zeros(0, dtype=np.int64)
 
-    async def walk(self, items: Sequence[ItemId], *, way: Way, maintained_us: int | None, limits: Limits) -> bool:
-        """Walk; False if the domain must answer."""
-        starts = await self._names.indexes(list(items))
-        if not self._covers(starts):
+    async def walk(
+        self,
+        items: Sequence[ItemId],
+        seeds: Sequence[Seed],
+        *,
+        way: Way,
+        maintained_us: int | None,
+        contents_at_us: int | None,
+        limits: Limits,
+    ) -> bool:
+        """Walk; False if the domain must answer. `maintained_us`: as maintained then; None: ever."""
+        asked, starts = self._asked, np.unique(self.names.indexes(items))
+        if self.names.barred(starts):
             return False
-        walk = GraphWalk(self._graph, self._asked.record(), self._names, way=way, at_us=maintained_us, limits=limits)
+        openings = Openings(self.graph, self.names, changed=self.changed, record=asked.record())
+        opened, gaps = await openings.open(items, seeds, at_us=contents_at_us, now_us=asked.fresh.now_us)
+        walk = GraphWalk(self.graph, asked.record(), self.names, way=way, at_us=maintained_us, limits=limits)
         try:
-            walked = await walk.run(np.unique(starts))
+            walked = await walk.run(starts, opened)
+            if len(walked.links) < _FEW_NODES:
+                self._order(walked)
+            else:
+                await asyncio.to_thread(self._order, walked)
         except (Barred, Collision):
             return False
-        asked = self._asked
-        if await beyond(
-            asked.connection, asked.tenant_id, graph=self._graph, starts=starts, names=self._names, walked=walked
-        ):
-            return False
-        self.trace = Trace(tuple(items), [], walked.gaps, walked.conflicts, walked.incomplete)
-        self._nodes = Nodes(self._asked.connection, self._graph, names=self._names, walked=walked)
-        self._order = await self._nodes.ordered()
-        self._walked = walked
+        gaps += walked.gaps
+        self.trace = Trace(tuple(items), [], gaps, walked.conflicts, walked.incomplete, walked.superseded)
         await self._tell(starts, walked, way)
         return True
 
-    def _covers(self, starts: Ints) -> bool:
-        """Classes and containers stand for what they hold: the domain opens them."""
-        if (starts >= len(self._graph.item_nos)).any() or self._changed.links[starts].any():
-            return False
-        return not np.isin(self._graph.standing.kind[starts], (CLASS, CONTAINER)).any() and not self._parents(starts)
+    def _order(self, walked: Walked) -> None:
+        self.nodes = Nodes(self.graph, self.names, walked)
+        self.order = self.nodes.ordered()
 
-    def _parents(self, items: Ints) -> bool:
-        _, rows = self._graph.by_item.expand(items)
-        return bool((self._graph.mentions.role[rows] == Role.PARENT).any())
+    def narrow(self, *, since_us: int | None, until_us: int | None, after: tuple[int, str] | None) -> None:
+        """Show only nodes reached in [since, until), after the node (level, id)."""
+        nodes, rows = self.nodes, self.order
+        reached = nodes.reached_us[rows]
+        told = reached != ALWAYS_US
+        shown = np.ones(len(rows), dtype=np.bool_)
+        if since_us is not None:
+            shown &= ~told | (reached >= since_us)
+        if until_us is not None:
+            shown &= ~told | (reached < until_us)
+        if after is not None:
+            level, item = after
+            begins = np.searchsorted(nodes.level[rows], level)
+            ends = np.searchsorted(nodes.level[rows], level, side="right")
+            ids = self.names.texts(nodes.walked.nodes[rows[begins:ends]])
+            shown[: begins + sum(one <= item for one in ids)] = False
+        self.order = rows[shown]
+
+    def last(self, count: int) -> tuple[int, str] | None:
+        """The last node of a page of so many; None if there are no more."""
+        if len(self.order) <= count:
+            return None
+        row = self.order[count - 1 : count]
+        return int(self.nodes.level[row][0]), self.names.texts(self.nodes.walked.nodes[row])[0]
+
+    def _same(self) -> tuple[Ints, Ints]:
+        """Pairs of ids that are surely of one thing, by the links of the nodes shown."""
+        links = self.nodes.walked.links
+        _, rows, _ = self.nodes.shown_links(self.order)
+        rows = rows[(links.relation[rows] == IDENTIFIED_AS) & (links.reasons[rows] == 0)]
+        return links.source[rows], links.target[rows]
+
+    def counts(self) -> Bools:
+        """By row of the nodes, whether it counts: of ids that are surely of one thing the first that is shown."""
+        counts = np.zeros(len(self.nodes), dtype=np.bool_)
+        one, other = self._same()
+        if not len(one):
+            counts[self.order] = True
+            return counts
+        items = self.names.ids(self.nodes.walked.nodes[self.order])
+        kept = one_a_thing(items, list(zip(self.names.ids(one), self.names.ids(other), strict=True)))
+        counts[self.order] = [item in kept for item in items]
+        return counts
+
+    # -- the same item by item
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self.order)
+
+    def counted(self, starts: Sequence[ItemId]) -> Set[ItemId]:
+        """The items that count, one a thing: of the starts, then of the nodes."""
+        one, other = self._same()
+        shown = [*starts, *self.names.ids(self.nodes.walked.nodes[self.order])]
+        return one_a_thing(shown, list(zip(self.names.ids(one), self.names.ids(other), strict=True)))
 
     async def chunks(self, size: int) -> AsyncIterator[list[Node]]:
         """The nodes in the order of answers."""
-        assert self._nodes is not None
-        for start in range(0, len(self._order), size):
-            yield await self._nodes.some(self._order[start : start + size])
+        for start in range(0, len(self.order), size):
+            yield await asyncio.to_thread(self.nodes.some, self.order[start : start + size])
+
+    async def whereabouts(self, items: Sequence[ItemId]) -> tuple[Mapping[ItemId, Whereabouts], Collection[int]]:
+        """Where each item is, and the keys of events about them that have a void or a rival."""
+        return await self.standings.whereabouts(self.names, items)
 
     # -- what is told beside the nodes
 
@@ -95,27 +151,28 @@ class OverGraph:
         possible = (walked.consistent_labels & CERTAIN_BIT) == 0
         bits = np.where(walked.consistent_labels > 0, walked.consistent_labels, walked.labels)
         pending = walked.nodes[possible & (bits & _PENDING > 0)]
+        if way is Way.BACKWARD:
+            await self._tell_two_parents(np.union1d(walked.nodes, starts))
         if len(pending):
             detail = "an event about these was voided, and what replaces it is not in the log yet"
-            items = tuple(sorted(await self._names.ids(pending)))
-            self.trace.gaps.append(Gap("replacement_pending", items, detail))
+            self.trace.gaps.append(Gap("replacement_pending", tuple(sorted(self.names.ids(pending))), detail))
         if way is Way.BACKWARD:
-            await self._tell_upstream(starts, walked)
-        self.affected = await self.counted(())
+            await self._tell_upstream(np.union1d(walked.nodes, starts), walked)
 
-    async def _tell_upstream(self, starts: Ints, walked: Walked) -> None:
-        everything = np.union1d(walked.nodes, starts)
-        odd = self._names.odd(everything)
-        for some in _slices(everything[odd]):
-            question = Linker(Known(), follow_all=False).out_of(frozenset(await self._names.ids(some)))
-            linked = await answer_async(question, self._asked.record().look_up)
-            told = two_parents(linked.parts)
-            self.trace.conflicts += [c for c in told if c not in self.trace.conflicts]
+    async def _tell_two_parents(self, everything: Ints) -> None:
+        for some in _slices(everything[self._doubtful(everything)]):
+            question = Linker(Known(), follow_all=False).out_of(frozenset(self.names.ids(some)))
+            linked = await answered(question, self._asked.record())
+            self.trace.conflicts += [c for c in two_parents(linked.parts) if c not in self.trace.conflicts]
+
+    async def _tell_upstream(self, everything: Ints, walked: Walked) -> None:
+        """Where nothing says what a thing came from, and no receipt says from whom."""
         has_upstream = walked.links.target[walked.links.target != walked.links.source]
         ends = np.setdiff1d(everything, has_upstream)
-        bare = await self._names.ids(self._never_received(ends[~self._names.odd(ends)]))
-        for some in _slices(ends[self._names.odd(ends)]):
-            ids = await self._names.ids(some)
+        doubtful = self._doubtful(ends)
+        bare = self.names.ids(self._never_received(ends[~doubtful]))
+        for some in _slices(ends[doubtful]):
+            ids = self.names.ids(some)
             found = await self._asked.record().look_up(Need(named=frozenset(ids)))
             namings = {i: found.namings.get(i, []) for i in ids}
             bare += [
@@ -128,101 +185,20 @@ class OverGraph:
             detail = "the record does not say what these came from"
             self.trace.gaps.append(Gap("no_upstream", tuple(sorted(bare)), detail))
 
-    def _never_received(self, items: Ints) -> Ints:
-        on, rows = self._graph.by_item.expand(items)
-        received = np.zeros(len(items), dtype=np.bool_)
-        received[on[self._graph.events.rank[self._graph.mentions.event[rows]] == _RECEIVED_RANK]] = True
-        return items[~received]
-
-    async def counted(self, starts: Sequence[ItemId]) -> set[ItemId]:
-        """One item a thing: of ids surely of one thing the first of `starts`, else the first that is shown."""
-        assert self._walked is not None
-        links = self._walked.links
-        shown = [*starts, *await self._names.ids(self._walked.nodes[self._order])]
-        rows = np.flatnonzero((links.relation == IDENTIFIED_AS) & (links.reasons == 0))
-        one, other = await self._names.ids(links.source[rows]), await self._names.ids(links.target[rows])
-        return one_a_thing(shown, list(zip(one, other, strict=True)))
-
-    # -- where they are
-
-    async def whereabouts(self, items: Sequence[ItemId]) -> tuple[dict[ItemId, Whereabouts], Collection[int]]:
-        """Where each item is, and the keys of events about them that have a void or a rival."""
-        indexes = await self._names.indexes(list(items))
-        odd = self._odd_standing(indexes)
-        found: dict[ItemId, Whereabouts] = {}
-        plain = indexes[~odd]
-        if len(plain):
-            stood = await asyncio.to_thread(stand, self._graph.standing, plain, self._at_us)
-            found |= await self._told(stood)
-        strange = [item for item, is_odd in zip(items, odd.tolist(), strict=True) if is_odd]
-        record = self._asked.record()
-        found |= await answer_async(states(strange, at_us=self._at_us), record.look_up) if strange else {}
-        return found, record.troubled
-
-    def _odd_standing(self, items: Ints) -> Bools:
-        base = len(self._graph.item_nos)
-        odd = np.ones(len(items), dtype=np.bool_)
-        known = items < base
-        odd[known] = self._graph.standing.odd[items[known]] | self._changed.state[items[known]]
-        return odd
-
-    async def _told(self, stood: Stood) -> dict[ItemId, Whereabouts]:
-        ids = await self._names.ids(stood.items)
-        containers = await self._chains(stood.container, self._graph.standing.stays.inside)
-        wholes = await self._chains(stood.whole, self._graph.standing.parts.inside)
-        text = self._graph.standing.texts
-        columns = (
-            self._graph.standing.kind[stood.items].tolist(),
-            stood.status.tolist(),
-            *(c.tolist() for c in (stood.disposition, stood.site, stood.holder, stood.owner)),
-            stood.container.tolist(),
-            stood.whole.tolist(),
-        )
-        found = {}
-        for item, kind, status_code, disposition, site, holder, owner, box, whole in zip(ids, *columns, strict=True):
-            status = STATUSES[status_code]
-            around = containers.get(box, ())
-            where = Where(text.get(site), text.get(holder), around[0] if around else None, status, Decimal(1), None)
-            nowhere = status is None and where.site is None and where.holder is None and not around
-            found[item] = Whereabouts(
-                item=item,
-                kind=KINDS[kind],
-                status=status,
-                disposition=text.get(disposition),
-                site=where.site,
-                container=where.container,
-                containers=around,
-                wholes=wholes.get(whole, ()),
-                holder=where.holder,
-                owner=text.get(owner),
-                where=() if nowhere else (where,),
-                holds=(),
-                recalls=(),
-                occurred_at=None,
-                order_uncertain=False,
-                gaps=(Gap("shipped_out", (item,), SHIPPED_OUT),) if status is Status.IN_TRANSIT else (),
-                conflicts=(),
-            )
+    def _doubtful(self, items: Ints) -> Bools:
+        """Items of which more is known than the arrays tell; of a class nothing more is asked."""
+        graph, found = self.graph, items >= len(self.graph)
+        known = items[~found]
+        odd = graph.odd.state[known] & (graph.standing.kind[known] != CLASS)
+        found[~found] = odd | self.changed.links[known]
         return found
 
-    async def _chains(self, inner: Ints, inside: Callable[[Ints, int], Ints]) -> dict[int, tuple[ItemId, ...]]:
-        """For each container (or unit), it and what it is in, innermost first."""
-        chain: dict[int, list[int]] = {}
-        above: dict[int, int] = {}
-        todo = np.unique(inner[inner >= 0])
-        while len(todo):
-            parents = inside(todo, self._at_us)
-            above |= dict(zip(todo.tolist(), parents.tolist(), strict=True))
-            todo = np.array(sorted({p for p in parents.tolist() if p >= 0} - above.keys()), dtype=np.int64)
-        for first in np.unique(inner[inner >= 0]).tolist():
-            here, seen = first, []
-            while here >= 0 and here not in seen:
-                seen.append(here)
-                here = above[here]
-            chain[first] = seen
-        every = sorted({i for seen in chain.values() for i in seen})
-        ids = dict(zip(every, await self._names.ids(np.array(every, dtype=np.int64)), strict=True))
-        return {first: tuple(ids[i] for i in seen) for first, seen in chain.items()}
+    def _never_received(self, items: Ints) -> Ints:
+        items = items[self.graph.standing.kind[items] != CLASS]
+        on, rows = self.graph.by_item.expand(items)
+        received = np.zeros(len(items), dtype=np.bool_)
+        received[on[self.graph.events.rank[self.graph.mentions.event[rows]] == _RECEIVED_RANK]] = True
+        return items[~received]
 
 
 def _slices(items: Ints) -> list[Ints]:

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from domain.facts import Role
-from services.query.graph.drawing_parts import below, facts_of, kinds, parts_of, stays_of, ties
+from services.query.graph.drawing_parts import below, facts_of, kinds, parts_of, stays_of, ties, too_deep
+from services.query.graph.drawn import Drawn
 from services.query.graph.facts import EventTexts, Standing
 from services.query.graph.groups import Bools, Groups, Ints, any_by, small
-from services.query.graph.plain import CLASS, LOT, Drawn
+from services.query.graph.kinds import CLASS, LOT
 
 Pair = tuple[Ints, Ints]
 
@@ -31,7 +32,7 @@ def standing_of(
     facts = facts_of(**rows, role=role, status=said["status"][kept], rank=raw["rank"], texts=events, count=n)
     marks = rows | {"role": role, "action": action, "whole": whole, "latest_us": raw["latest"]}
     stays, strange = stays_of(**marks, texts=events, count=n)
-    parts = parts_of(**marks, texts=events, count=n)
+    fittings = parts_of(**marks, texts=events, count=n)
     kind = kinds(drawn.kind, drawn.item, role=drawn.role, by_class=said["by_class"].astype(np.bool_))
     unsure = tied | (raw["earliest"] != raw["latest"])
     odd = odd | strange | ties(facts, raw["latest"], raw["rank"], n)
@@ -40,10 +41,11 @@ def standing_of(
     in_container = np.flatnonzero((drawn.role == Role.CHILD) & (drawn.whole >= 0))
     fitted = np.flatnonzero((drawn.role == Role.COMPONENT) & (drawn.whole >= 0))
     contents = (drawn.whole[in_container], drawn.item[in_container])
-    odd = below(odd, contents, (drawn.whole[fitted], drawn.item[fitted]))
+    parts = (drawn.whole[fitted], drawn.item[fitted])
+    odd = below(odd | too_deep(n, contents, parts), contents, parts)
     odd |= _restrained(drawn, raw, kind=kind, contents=contents, recalled=recalled)
     odd |= np.isin(kind, (LOT, CLASS))
-    return Standing(odd, kind, texts, events, facts, stays, parts)
+    return Standing(odd, kind, texts, events, facts, stays, fittings)
 
 
 def _order(raw: Mapping[str, Ints]) -> tuple[EventTexts, Bools]:

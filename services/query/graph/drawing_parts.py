@@ -6,8 +6,9 @@ from domain.facts import INHERITED, Action, Role
 from domain.links import ALWAYS_US
 from services.query.graph.facts import STATUSES, EventTexts, Facts, Stays, newest
 from services.query.graph.groups import Bools, Groups, Ints, any_by, small
-from services.query.graph.plain import CONTAINER, LOT, UNIT
+from services.query.graph.kinds import CONTAINER, LOT, UNIT
 
+DEEPEST = 40
 _SHARED = [code for code, status in enumerate(STATUSES) if status in INHERITED]
 
 
@@ -126,6 +127,18 @@ def below(odd: Bools, *relations: tuple[Ints, Ints]) -> Bools:
         if np.array_equal(wider, odd):
             return odd
         odd = wider
+
+
+def too_deep(count: int, *relations: tuple[Ints, Ints]) -> Bools:
+    """Items within others at more depths than anything real has: these hold each other, by the record."""
+    depth = np.zeros(count, dtype=np.int64)
+    for _ in range(DEEPEST):
+        before = depth.copy()
+        for upper, lower in relations:
+            np.maximum.at(depth, lower, depth[upper] + 1)
+        if np.array_equal(depth, before):
+            break
+    return np.asarray(depth >= DEEPEST)
 
 
 def ties(facts: Facts, latest_us: Ints, rank: Ints, count: int) -> Bools:  # noqa: PLR0917

@@ -1,10 +1,16 @@
 """The arrays of one tenant's record at one position."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
+from services.query.graph.drawn import Odd
 from services.query.graph.facts import Standing
-from services.query.graph.groups import Bools, Groups, Ints, positions
+from services.query.graph.groups import Bools, Groups, Ints, picked, positions
+from services.query.graph.texts import Texts
+
+Told = tuple[Decimal | None, str | None, str | None]
+"""quantity, unit of measure, basis"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +19,7 @@ class Events:
     transformation (-1: none), numbered from 0.
     """
 
-    no: Ints
+    ids: Texts
     latest_us: Ints
     earliest_us: Ints
     begins_us: Ints
@@ -22,12 +28,15 @@ class Events:
     flow: Ints
 
     def __len__(self) -> int:
-        return len(self.no)
+        return len(self.latest_us)
 
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Every item in every role of every event that counts. `several`: its derivation links have `several_inputs`."""
+    """Every item in every role of every event that counts. `several`: its derivation links have `several_inputs`.
+
+    `told`: a row of the graph's `told`, of inputs and components.
+    """
 
     event: Ints
     item: Ints
@@ -35,6 +44,7 @@ class Mentions:
     action: Ints
     sure_basis: Bools
     several: Bools
+    told: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +59,38 @@ class Relations:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers of the views, sorted, and the item that has each."""
+
+    sorted_nos: Ints
+    item: Ints
+
+    def items(self, numbers: Ints) -> Ints:
+        """The item of each number; -1 where the graph does not know it."""
+        return picked(self.item, positions(self.sorted_nos, numbers))
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
-    """One tenant's record. Items are positions in `item_nos`; `odd` ones are for the domain to answer about."""
+    """One tenant's record. Items are rows of `names`, which are sorted; `odd` ones are for the domain.
+
+    Units that only a range of serials names have no number in the views.
+    """
 
     vector: Mapping[int, int]
     applied_us: Mapping[int, int]
     """append time of the newest record of each partition"""
-    item_nos: Ints
+    settled_us: int
+    """latest instant of any event: from here on the state of an item does not change but by newer events"""
+    names: Texts
+    numbers: Numbers
     material: Ints
-    odd: Bools
+    odd: Odd
     barred: Bools
     """the domain must answer a question that comes to one of these, from its beginning"""
     events: Events
     mentions: Mentions
+    told: Sequence[Told]
     by_item: Groups
     inputs: Groups
     """mentions as input, by transformation"""
@@ -72,7 +101,8 @@ class Graph:
     members: Relations
     same: Relations
     standing: Standing
+    loaded: frozenset[str]
+    """equipment on which something was ever mounted"""
 
-    def index(self, numbers: Ints) -> Ints:
-        """Positions of items by their number; -1 for those that came later."""
-        return positions(self.item_nos, numbers)
+    def __len__(self) -> int:
+        return len(self.names)

@@ -11,9 +11,10 @@ import structlog
 
 from services.database import UNREACHABLE, tenant_transaction
 from services.query.graph.graph import Graph
+from services.query.graph.kinds import Uncovered
 from services.query.graph.loading import load
 from services.query.graph.newer import Changed, TooNew, changed
-from services.query.graph.plain import Uncovered
+from services.query.graph.stance import Remembered
 from services.settings import Settings
 
 REBUILT_AFTER_EVENTS = 5_000
@@ -31,10 +32,18 @@ log_to = structlog.get_logger("graph")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A graph, and the tables it was drawn from: a rebuild of the views numbers everything anew."""
+    """A graph, and the tables it was drawn from: a rebuild of the views numbers everything anew.
+
+    `remembered`: how its items stand once all that it knows has happened.
+    """
 
     graph: Graph
     generation: int
+    remembered: Remembered
+
+    @classmethod
+    def of(cls, graph: Graph, generation: int) -> "Kept":
+        return cls(graph, generation, Remembered(graph, graph.settled_us))
 
 
 class Graphs:
@@ -48,7 +57,7 @@ class Graphs:
         self._building: dict[int, asyncio.Task[None]] = {}
         self._wait_until: dict[int, float] = {}
 
-    async def graph(self, connection: asyncpg.Connection, tenant_id: int) -> tuple[Graph, Changed] | None:
+    async def graph(self, connection: asyncpg.Connection, tenant_id: int) -> tuple[Graph, Changed, Remembered] | None:
         """The tenant's graph and what changed since, in the snapshot of `connection`; None while there is none."""
         if self._off:
             return None
@@ -66,7 +75,7 @@ class Graphs:
             return None
         if newer.events > max(REBUILT_AFTER_EVENTS, len(kept.graph.events) // 100):
             self._build(tenant_id)
-        return kept.graph, newer
+        return kept.graph, newer, kept.remembered
 
     @property
     def tenants(self) -> frozenset[int]:
@@ -113,8 +122,8 @@ class Graphs:
                 return
             generation = await connection.fetchval(_GENERATION)
             graph = await load(connection, tenant_id)
-        self._kept[tenant_id] = Kept(graph, generation)
-        log_to.info("graph_built", tenant=tenant_id, items=len(graph.item_nos), links=len(graph.mentions.item))
+        self._kept[tenant_id] = Kept.of(graph, generation)
+        log_to.info("graph_built", tenant=tenant_id, items=len(graph), links=len(graph.mentions.item))
 
     def _done(self, tenant_id: int, task: asyncio.Task[None]) -> None:
         del self._building[tenant_id]

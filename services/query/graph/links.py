@@ -1,5 +1,6 @@
 """Links as columns, and the plain ones of many items at once: what they mean is in `domain/linking.py`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -9,14 +10,18 @@ from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.graph import Graph, Relations
 from services.query.graph.groups import Bools, Ints
 
-DERIVATION, PART_OF, MEMBER_OF_LOT, IDENTIFIED_AS = 0, 1, 2, 4
-RELATIONS = ("derivation", "part_of", "member_of_lot", "contained_in", "identified_as")
+DERIVATION, PART_OF, MEMBER_OF_LOT, CONTAINED_IN, IDENTIFIED_AS, SIMILAR_TO = range(6)
+RELATIONS = ("derivation", "part_of", "member_of_lot", "contained_in", "identified_as", "similar_to")
 
 REASONS = (
     "against_time",
     "basis",
     "class_level",
+    "duration_unknown",
+    "edge",
     "inferred",
+    "net_quantity",
+    "packaging_level",
     "replacement_pending",
     "several_inputs",
     "touched",
@@ -62,6 +67,11 @@ def joined(tables: list[LinkColumns]) -> LinkColumns:
 
 def bit_of(reason: str) -> int:
     return 2 << REASONS.index(reason)
+
+
+def bits_of(reasons: Iterable[str]) -> int:
+    """The bits of all of them."""
+    return sum(bit_of(r) for r in reasons)
 
 
 _AGAINST, _BASIS, _SEVERAL = bit_of("against_time"), bit_of("basis"), bit_of("several_inputs")

@@ -1,6 +1,7 @@
-"""Numbers of the views as names and back: ids of items and events, and what a link tells beside its columns."""
+"""Items as positions and as ids, within one question."""
 
-import asyncpg
+from collections.abc import Iterable
+
 import numpy as np
 
 from domain.ids import ItemId
@@ -8,77 +9,73 @@ from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
 from services.query.graph.newer import Changed
 
-_IDS = "SELECT item_no, uri FROM views.items WHERE item_no = ANY ($1)"
-_NUMBERS = "SELECT item_no, uri FROM views.items WHERE tenant_id = $1 AND uri = ANY ($2)"
-_CHUNK = 20_000
-_NO_NUMBER = -1
-
 
 class Names:
-    """Names within one snapshot. Items that are newer than the graph get positions behind its own, and are odd."""
+    """Items that the graph does not know get positions behind its own, and are odd."""
 
-    def __init__(self, connection: asyncpg.Connection, tenant_id: int, graph: Graph, *, changed: Changed | None = None):
-        self._connection, self._tenant_id, self._graph = connection, tenant_id, graph
-        self._changed = changed
-        self._later_nos: list[int] = []
-        self._later: dict[int, int] = {}
-        self._id_of: dict[int, ItemId] = {}
-        self._index_of: dict[ItemId, int] = {}
+    def __init__(self, graph: Graph, *, changed: Changed | None = None) -> None:
+        self._graph, self._changed = graph, changed
+        self._base = len(graph)
+        self._later: list[str] = []
+        self._later_at: dict[str, int] = {}
 
     @property
     def count(self) -> int:
-        return len(self._graph.item_nos) + len(self._later_nos)
+        """How many positions there are."""
+        return self._base + len(self._later)
 
-    def odd(self, items: Ints) -> Bools:
-        """Which of the items are for the domain to answer about."""
-        base = len(self._graph.item_nos)
-        inside = np.minimum(items, base - 1) if base else items
-        odd = self._graph.odd if self._changed is None else self._graph.odd | self._changed.links
-        return (items >= base) | odd[inside] if base else np.ones(len(items), dtype=np.bool_)
+    def odd(self, items: Ints, *, forward: bool) -> Bools:
+        """Of which items the domain must tell the links that leave them (forward) or arrive at them."""
+        inside = items < self._base
+        odd, found = self._graph.odd.out if forward else self._graph.odd.into, ~inside
+        known = items[inside]
+        found[inside] = odd[known] if self._changed is None else odd[known] | self._changed.links[known]
+        return found
 
     def barred(self, items: Ints) -> bool:
         """Whether one of the items is for the domain from the beginning of the question."""
         base = self._graph.barred
-        if base[items[items < len(base)]].any():
+        if base[items[items < self._base]].any():
             return True
         newer = self._changed.barred if self._changed is not None else frozenset()
-        return bool(newer) and not newer.isdisjoint(self.numbers(items).tolist())
+        return bool(newer) and not newer.isdisjoint(self.texts(items))
 
-    def numbers(self, items: Ints) -> Ints:
-        nos = np.concatenate([self._graph.item_nos, np.array(self._later_nos, dtype=np.int64)])
-        return nos[items]
+    def texts(self, items: Ints) -> list[str]:
+        """The id of each item, as text."""
+        if not self._later:
+            return self._graph.names.some(items)
+        found = self._graph.names.some(np.minimum(items, self._base - 1)) if self._base else [""] * len(items)
+        for row in np.flatnonzero(items >= self._base).tolist():
+            found[row] = self._later[int(items[row]) - self._base]
+        return found
 
-    async def ids(self, items: Ints) -> list[ItemId]:
+    def ids(self, items: Ints) -> list[ItemId]:
         """The id of each item."""
-        unknown = [i for i in items.tolist() if i not in self._id_of]
-        numbers = self.numbers(np.array(unknown, dtype=np.int64)).tolist()
-        index = dict(zip(numbers, unknown, strict=True))
-        for start in range(0, len(numbers), _CHUNK):
-            for number, uri in await self._connection.fetch(_IDS, numbers[start : start + _CHUNK]):
-                self._keep(index[number], ItemId(uri))
-        return [self._id_of[i] for i in items.tolist()]
+        return [ItemId(text) for text in self.texts(items)]
 
-    async def indexes(self, ids: list[ItemId]) -> Ints:
+    def indexes(self, ids: Iterable[str]) -> Ints:
         """The position of each item."""
-        unknown = list({i for i in ids if i not in self._index_of})
-        for start in range(0, len(unknown), _CHUNK):
-            wanted = [str(i) for i in unknown[start : start + _CHUNK]]
-            rows = await self._connection.fetch(_NUMBERS, self._tenant_id, wanted)
-            positions = self._graph.index(np.array([r[0] for r in rows], dtype=np.int64)).tolist()
-            for (number, uri), position in zip(rows, positions, strict=True):
-                self._keep(position if position >= 0 else self._position(number), ItemId(uri))
-            for item in unknown[start : start + _CHUNK]:
-                if item not in self._index_of:  # only a range of serials names it: it has no number
-                    self._keep(self.count, item)
-                    self._later_nos.append(_NO_NUMBER)
-        return np.array([self._index_of[i] for i in ids], dtype=np.int64)
+        return np.array([self._index(i) for i in ids], dtype=np.int64)
 
-    def _position(self, number: int) -> int:
-        if number not in self._later:
-            self._later[number] = self.count
-            self._later_nos.append(number)
-        return self._later[number]
+    def _index(self, text: str) -> int:
+        found = self._graph.names.find(text)
+        if found < 0:
+            found = self._later_at.setdefault(text, self.count)
+            if found == self.count:
+                self._later.append(str(text))
+        return found
 
-    def _keep(self, index: int, item: ItemId) -> None:
-        self._id_of[index] = item
-        self._index_of[item] = index
+    def ranks(self, items: Ints) -> Ints:
+        """Numbers that are in the order of the ids."""
+        if not self._later:
+            return items
+        names = self._graph.names
+        ordered = sorted(self._later)
+        place = {text: n for n, text in enumerate(ordered)}
+        # between two known ids there is room for all later ones
+        room = len(ordered) + 1
+        found = (items.astype(np.int64) + 1) * room
+        for row in np.flatnonzero(items >= self._base).tolist():
+            text = self._later[int(items[row]) - self._base]
+            found[row] = names.before(text) * room + place[text] + 1
+        return found

@@ -2,18 +2,23 @@
 
 Everything that one look at an event gives concerns the items it names. What relates it to others is followed here:
 copies and voids of older events, shared transformations, contents of what was taken, parts of what was emptied, lots of
-a class used without a lot, and what a hold or recall may reach.
+a class used without a lot, lots that scans of serials may cover, and what a hold or recall may reach.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import asyncpg
 import numpy as np
 
 from domain.facts import Action, Role
+from domain.ids import other_levels
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
-from services.query.graph.plain import BARRED_KINDS, CLASS, LINKED_KINDS, LOT, PLAIN_KINDS, Uncovered, things
+from services.query.graph.kinds import BARRED_KINDS, CLASS, LINKED_KINDS, LOT, PLAIN_KINDS, Uncovered
+from services.query.graph.links import plain_into
+from services.query.graph.plain import things
+from services.query.ranges import Ranges
 
 MOST_EVENTS = 50_000
 """Newer events that are looked at; with more the graph is of no use."""
@@ -41,13 +46,13 @@ SELECT e.event_no FROM views.events e
 WHERE e.tenant_id = $1 AND e.transformation IN (SELECT transformation FROM named WHERE transformation IS NOT NULL)
 """
 _MATERIALS = """
--- hashes of the products of serial ranges and of classes that are named, and whether lots and units of them may have
--- other links: the graph may not know these items
-SELECT hashtextextended(i.uri, 0) AS material, true AS linked
-FROM views.serial_ranges r JOIN views.items i ON i.item_no = r.product_no WHERE r.event_no = ANY ($1)
-UNION SELECT hashtextextended(i.uri, 0), x.role = 1
+-- hashes of classes that are named, and whether lots of them may have other links: the graph may not know these items
+SELECT DISTINCT hashtextextended(i.uri, 0) AS material, x.role = 1 AS linked
 FROM views.event_items x JOIN views.items i USING (item_no) WHERE x.event_no = ANY ($1) AND i.kind = 'class'
 """
+_LATER = "SELECT item_no, uri FROM views.items WHERE item_no = ANY ($1)"
+_LOADED = "SELECT DISTINCT equipment FROM views.loadings WHERE event_no = ANY ($1)"
+_STATED = "SELECT EXISTS (SELECT FROM views.uom_factors WHERE event_no = ANY ($1))"
 _NAMED = """
 SELECT item_no, role, action, event_no = ANY ($2) AS newer, false AS related
 FROM views.event_items WHERE event_no = ANY ($1)
@@ -67,10 +72,12 @@ class Changed:
 
     links: Bools
     state: Bools
-    barred: frozenset[int] = frozenset()
-    """numbers of items that newer events of a kind unknown here name"""
+    barred: frozenset[str] = frozenset()
+    """items that newer events of a kind unknown here name"""
     events: int = 0
     """how many events are newer"""
+    reaches_far: bool = False
+    """one of them may change the state of items that it does not lead to: a hold, a recall, an equation of units"""
 
 
 class TooNew(Exception):
@@ -80,6 +87,9 @@ class TooNew(Exception):
 async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) -> Changed:
     """What may have changed in what the transaction of `connection` sees. Raises TooNew, Uncovered."""
     partitions = await connection.fetch("SELECT log_partition, applied_offset FROM views.checkpoints")
+    none = np.zeros(len(graph), dtype=np.bool_)
+    if all(graph.vector.get(p, -1) == offset for p, offset in partitions):
+        return Changed(none, none)
     known = [(p, graph.vector.get(p, -1), graph.applied_us.get(p, 0)) for p, _ in partitions]
     columns = list(zip(*known, strict=True)) or [(), (), ()]
     rows = await connection.fetch(_NEWER, tenant_id, *columns, MOST_EVENTS + 1)
@@ -88,41 +98,90 @@ async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) 
     unknown = [r for r in rows if r["kind"] not in PLAIN_KINDS | LINKED_KINDS]
     if any(r["kind"] not in BARRED_KINDS for r in unknown):
         raise Uncovered
-    none = np.zeros(len(graph.item_nos), dtype=np.bool_)
     if not rows:
         return Changed(none, none)
     newer = [r["event_no"] for r in rows]
+    if not {r[0] for r in await connection.fetch(_LOADED, newer)} <= graph.loaded:
+        raise TooNew  # what was made there before may have links now
     touched = [r[0] for r in await connection.fetch(_TOUCHED, tenant_id, [r["key_no"] for r in rows], newer)]
     named = await connection.fetch(_NAMED, touched, newer)
+    found = _Found(graph, named, await _later(connection, graph, named))
+    members = await _members(connection, tenant_id, graph, touched=touched)
+    restrains = any(r["restrains"] for r in rows)
     materials = await connection.fetch(_MATERIALS, touched)
-    found = _followed(graph, named, materials=materials, restrains=any(r["restrains"] for r in rows))
+    links, state = found.followed(members, materials=materials, restrains=restrains)
     barred = await connection.fetch(_NAMED, [r["event_no"] for r in unknown], newer) if unknown else []
-    return Changed(found.links, found.state, frozenset(r["item_no"] for r in barred), len(rows))
+    uris = await connection.fetch(_LATER, [r["item_no"] for r in barred])
+    far = restrains or bool(await connection.fetchval(_STATED, touched))
+    return Changed(links, state, frozenset(r["uri"] for r in uris), len(rows), far)
 
 
-def _followed(
-    graph: Graph, named: list[asyncpg.Record], *, materials: list[asyncpg.Record], restrains: bool
-) -> Changed:
-    def those(chosen: list[asyncpg.Record]) -> Ints:
-        found = graph.index(np.array([r["item_no"] for r in chosen], dtype=np.int64))
-        return np.unique(found[found >= 0])
+async def _later(connection: asyncpg.Connection, graph: Graph, named: list[asyncpg.Record]) -> dict[int, str]:
+    """The ids of items that the graph knows no number of."""
+    numbers = np.unique(np.array([r["item_no"] for r in named], dtype=np.int64))
+    return dict(await connection.fetch(_LATER, numbers[graph.numbers.items(numbers) < 0].tolist()))
 
-    def taken(r: asyncpg.Record) -> bool:
-        fitted = r["role"] == Role.COMPONENT and r["action"] != Action.TAKE
-        return bool(r["role"] == Role.INPUT or fitted or r["action"] == Action.TAKE_ALL)
 
-    links = np.zeros(len(graph.item_nos), dtype=np.bool_)
-    links[those(named)] = True
-    links[_contents(graph, those([r for r in named if taken(r)]))] = True
-    links |= np.isin(graph.material, [r["material"] for r in materials if r["linked"]])
-    related = those([r for r in named if r["related"] or r["role"] == Role.PARENT])
-    links[_beside(graph, _names(graph, related))] = True
-    state = links.copy()
-    state[_contents(graph, np.flatnonzero(links))] = True
-    if restrains:
-        state |= np.isin(graph.material, [r["material"] for r in materials])
-        state[_reached(graph, np.flatnonzero(state))] = True
-    return Changed(links, state)
+async def _members(connection: asyncpg.Connection, tenant_id: int, graph: Graph, *, touched: list[int]) -> Ints:
+    """Units that ranges of these events name. Raises TooNew."""
+    told = await Ranges(connection, tenant_id).of_events(touched)
+    if sum(ranged.serials.count for _, ranged in told) > MOST_EVENTS:
+        raise TooNew
+    found = (graph.names.find(i) for _, ranged in told for i in ranged.serials.items())
+    return np.array(sorted({i for i in found if i >= 0}), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What newer events name, and what they touch; `later`: ids of items that have no number in the graph."""
+
+    graph: Graph
+    named: list[asyncpg.Record]
+    later: Mapping[int, str]
+
+    def those(self, chosen: list[asyncpg.Record]) -> Ints:
+        """The items of the graph that these rows name."""
+        found = self.graph.numbers.items(np.array([r["item_no"] for r in chosen], dtype=np.int64)).tolist()
+        later = (self.later.get(r["item_no"]) for r, i in zip(chosen, found, strict=True) if i < 0)
+        found += [self.graph.names.find(uri) for uri in later if uri is not None]
+        return np.array(sorted({i for i in found if i >= 0}), dtype=np.int64)
+
+    def followed(self, members: Ints, *, materials: list[asyncpg.Record], restrains: bool) -> tuple[Bools, Bools]:
+        """By item of the graph, whether its links and whether its state may be others now."""
+        graph = self.graph
+        links = np.zeros(len(graph), dtype=np.bool_)
+        links[self.those(self.named)] = True
+        links[members] = True
+        links[_contents(graph, self.those([r for r in self.named if _taken(r)]))] = True
+        of_class = np.isin(graph.material, [r["material"] for r in materials if r["linked"]])
+        links |= of_class & np.isin(graph.standing.kind, (LOT, 0))
+        related = self.those([r for r in self.named if r["related"] or r["role"] == Role.PARENT])
+        links[_beside(graph, _names(graph, related))] = True
+        made = self.those([r for r in self.named if r["role"] in (Role.OUTPUT, Role.WHOLE)])
+        links[_lots_into(graph, np.union1d(made, members))] = True
+        links[self._alike()] = True
+        state = links.copy()
+        state[_contents(graph, np.flatnonzero(links))] = True
+        if restrains:
+            state |= np.isin(graph.material, [r["material"] for r in materials])
+            state[_reached(graph, np.flatnonzero(state))] = True
+        return links, state
+
+    def _alike(self) -> list[int]:
+        """Lots of which another packaging level was named."""
+        others = (other for uri in self.later.values() for other in other_levels(uri))
+        return [i for other in others if (i := self.graph.names.find(other)) >= 0]
+
+
+def _taken(r: asyncpg.Record) -> bool:
+    fitted = r["role"] == Role.COMPONENT and r["action"] != Action.TAKE
+    return bool(r["role"] == Role.INPUT or fitted or r["action"] == Action.TAKE_ALL)
+
+
+def _lots_into(graph: Graph, items: Ints) -> Ints:
+    """Lots that went into these: a scan may cover now what they gave."""
+    links = plain_into(graph, items)
+    return np.unique(links.source[np.isin(graph.standing.kind[links.source], (LOT, 0))])
 
 
 def _is_class(graph: Graph, items: Ints) -> Bools:
@@ -131,7 +190,7 @@ def _is_class(graph: Graph, items: Ints) -> Bools:
 
 def _names(graph: Graph, items: Ints) -> Ints:
     """These and all their other names, by any chain."""
-    thing = things(len(graph.item_nos), graph.same.one, graph.same.other)
+    thing = things(len(graph), graph.same.one, graph.same.other)
     return np.flatnonzero(np.isin(thing, thing[items]))
 
 

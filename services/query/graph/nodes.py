@@ -1,150 +1,208 @@
-"""What a walk reached, as the domain's nodes: some at a time, in the order of answers."""
+"""What a walk reached, as nodes of an answer: columns of them, some at a time, in the order of answers."""
 
-from collections.abc import Sequence
-from decimal import Decimal
-from itertools import pairwise
-
-import asyncpg
 import numpy as np
 
-from domain.answers import Node, node_of
-from domain.ids import ItemId
-from domain.links import ALWAYS_US, Link, Relation
+from domain.answers import FROM_SHOWN, LINKS_SHOWN, Node
+from domain.links import ALWAYS_US, NEVER_US, Link, Relation
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Groups, Ints, picked
-from services.query.graph.links import CERTAIN_BIT, DERIVATION, REASONS, RELATIONS, LinkColumns, bit_of
+from services.query.graph.groups import Bools, Ints, first_of_each, pairs, picked, positions
+from services.query.graph.links import CERTAIN_BIT, REASONS, RELATIONS, bit_of
 from services.query.graph.names import Names
 from services.query.graph.tracing import Walked
+from services.query.graph.walking import Collision, mixed
 
-_EVENTS = """
-SELECT e.event_no, k.event_id FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.event_no = ANY ($1)
-"""
-_QUANTITIES = """
--- inputs and components of these events, of these items
-SELECT x.event_no, x.item_no, x.role, x.quantity, x.uom, x.basis
-FROM views.event_items x WHERE x.event_no = ANY ($1) AND x.item_no = ANY ($2) AND x.role IN (1, 6)
-"""
-_RELATION = tuple(Relation(word) for word in RELATIONS)
-_INPUT, _COMPONENT = 1, 6
-
-Told = tuple[Decimal | None, str | None, str | None]
-"""quantity, unit of measure, basis"""
+_BY_WORD = np.argsort(np.argsort(np.array(RELATIONS)))
+"""The place of each relation in the order of the words."""
 
 
 class Nodes:
-    """The nodes of one walk, by (level, id)."""
+    """The nodes of one walk, by (level, id). Rows are those of `walked.nodes`. Raises Collision."""
 
-    def __init__(self, connection: asyncpg.Connection, graph: Graph, *, names: Names, walked: Walked) -> None:
-        self._connection, self._graph, self._names, self._walked = connection, graph, names, walked
-        at = np.full(names.count, -1, dtype=np.int64)
-        at[walked.nodes] = np.arange(len(walked.nodes))
-        self._links = Groups.of(at[walked.arrived], len(walked.nodes))
-        self.level = np.zeros(len(walked.nodes), dtype=np.int64)
-        """by row, the hops of the shortest path"""
-        hops, filled = walked.hops[self._links.order], self._links.counts() > 0
-        if len(hops):
-            self.level[filled] = np.minimum.reduceat(hops, self._links.start[:-1][filled])
+    def __init__(self, graph: Graph, names: Names, walked: Walked) -> None:
+        self.graph, self.names, self.walked = graph, names, walked
+        rows = positions(walked.nodes, walked.arrived)
+        links = np.flatnonzero(rows >= 0)
+        rows = rows[links]
+        links = links[np.argsort(rows, kind="stable")]
+        rows = np.sort(rows, kind="stable")
+        self.level = self._levels(rows, links)
+        self._came_from(rows, links)
+        rows, links = self._once(rows, links)
+        with_event = self._has_event(links)
+        rows, links = rows[with_event], links[with_event]
+        self.reached_us = self._reached(rows, links)
+        """instant at which each is first reached; ALWAYS_US where its links tell none"""
+        self.links = self._sorted(rows, links)
+        self.link_start = np.searchsorted(rows, np.arange(len(self) + 1))
 
     def __len__(self) -> int:
-        return len(self._walked.nodes)
+        return len(self.walked.nodes)
 
-    async def ordered(self) -> Ints:
+    def ordered(self) -> Ints:
         """Rows of the nodes in the order of answers."""
-        ids = np.array([str(i) for i in await self._names.ids(self._walked.nodes)], dtype=object)
-        by_id = np.argsort(ids, kind="stable")
+        by_id = np.argsort(self.names.ranks(self.walked.nodes), kind="stable")
         return by_id[np.argsort(self.level[by_id], kind="stable")]
 
-    async def some(self, rows: Ints) -> list[Node]:
-        """The nodes at these rows."""
-        walked = self._walked
-        on, found = self._links.expand(rows)
-        links = await self._told(walked.links.take(found))
-        ids = await self._names.ids(walked.nodes[rows])
-        came_ids = await self._names.ids(walked.came_from[found])
-        hops = walked.hops[found].tolist()
-        bounds = np.searchsorted(on, np.arange(len(rows) + 1)).tolist()
-        labels, consistent = walked.labels[rows].tolist(), walked.consistent_labels[rows].tolist()
-        nodes = []
-        for row, (begin, end) in enumerate(pairwise(bounds)):
-            mine: dict[Link, tuple[ItemId, int]] = {}
-            for link, came_id, hop in zip(links[begin:end], came_ids[begin:end], hops[begin:end], strict=True):
-                mine.setdefault(link, (came_id, hop))
-            certainty, reasons = verdict(labels[row], consistent[row])
-            nodes.append(node_of(ids[row], mine, certainty=certainty, reasons=reasons))
-        return nodes
+    def _levels(self, rows: Ints, links: Ints) -> Ints:
+        """Hops of the shortest path; of what was exposed itself 1."""
+        level = np.zeros(len(self), dtype=np.int64)
+        if len(rows):
+            first = first_of_each(rows)
+            level[rows[first]] = np.minimum.reduceat(self.walked.hops[links], first)
+        level[np.isin(self.walked.nodes, self.walked.seeded)] = 1
+        return level
 
-    async def _told(self, links: LinkColumns) -> list[Link]:
-        """Each row as the domain's link."""
-        graph, names = self._graph, self._names
-        plain = links.event >= 0
-        used, items = np.unique(links.event[plain]), np.unique(links.source[plain & (links.mention >= 0)])
-        numbers, item_nos = graph.events.no[used].tolist(), graph.item_nos[items].tolist()
-        event_id = dict(await self._connection.fetch(_EVENTS, numbers)) if numbers else {}
-        told: dict[tuple[int, int, int], Told] = {}
-        if item_nos:
-            for no, item, role, quantity, uom, basis in await self._connection.fetch(_QUANTITIES, numbers, item_nos):
-                told[(no, item, role)] = (quantity, uom, basis if role == _INPUT else None)
-        sources, targets = await names.ids(links.source), await names.ids(links.target)
-        event_nos = picked(graph.events.no, links.event).tolist()
-        source_nos = picked(graph.item_nos, links.source).tolist()
-        columns = (
-            links.relation.tolist(),
-            links.since_us.tolist(),
-            links.until_us.tolist(),
-            links.leave_us.tolist(),
-            links.leave_until_us.tolist(),
-            links.reach_us.tolist(),
-            links.against.tolist(),
-            links.reasons.tolist(),
-            links.mention.tolist(),
-            links.told.tolist(),
+    def _came_from(self, rows: Ints, links: Ints) -> None:
+        """Predecessors one level up, each once, by id."""
+        near = self.walked.hops[links] == self.level[rows]
+        rows, items = rows[near], self.walked.came_from[links[near]]
+        order = np.lexsort((self.names.ranks(items), rows))
+        rows, items = rows[order], items[order]
+        first = first_of_each(pairs(rows, items))
+        self.came_from = items[first]
+        self.from_start = np.searchsorted(rows[first], np.arange(len(self) + 1))
+
+    def _once(self, rows: Ints, links: Ints) -> tuple[Ints, Ints]:
+        """Links that say the same once, as first met."""
+        several = np.zeros(len(rows), dtype=np.bool_)
+        same = rows[1:] == rows[:-1]
+        several[1:] |= same
+        several[:-1] |= same
+        some = np.flatnonzero(several)
+        if not len(some):
+            return rows, links
+        told = self.walked.told
+        known: dict[Link, int] = {}
+        canon = np.array([known.setdefault(link, n) for n, link in enumerate(told)] or [0], dtype=np.int64)
+        c, at = self.walked.links, links[some]
+        by_domain = c.told[at] >= 0
+        columns = [
+            rows[some],
+            np.where(by_domain, canon[c.told[at]] + 1, 0),
+            *(np.where(by_domain, 0, values[at]) for values in (c.relation, c.source, c.target, c.event)),
+            *(np.where(by_domain, 0, values[at]) for values in (c.reach_us, c.reasons, c.against)),
+            np.where(by_domain | (c.mention[at] < 0), 0, self._told(at)),
+        ]
+        mixes = mixed(columns)
+        _, first, which = np.unique(mixes, return_index=True, return_inverse=True)
+        if not all(np.array_equal(values, values[first[which]]) for values in columns):
+            raise Collision
+        keep = ~several
+        keep[some[first]] = True
+        return rows[keep], links[keep]
+
+    def _told(self, links: Ints) -> Ints:
+        mention = self.walked.links.mention[links]
+        return picked(self.graph.mentions.told, mention, 0)
+
+    def _has_event(self, links: Ints) -> Bools:
+        without = np.array([not link.event_id for link in self.walked.told] or [False], dtype=np.bool_)
+        told = self.walked.links.told[links]
+        return np.asarray((told < 0) | ~without[told])
+
+    def _reached(self, rows: Ints, links: Ints) -> Ints:
+        reach, since = self.walked.links.reach_us[links], self.walked.links.since_us[links]
+        at = np.where(reach != NEVER_US, reach, np.where(since != NEVER_US, since, ALWAYS_US))
+        found = np.full(len(self), ALWAYS_US, dtype=np.int64)
+        if len(rows):
+            first = first_of_each(rows)
+            found[rows[first]] = np.minimum.reduceat(at, first)
+        return found
+
+    def _sorted(self, rows: Ints, links: Ints) -> Ints:
+        """In the order in which answers list the links of a node (`Link.sort_key`)."""
+        c = self.walked.links
+        ends = [self.names.ranks(end[links]) for end in (c.target, c.source)]
+        keys = [*ends, _BY_WORD[c.relation[links]]]
+        same = rows[1:] == rows[:-1]
+        if not same.any():
+            return links
+        order = np.lexsort((*keys, rows))
+        links, keys = links[order], [k[order] for k in keys]
+        for key in keys:
+            same &= key[1:] == key[:-1]
+        for row in np.unique(rows[1:][same]).tolist():  # alike but for their event: few
+            begin, end = np.searchsorted(rows, (row, row + 1))
+            told = {at: self.link(at).sort_key for at in links[begin:end].tolist()}
+            links[begin:end] = sorted(told, key=lambda at: told[at])
+        return links
+
+    def link(self, at: int) -> Link:
+        """A link as the domain tells it."""
+        c, graph = self.walked.links, self.graph
+        if c.told[at] >= 0:
+            return self.walked.told[int(c.told[at])]
+        source, target = self.names.ids(np.array([c.source[at], c.target[at]]))
+        quantity, uom, basis = graph.told[graph.mentions.told[c.mention[at]]] if c.mention[at] >= 0 else graph.told[0]
+        return Link(
+            relation=Relation(RELATIONS[c.relation[at]]),
+            source=source,
+            target=target,
+            event_id=graph.events.ids[int(c.event[at])],
+            since_us=int(c.since_us[at]),
+            until_us=None if c.until_us[at] == ALWAYS_US else int(c.until_us[at]),
+            leave_us=int(c.leave_us[at]),
+            leave_until_us=int(c.leave_until_us[at]),
+            reach_us=int(c.reach_us[at]),
+            against_time=bool(c.against[at]),
+            quantity=quantity,
+            uom=uom,
+            basis=basis,
+            reasons=frozenset(reasons_of(int(c.reasons[at]))),
         )
-        found: list[Link] = []
-        for row, (relation, since, until, leave, leave_until, reach, against, reasons, mention, by_domain) in enumerate(
-            zip(*columns, strict=True)
+
+    def verdict(self, rows: Ints) -> Ints:
+        """Certainty and reasons as one number (`domain.walk.outcome`): CERTAIN_BIT, or the bits of the reasons."""
+        labels, consistent = self.walked.labels[rows], self.walked.consistent_labels[rows]
+        bits = np.where(consistent > 0, consistent, labels) & ~CERTAIN_BIT
+        return np.where(consistent & CERTAIN_BIT, CERTAIN_BIT, bits)
+
+    def some(self, rows: Ints) -> list[Node]:
+        """The nodes at these rows, as the domain tells them."""
+        link_bounds, links, link_counts = self.shown_links(rows)
+        from_bounds, came_from, from_counts = self.shown_from(rows)
+        told, names = [self.link(at) for at in links.tolist()], self.names.ids(came_from)
+        found = []
+        for n, (item, verdict, level, reached_us) in enumerate(
+            zip(
+                self.names.ids(self.walked.nodes[rows]),
+                *(column.tolist() for column in (self.verdict(rows), self.level[rows], self.reached_us[rows])),
+                strict=True,
+            )
         ):
-            if by_domain >= 0:
-                found.append(self._walked.told[by_domain])
-                continue
-            no = event_nos[row]
-            role = _INPUT if relation == DERIVATION else _COMPONENT
-            quantity, uom, basis = told[(no, source_nos[row], role)] if mention >= 0 else (None, None, None)
+            certain = verdict == CERTAIN_BIT
             found.append(
-                Link(
-                    relation=_RELATION[relation],
-                    source=sources[row],
-                    target=targets[row],
-                    event_id=event_id[no],
-                    since_us=since,
-                    until_us=None if until == ALWAYS_US else until,
-                    leave_us=leave,
-                    leave_until_us=leave_until,
-                    reach_us=reach,
-                    against_time=against,
-                    quantity=quantity,
-                    uom=uom,
-                    basis=basis,
-                    reasons=_reasons(reasons),
+                Node(
+                    item=item,
+                    level=level,
+                    certainty="certain" if certain else "possible",
+                    reasons=() if certain else reasons_of(verdict),
+                    came_from=tuple(names[from_bounds[n] : from_bounds[n + 1]]),
+                    from_count=int(from_counts[n]),
+                    links=tuple(told[link_bounds[n] : link_bounds[n + 1]]),
+                    link_count=int(link_counts[n]),
+                    reached_us=None if reached_us == ALWAYS_US else reached_us,
                 )
             )
         return found
 
+    def shown_links(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """(bounds, links, how many there are) of these nodes, at most LINKS_SHOWN each."""
+        return _some(self.link_start, self.links, rows, LINKS_SHOWN)
 
-_NO_REASONS: frozenset[str] = frozenset()
-
-
-def _reasons(bits: int) -> frozenset[str]:
-    return frozenset(r for r in REASONS if bits & bit_of(r)) if bits else _NO_REASONS
-
-
-def verdict(labels: int, consistent: int) -> tuple[str, tuple[str, ...]]:
-    """Certainty and reasons, as `domain.walk.outcome`."""
-    if consistent & CERTAIN_BIT:
-        return "certain", ()
-    bits = (consistent or labels) & ~CERTAIN_BIT
-    return "possible", tuple(sorted(_reasons(bits)))
+    def shown_from(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        return _some(self.from_start, self.came_from, rows, FROM_SHOWN)
 
 
-async def all_nodes(nodes: Nodes) -> Sequence[Node]:
-    """All of them, in order: for answers that are small."""
-    return await nodes.some(await nodes.ordered()) if len(nodes) else []
+def _some(start: Ints, values: Ints, rows: Ints, most: int) -> tuple[Ints, Ints, Ints]:  # noqa: PLR0917
+    counts = start[rows + 1] - start[rows]
+    shown = np.minimum(counts, most)
+    bounds = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum(shown, out=bounds[1:])
+    within = np.arange(bounds[-1]) - np.repeat(bounds[:-1], shown)
+    return bounds, values[np.repeat(start[rows], shown) + within], counts
+
+
+def reasons_of(bits: int) -> tuple[str, ...]:
+    """The reasons of these bits, sorted."""
+    return tuple(r for r in REASONS if bits & bit_of(r))

@@ -1,121 +1,20 @@
-"""Which items the plain rules cover: the others are odd, and asked of the domain.
+"""Which items the plain rules cover, way by way: the others are odd, and asked of the domain.
 
 Plain links are those that one look at each event gives. Everything that needs more is odd here: voids and rival copies,
 containers standing for their contents, parts taken out or fitted twice, classes used without a lot, memberships told
-after the making, declared materials, ranges of serials. What this module does not know must make items odd, never
-plain.
+after the making, declared materials, what was mounted and what was made meanwhile, what went into vessels and came out.
+What this module does not know must make items odd, never plain.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from domain.facts import Action, Role
+from services.query.graph.drawn import Drawn, Odd
 from services.query.graph.groups import Bools, Ints, any_by, first_of_each, pairs
+from services.query.graph.kinds import CLASS, LOT
+from services.query.graph.over_lots import unit_over_lot
 
-PLAIN_KINDS = frozenset(
-    {
-        "assembled",
-        "calibrated",
-        "capture_finished",
-        "case_recorded",
-        "change_effective",
-        "commissioned",
-        "complained",
-        "destroyed",
-        "disassembled",
-        "documents_linked",
-        "held",
-        "hold_released",
-        "identified",
-        "inspected",
-        "maintained",
-        "material_received",
-        "observed",
-        "packed",
-        "party_described",
-        "place_described",
-        "product_described",
-        "recall_closed",
-        "recall_declared",
-        "received",
-        "recipe_changed",
-        "released",
-        "remedied",
-        "returned",
-        "reworked",
-        "scrapped",
-        "shipped",
-        "sold",
-        "stock_adjusted",
-        "stored",
-        "transformed",
-        "unpacked",
-        "voided",
-    }
-)
-"""Kinds whose links these rules know."""
-LINKED_KINDS = frozenset(
-    {
-        "issued_to_order",
-        "order_closed",
-        "output_reported",
-        "posting_reversed",
-        "returned_from_order",
-        "software_installed",
-    }
-)
-"""Kinds that make everything they name odd: the domain's linker knows their links."""
-BARRED_KINDS = frozenset({"reidentified"})
-"""Kinds that bar what they name: a walk that comes there leaves the whole question to the domain.
-
-Any other kind may reach further than what it names (a reel on a feeder reaches every board made meanwhile): a record
-that has one is asked of the domain alone.
-"""
-
-
-class Uncovered(Exception):
-    """The record has kinds of events that a graph knows nothing of."""
-
-
-UNIT, LOT, CLASS, CONTAINER = 1, 2, 3, 4
-"""Kinds by code; 0: the id does not tell."""
 _LOT_OR_CLASS = (LOT, CLASS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """All mentions as drawn from the views, those of troubled events too; `flow` and `whole` are their event's.
-
-    `ranged` are those of events with a range of serials, `ranged_products` and `ranged_lots` what such ranges name.
-    """
-
-    kind: Ints
-    material: Ints
-    event: Ints
-    item: Ints
-    role: Ints
-    action: Ints
-    flow: Ints
-    whole: Ints
-    mixed: Bools
-    troubled: Bools
-    declared: Ints
-    members: dict[str, Ints]
-    same: dict[str, Ints]
-    event_troubled: Bools
-    barring: Bools
-    ranged_products: Ints
-    ranged_lots: Ints
-    ranged: Bools
-
-    @property
-    def items(self) -> int:
-        return len(self.kind)
-
-    @property
-    def flows(self) -> int:
-        return int(self.flow.max(initial=-1)) + 1
 
 
 def several_inputs(drawn: Drawn) -> tuple[Bools, Bools]:
@@ -178,26 +77,30 @@ def _distinct(drawn: Drawn, chosen: Bools) -> Ints:
     return np.bincount(keys >> 32, minlength=drawn.flows)
 
 
-def odd_items(drawn: Drawn, unclear: Bools) -> Bools:
-    """Items of which a link may be other than the plain rules make it, in either direction."""
+def odd_items(drawn: Drawn, unclear: Bools) -> Odd:
+    """Items of which a link may be other than the plain rules make it, or the state other than one look gives."""
     n = drawn.items
-    odd = _of(drawn.item[drawn.troubled], n)
     role, action = drawn.role, drawn.action
+    odd = _of(drawn.item[drawn.troubled], n)
     odd |= _of(drawn.item[(role > Role.COMPONENT) | (action > Action.TAKE_ALL)], n)
     is_container = _of(drawn.item[role == Role.PARENT], n) & ~np.isin(drawn.kind, _LOT_OR_CLASS)
     taken = (role == Role.INPUT) | ((role == Role.COMPONENT) & (action != Action.TAKE))
-    is_taken = _of(drawn.item[taken], n)
-    odd |= _inside(drawn, is_container & is_taken)
-    odd |= _odd_flows(drawn, is_container, unclear)
+    odd |= _inside(drawn, is_container & _of(drawn.item[taken], n))
     odd |= _odd_parts(drawn, is_container)
     odd |= _odd_members(drawn)
-    used_classes = drawn.item[(role == Role.INPUT) & (drawn.kind[drawn.item] == CLASS)]
-    odd |= np.isin(drawn.material, drawn.material[used_classes])
-    odd |= (drawn.kind == CLASS) | _of(drawn.declared, n) | _of(drawn.ranged_lots, n)
-    odd |= np.isin(drawn.material, drawn.material[drawn.ranged_products]) & (drawn.kind == UNIT)
+    odd |= (drawn.kind == CLASS) | _of(drawn.declared, n)
     for name in ("one", "other"):
         odd |= _of(drawn.same[name][drawn.event_troubled[drawn.same["event"]]], n)
-    return odd
+    inputs, outputs = _odd_flows(drawn, is_container, unclear)
+    lots, units = unit_over_lot(drawn)
+    used_classes = drawn.item[(role == Role.INPUT) & (drawn.kind[drawn.item] == CLASS)]
+    may_be_used = np.isin(drawn.material, drawn.material[used_classes]) & np.isin(drawn.kind, (LOT, 0))
+    alike = _of(drawn.alike, n)
+    return Odd(
+        out=odd | inputs | lots | may_be_used | alike | _of(drawn.mounted, n) | _of(drawn.charged, n),
+        into=odd | outputs | units | alike | _of(drawn.discharged, n) | _of(drawn.item[drawn.loaded], n),
+        state=odd,
+    )
 
 
 def _of(items: Ints, count: int) -> Bools:
@@ -216,17 +119,19 @@ def _inside(drawn: Drawn, opened: Bools) -> Bools:
         opened = wider
 
 
-def _odd_flows(drawn: Drawn, is_container: Bools, unclear: Bools) -> Bools:
-    """Everything in a transformation with a troubled event, a container or a class among its inputs."""
+def _odd_flows(drawn: Drawn, is_container: Bools, unclear: Bools) -> tuple[Bools, Bools]:
+    """Inputs and outputs of transformations with a troubled event or a container among their inputs; outputs also of
+    those that used a class without a lot.
+    """
+    n, of_input, of_output = drawn.items, drawn.role == Role.INPUT, drawn.role == Role.OUTPUT
     if not drawn.flows:
-        return np.zeros(drawn.items, dtype=np.bool_)
-    of_input = drawn.role == Role.INPUT
-    doubtful = (
-        drawn.troubled | drawn.ranged | (of_input & (is_container[drawn.item] | (drawn.kind[drawn.item] == CLASS)))
-    )
-    flows = any_by(drawn.flow, doubtful, drawn.flows) | unclear
-    rows = (drawn.flow >= 0) & flows[drawn.flow] & np.isin(drawn.role, (Role.INPUT, Role.OUTPUT))
-    return _of(drawn.item[rows], drawn.items)
+        return np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+    doubtful = any_by(drawn.flow, drawn.troubled | (of_input & is_container[drawn.item]), drawn.flows) | unclear
+    of_class = any_by(drawn.flow, of_input & (drawn.kind[drawn.item] == CLASS), drawn.flows)
+    in_flow = drawn.flow >= 0
+    inputs = drawn.item[in_flow & of_input & doubtful[drawn.flow]]
+    outputs = drawn.item[in_flow & of_output & (doubtful | of_class)[drawn.flow]]
+    return _of(inputs, n), _of(outputs, n)
 
 
 def _odd_parts(drawn: Drawn, is_container: Bools) -> Bools:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.query.graph.drawing_parts import DEEPEST
 from services.query.graph.facts import CLEARED, Standing, Stays
 from services.query.graph.groups import Ints, picked
 
 _STATUS_BITS = 4
-_MOST_LEVELS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _climb(standing: Standing, items: Ints, at_us: int) -> list[_Asked]:
     levels: list[_Asked] = []
     item, at = items, np.full(len(items), at_us, dtype=np.int64)
     while len(item):
-        if len(levels) == _MOST_LEVELS:
+        if len(levels) > 2 * DEEPEST:
             raise TooDeep
         found = [_begun(stays, item, at) for stays in (standing.stays, standing.parts)]
         below = np.concatenate([f[0] for f in found])

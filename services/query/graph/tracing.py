@@ -1,14 +1,19 @@
 """A trace over a graph: plain items by columns, odd ones by the domain, one walk over both."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from domain.answers import Conflict, Gap, Limits, Way
+from domain.answers import Conflict, Gap, Limits, Superseded, Way
 from domain.fitting import two_parents
+from domain.ids import ItemId
 from domain.linking import Linker
 from domain.links import ALWAYS_US, NEVER_US, Link
-from domain.record import Known, answer_async
+from domain.record import Known
+from services.query.answering import answered
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, first_of_each
 from services.query.graph.links import (
@@ -16,16 +21,18 @@ from services.query.graph.links import (
     KNOWN_REASONS,
     RELATIONS,
     LinkColumns,
-    bit_of,
+    bits_of,
     joined,
     plain_into,
     plain_out_of,
 )
 from services.query.graph.names import Names
-from services.query.graph.walking import Paths, Seen, closed, extended
+from services.query.graph.walking import Paths, Seen, closed, concatenated, extended
 from services.query.record import SqlRecord
 
 _ODD_SLICE = 2_000
+_FEW_LINKS = 2_000
+"""Up to so many are looked at at once; more in a thread, since it takes longer than changing to one."""
 
 
 @dataclass(slots=True)
@@ -33,7 +40,8 @@ class Walked:
     """What a walk reached: nodes by item, and the links that paths end with, each as it was first met.
 
     `arrived` is the node a link leads to, `came_from` where from, `hops` how many links at least. `told` are the links
-    that the domain made. `gaps` and `conflicts` came to light with them.
+    that the domain made. `seeded` are nodes that nothing needs to lead to. `gaps`, `conflicts` and `superseded` came to
+    light with them.
     """
 
     nodes: Ints
@@ -43,10 +51,26 @@ class Walked:
     arrived: Ints
     came_from: Ints
     hops: Ints
+    seeded: Ints
     told: list[Link] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+    superseded: list[Superseded] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a walk begins with beside the items asked about: members one hop away, then exposed items.
+
+    `links` lead to the members from `came_from`; exposed items have none.
+    """
+
+    items: Sequence[ItemId] = ()
+    reasons: Sequence[frozenset[str]] = ()
+    links: Sequence[Link] = ()
+    came_from: Sequence[ItemId] = ()
+    seeded: Sequence[ItemId] = ()
 
 
 class Barred(Exception):
@@ -63,18 +87,22 @@ class GraphWalk:
         self._known = Known()
         self._linker = Linker(self._known, follow_all=False)
         self._tables: list[LinkColumns] = []
+        self._arrived: list[Ints] = []
+        self._came_from: list[Ints] = []
         self._hops: list[Ints] = []
         self._told: list[Link] = []
-        self._beside: dict[Gap | Conflict, None] = {}
+        self._beside: dict[Gap | Conflict | Superseded, None] = {}
 
-    async def run(self, starts: Ints) -> Walked:
+    async def run(self, starts: Ints, opened: Opened = Opened()) -> Walked:
         """Walk from the starting items. Raises Barred, and Collision."""
         seen = Seen()
         fresh = Paths.starting(starts, np.full(len(starts), CERTAIN_BIT), forward=self.forward)
         seen.take(fresh)
+        members = seen.take(self._begin(opened))
+        seeded = self.names.indexes(opened.seeded)
         incomplete: list[str] = []
         depth = 0
-        while len(fresh):
+        while len(fresh) or len(members):
             frontier = np.unique(fresh.item)
             if self.names.barred(frontier):
                 raise Barred
@@ -83,14 +111,42 @@ class GraphWalk:
                 break
             depth += 1
             links = await self._links(frontier)
-            on, rows = _matched(fresh.item, links.source if self.forward else links.target)
-            paths, walked = extended(fresh.take(on), links.take(rows), forward=self.forward, at_us=self.at_us)
-            self._arrive(links, np.unique(rows[walked & self._shows(paths)]), depth)
-            fresh = seen.take(paths.take(walked))
+            step = partial(self._step, seen, fresh, links, depth=depth)
+            fresh = step() if len(links) < _FEW_LINKS else await asyncio.to_thread(step)
+            if len(members):  # one hop away already
+                fresh, members = concatenated([fresh, members]), members.take(np.zeros(0, dtype=np.int64))
             if seen.items > self.limits.items:
                 incomplete.append("row_limit")
                 break
-        return self._walked(starts, seen, incomplete)
+        if len(starts) + len(opened.items) < _FEW_LINKS and sum(map(len, self._tables)) < _FEW_LINKS:
+            return self._walked(starts, seen, seeded=seeded, incomplete=incomplete)
+        return await asyncio.to_thread(self._walked, starts, seen, seeded=seeded, incomplete=incomplete)
+
+    def _begin(self, opened: Opened) -> Paths:
+        if any(not reasons <= KNOWN_REASONS for reasons in opened.reasons):
+            raise Barred
+        labels = [bits_of(reasons) or CERTAIN_BIT for reasons in opened.reasons]
+        if opened.links:
+            first = len(self._told)
+            self._told += opened.links
+            self._tables.append(self._as_columns(list(opened.links), first))
+            self._arrived.append(self.names.indexes(opened.items[: len(opened.links)]))
+            self._came_from.append(self.names.indexes(opened.came_from))
+            self._hops.append(np.ones(len(opened.links), dtype=np.int64))
+        items = self.names.indexes(opened.items)
+        return Paths.starting(items, np.array(labels, dtype=np.int64), forward=self.forward)
+
+    def _step(self, seen: Seen, fresh: Paths, links: LinkColumns, *, depth: int) -> Paths:
+        """Take the links that leave the frontier; the paths that are new."""
+        on, rows = _matched(fresh.item, links.source if self.forward else links.target)
+        paths, walked = extended(fresh.take(on), links.take(rows), forward=self.forward, at_us=self.at_us)
+        kept = np.unique(rows[walked & self._shows(paths)])
+        self._tables.append(links.take(kept))
+        near, far = (links.source, links.target) if self.forward else (links.target, links.source)
+        self._arrived.append(far[kept])
+        self._came_from.append(near[kept])
+        self._hops.append(np.full(len(kept), depth, dtype=np.int64))
+        return seen.take(paths.take(walked))
 
     def _shows(self, paths: Paths) -> Bools:
         """Whether such a path makes its item a node: as maintained, the last chain must hold together at t."""
@@ -101,40 +157,40 @@ class GraphWalk:
     # -- links
 
     async def _links(self, items: Ints) -> LinkColumns:
-        odd = self.names.odd(items)
+        odd = self.names.odd(items, forward=self.forward)
         plain = plain_out_of if self.forward else plain_into
-        tables = [plain(self.graph, items[~odd])]
+        if len(items) < _FEW_LINKS:
+            tables = [plain(self.graph, items[~odd])]
+        else:
+            tables = [await asyncio.to_thread(plain, self.graph, items[~odd])]
         strange = items[odd]
         for start in range(0, len(strange), _ODD_SLICE):
             tables.append(await self._told_links(strange[start : start + _ODD_SLICE]))
         return joined(tables)
 
     async def _told_links(self, items: Ints) -> LinkColumns:
-        ids = await self.names.ids(items)
+        ids = self.names.ids(items)
         self._known.forget_if_over(20_000)
         question = self._linker.out_of(frozenset(ids)) if self.forward else self._linker.into(frozenset(ids))
-        linked = await answer_async(question, self._record.look_up)
+        linked = await answered(question, self._record)
         links = [link for item in ids for link in linked.links.get(item, [])]
-        self._beside |= dict.fromkeys((*linked.gaps, *linked.conflicts))
+        self._beside |= dict.fromkeys((*linked.gaps, *linked.conflicts, *linked.superseded))
         if self.forward:
             self._beside |= dict.fromkeys(two_parents(linked.parts))
-        if any(not link.reasons <= KNOWN_REASONS for link in links):
+        if any(not link.reasons <= KNOWN_REASONS or link.relation not in RELATIONS for link in links):
             raise Barred
         first = len(self._told)
         self._told += links
-        return await self._as_columns(links, first)
+        return self._as_columns(links, first)
 
-    async def _as_columns(self, links: list[Link], first: int) -> LinkColumns:
-        source = await self.names.indexes([link.source for link in links])
-        target = await self.names.indexes([link.target for link in links])
-
+    def _as_columns(self, links: list[Link], first: int) -> LinkColumns:
         def column(values: list[int]) -> Ints:
             return np.array(values, dtype=np.int64)
 
         none = np.full(len(links), -1, dtype=np.int64)
         return LinkColumns(
-            source=source,
-            target=target,
+            source=self.names.indexes([link.source for link in links]),
+            target=self.names.indexes([link.target for link in links]),
             relation=column([RELATIONS.index(str(link.relation)) for link in links]),
             since_us=column([NEVER_US if link.since_us is None else link.since_us for link in links]),
             until_us=column([ALWAYS_US if link.until_us is None else link.until_us for link in links]),
@@ -142,21 +198,21 @@ class GraphWalk:
             leave_until_us=column([link.leave_until_us for link in links]),
             reach_us=column([link.reach_us for link in links]),
             against=np.array([link.against_time for link in links], dtype=np.bool_),
-            reasons=column([sum(bit_of(r) for r in link.reasons) for link in links]),
+            reasons=column([bits_of(link.reasons) for link in links]),
             event=none,
             mention=none,
             told=column(list(range(first, first + len(links)))),
         )
 
-    def _arrive(self, links: LinkColumns, rows: Ints, hops: int) -> None:
-        self._tables.append(links.take(rows))
-        self._hops.append(np.full(len(rows), hops, dtype=np.int64))
-
     # -- the answer
 
-    def _walked(self, starts: Ints, seen: Seen, incomplete: list[str]) -> Walked:
-        none = plain_out_of(self.graph, np.zeros(0, dtype=np.int64))
-        links = joined([none, *self._tables])
+    def _walked(self, starts: Ints, seen: Seen, *, seeded: Ints, incomplete: list[str]) -> Walked:
+        links = joined([plain_out_of(self.graph, starts[:0]), *self._tables])
+        none = [np.zeros(0, dtype=np.int64)]
+        columns = (self._arrived, self._came_from, self._hops)
+        arrived, came_from, hops = (np.concatenate(none + column) for column in columns)
+        for column in (self._tables, *columns):
+            column.clear()
         paths = seen.paths
         paths = paths.take(self._shows(paths) & ~np.isin(paths.item, starts))
         labels = paths.labels if self.forward else closed(paths)
@@ -169,12 +225,16 @@ class GraphWalk:
             labels=np.bitwise_or.reduceat(labels, first) if some else labels,
             consistent_labels=np.bitwise_or.reduceat(np.where(consistent, labels, 0), first) if some else labels,
             links=links,
-            arrived=links.target if self.forward else links.source,
-            came_from=links.source if self.forward else links.target,
-            hops=np.concatenate([np.zeros(0, dtype=np.int64), *self._hops]),
+            arrived=arrived,
+            came_from=came_from,
+            hops=hops,
+            seeded=seeded,
             told=self._told,
             gaps=[b for b in self._beside if isinstance(b, Gap)],
             conflicts=[b for b in self._beside if isinstance(b, Conflict)],
+            superseded=sorted(
+                (b for b in self._beside if isinstance(b, Superseded)), key=lambda s: (s.link.sort_key, s.event_ids)
+            ),
             incomplete=incomplete,
         )
 

@@ -4,15 +4,23 @@ A row is a path: the item it ends in (begins in, backward), the window of its ch
 labels as bits. Rows that agree in everything but labels are one row.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.groups import Bools, Ints, first_of_each, positions
-from services.query.graph.links import CERTAIN_BIT, DERIVATION, PART_OF, LinkColumns, bit_of
+from services.query.graph.links import (
+    CERTAIN_BIT,
+    CONTAINED_IN,
+    DERIVATION,
+    IDENTIFIED_AS,
+    PART_OF,
+    LinkColumns,
+    bit_of,
+)
 
-IDENTIFIED_AS, CONTAINED_IN = 4, 3
 _AGAINST, _TOUCHED = bit_of("against_time"), bit_of("touched")
 
 
@@ -71,7 +79,7 @@ def extended(paths: Paths, links: LinkColumns, *, forward: bool, at_us: int | No
 
 def _forward(paths: Paths, links: LinkColumns, *, at_us: int | None) -> tuple[Paths, Bools]:
     interval = (links.relation == PART_OF) | (links.relation == CONTAINED_IN)
-    plain = links.relation == IDENTIFIED_AS
+    plain = links.relation >= IDENTIFIED_AS
     walked = np.ones(len(paths), dtype=np.bool_)
     # a chain goes on, or begins
     since, until = links.since_us, np.maximum(links.until_us, links.since_us + 1)
@@ -106,7 +114,7 @@ def _forward(paths: Paths, links: LinkColumns, *, at_us: int | None) -> tuple[Pa
 
 def _backward(paths: Paths, links: LinkColumns, *, at_us: int | None) -> tuple[Paths, Bools]:
     interval = (links.relation == PART_OF) | (links.relation == CONTAINED_IN)
-    plain = links.relation == IDENTIFIED_AS
+    plain = links.relation >= IDENTIFIED_AS
     walked = np.ones(len(paths), dtype=np.bool_)
     since, until = links.since_us, np.maximum(links.until_us, links.since_us + 1)
     first, end = np.maximum(paths.chain_from_us, since), np.minimum(paths.chain_to_us, until)
@@ -158,11 +166,11 @@ class Seen:
         """Add paths; those that say something new, with the labels that are new. Raises Collision."""
         if not len(paths):
             return paths
-        paths, mixed = _unique(paths)
+        paths, mixes = _unique(paths)
         if self._paths is None:
-            self._mixed, self._paths = mixed, paths
+            self._mixed, self._paths = mixes, paths
             return paths
-        at = positions(self._mixed, mixed)
+        at = positions(self._mixed, mixes)
         known = at >= 0
         if not _alike(self._paths.take(at[known]), paths.take(known)):
             raise Collision
@@ -172,17 +180,16 @@ class Seen:
         labels[at[known]] |= paths.labels[known]
         old = replace(self._paths, labels=labels)
         added = paths.take(~known)
-        order = np.argsort(np.concatenate([self._mixed, mixed[~known]]), kind="stable")
-        self._mixed = np.concatenate([self._mixed, mixed[~known]])[order]
+        order = np.argsort(np.concatenate([self._mixed, mixes[~known]]), kind="stable")
+        self._mixed = np.concatenate([self._mixed, mixes[~known]])[order]
         self._paths = concatenated([old, added]).take(order)
         return replace(paths, labels=fresh_bits).take(fresh_bits > 0)
 
     @property
     def paths(self) -> Paths:
         """All of them."""
-        if self._paths is None:
-            raise ValueError("nothing was taken yet")
-        return self._paths
+        none = np.zeros(0, dtype=np.int64)
+        return Paths.starting(none, none, forward=True) if self._paths is None else self._paths
 
     @property
     def items(self) -> int:
@@ -198,10 +205,11 @@ _KEYS = tuple(f.name for f in fields(Paths) if f.name != "labels")
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _mix(paths: Paths) -> Ints:
-    found = np.zeros(len(paths), dtype=np.uint64)
-    for name in _KEYS:
-        found ^= getattr(paths, name).astype(np.int64).view(np.uint64)
+def mixed(columns: Sequence[Ints | Bools]) -> Ints:
+    """A number a row that rows differ in when a column does, but for a chance of one in 2^64."""
+    found = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        found ^= column.astype(np.int64).view(np.uint64)
         found *= _ODD
         found ^= found >> np.uint64(29)
         found *= np.uint64(0xBF58476D1CE4E5B9)
@@ -209,16 +217,25 @@ def _mix(paths: Paths) -> Ints:
     return found.view(np.int64)
 
 
+def distinct(columns: Sequence[Ints | Bools]) -> tuple[Ints, Ints]:
+    """(first row of each distinct combination, which one each row has)."""
+    _, first, which = np.unique(mixed(columns), return_index=True, return_inverse=True)
+    if not all(np.array_equal(column, column[first[which]]) for column in columns):
+        rows = np.arange(len(columns[0]))
+        return rows, rows
+    return first, which
+
+
 def _unique(paths: Paths) -> tuple[Paths, Ints]:
-    mixed = _mix(paths)
-    order = np.argsort(mixed, kind="stable")
-    mixed, paths = mixed[order], paths.take(order)
-    starts = first_of_each(mixed)
+    mixes = mixed([getattr(paths, name) for name in _KEYS])
+    order = np.argsort(mixes, kind="stable")
+    mixes, paths = mixes[order], paths.take(order)
+    starts = first_of_each(mixes)
     labels = np.bitwise_or.reduceat(paths.labels, starts)
     once = paths.take(starts)
-    if not _alike(once.take(np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(mixed))))), paths):
+    if not _alike(once.take(np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(mixes))))), paths):
         raise Collision
-    return replace(once, labels=labels), mixed[starts]
+    return replace(once, labels=labels), mixes[starts]
 
 
 def _alike(one: Paths, other: Paths) -> bool:

@@ -1,0 +1,185 @@
+"""Nodes of a walk over a graph dressed with how they stand: counted, and made into columns, some at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from domain.facts import Status
+from domain.ids import ItemId
+from domain.links import ALWAYS_US
+from services.query.dressing import Dressing
+from services.query.graph.answer import OverGraph
+from services.query.graph.groups import Ints, picked
+from services.query.graph.links import CERTAIN_BIT, RELATIONS
+from services.query.graph.nodes import reasons_of
+from services.query.graph.stance import KINDS, shipped_out
+from services.query.graph.standings import Stood
+from services.query.graph.times import iso_texts
+from services.query.graph.walking import distinct
+from services.query.node_columns import Head, NodeColumns, Said
+
+Form = Callable[[NodeColumns], bytes]
+
+CHUNK = 5_000
+"""Nodes that are dressed at once."""
+_FEW = 500
+
+
+class ColumnDressing:
+    """Dresses what a walk reached; `dressing` gathers what an answer ends with."""
+
+    def __init__(self, dressing: Dressing, over: OverGraph) -> None:
+        self.dressing, self._over = dressing, over
+        self._nodes, self._remembered = over.nodes, over.standings.remembered
+        self.counts = over.counts()
+        counted = self._nodes.walked.nodes[self.counts]
+        self._affected = np.zeros(len(over.graph), dtype=np.bool_)
+        self._affected[counted[counted < len(over.graph)]] = True
+
+    async def about(self, items: Sequence[ItemId]) -> None:
+        """What must be told of items that are asked about and are no nodes."""
+        names = self._over.names
+        for start in range(0, len(items), CHUNK):
+            some = items[start : start + CHUNK]
+            stood = await self._over.standings.stand(names, names.indexes(some))
+            for at in np.flatnonzero(stood.by_domain).tolist():
+                for gap in stood.state(at).gaps:
+                    if gap.code == "unaccounted":
+                        self.dressing.gather_gap(gap)
+            if stood.troubled:
+                strange = [i for i, odd in zip(some, stood.by_domain.tolist(), strict=True) if odd]
+                await self.dressing.look(strange, troubled=stood.troubled)
+
+    async def pieces(self, form: Form | None, *, show: int | None) -> AsyncIterator[bytes]:
+        """All nodes, counted, in the order of answers; the first `show` of them in the form, if there is one."""
+        order = self._over.order
+        left = 0 if form is None else len(order) if show is None else show
+        for start in range(0, len(order), CHUNK):
+            rows = order[start : start + CHUNK]
+            items = self._nodes.walked.nodes[rows]
+            without_time = self._nodes.reached_us[rows] == ALWAYS_US
+            stood = await self._over.standings.stand(self._over.names, items, in_full=without_time)
+            if stood.troubled:
+                strange = self._over.names.ids(items[stood.by_domain])
+                await self.dressing.look(strange, troubled=stood.troubled)
+            take = partial(self._take, rows, stood, form=form, show=min(left, len(rows)))
+            piece = take() if len(rows) < _FEW else await asyncio.to_thread(take)
+            left = max(0, left - len(rows))
+            yield piece
+
+    # -- counted, and as columns
+
+    def _take(self, rows: Ints, stood: Stood, *, form: Form | None, show: int) -> bytes:
+        if self.dressing.totals is not None:
+            self._count(rows, stood)
+        self._gather(rows, stood)
+        return form(self._columns(rows[:show], stood)) if show and form is not None else b""
+
+    def _count(self, rows: Ints, stood: Stood) -> None:
+        totals, walked = self.dressing.totals, self._nodes.walked
+        assert totals is not None
+        items, certain = walked.nodes[rows], (walked.consistent_labels[rows] & CERTAIN_BIT) > 0
+        plain = ~stood.by_domain
+        kind = np.zeros(len(rows), dtype=np.int64)
+        kind[plain] = self._over.graph.standing.kind[items[plain]]
+        units = np.flatnonzero(plain & (kind <= 1) & self.counts[rows])
+        free = ~self._remembered.within(items[units], self._affected)
+        codes, which = np.unique(stood.codes[units], return_inverse=True)
+        counts = [np.bincount(which[some], minlength=len(codes)) for some in (certain[units], ~certain[units], free)]
+        for code, sure, unsure, loose in zip(codes.tolist(), *(c.tolist() for c in counts), strict=True):
+            state = self._remembered.stands.table[code]
+            totals.add_units({"certain": sure, "possible": unsure}, state=state, loose=loose)
+        others = np.flatnonzero((~plain | (kind > 1)) & self.counts[rows])
+        for at, item in zip(others.tolist(), self._over.names.ids(items[others]), strict=True):
+            told = stood.state(at)
+            totals.add(item, "certain" if certain[at] else "possible", state=told, shown=told)
+
+    def _gather(self, rows: Ints, stood: Stood) -> None:
+        """Gaps and conflicts of states, in the order of the nodes."""
+        codes, which = np.unique(np.where(stood.by_domain, -1, stood.codes), return_inverse=True)
+        table = self._remembered.stands.table
+        in_transit = np.array([c >= 0 and table[c].status is Status.IN_TRANSIT for c in codes.tolist()], dtype=np.bool_)
+        shipped = in_transit[which]
+        telling = np.flatnonzero(shipped | stood.by_domain)
+        ids = self._over.names.texts(self._nodes.walked.nodes[rows[telling]])
+        for at, item in zip(telling.tolist(), ids, strict=True):
+            if shipped[at]:
+                self.dressing.gather_gap(shipped_out(item))
+            else:
+                self.dressing.gather(stood.state(at))
+
+    def _columns(self, rows: Ints, stood: Stood) -> NodeColumns:
+        nodes, names = self._nodes, self._over.names
+        codes = stood.codes[: len(rows)]
+        from_bounds, came_from, from_counts = nodes.shown_from(rows)
+        link_bounds, links, link_counts = nodes.shown_links(rows)
+        heads, head_table = self._heads(rows, stood)
+        said, said_table = self._said(links)
+        columns = nodes.walked.links
+        told = {at: columns.told[link] for at, link in enumerate(links.tolist()) if columns.told[link] >= 0}
+        reached = nodes.reached_us[rows]
+        times: list[str | None] = list(iso_texts(np.where(reached == ALWAYS_US, 0, reached)))
+        for at in np.flatnonzero(reached == ALWAYS_US).tolist():
+            times[at] = stood.state(at).occurred_at
+        return NodeColumns(
+            items=names.texts(nodes.walked.nodes[rows]),
+            heads=heads,
+            head_table=head_table,
+            came_from=names.texts(came_from),
+            from_bounds=from_bounds.tolist(),
+            from_counts=from_counts.tolist(),
+            sources=names.texts(columns.source[links]),
+            targets=names.texts(columns.target[links]),
+            said=said,
+            said_table=said_table,
+            links_told={at: nodes.walked.told[number] for at, number in told.items()},
+            link_bounds=link_bounds.tolist(),
+            link_counts=link_counts.tolist(),
+            occurred_at=times,
+            standing=codes.tolist(),
+            stands=self._remembered.stands,
+            own=stood.own,
+        )
+
+    def _heads(self, rows: Ints, stood: Stood) -> tuple[list[int], list[Head]]:
+        nodes = self._nodes
+        items = nodes.walked.nodes[rows]
+        kind = np.zeros(len(rows), dtype=np.int64)
+        base = items < len(self._over.graph)
+        kind[base] = self._over.graph.standing.kind[items[base]]
+        kind[kind == 0] = 1
+        for at in np.flatnonzero(stood.by_domain[: len(rows)]).tolist():
+            kind[at] = KINDS.index(stood.state(at).kind)
+        columns = (kind, nodes.level[rows], nodes.verdict(rows))
+        first, which = distinct(columns)
+        table = [
+            Head(
+                KINDS[kind],
+                level,
+                "certain" if verdict == CERTAIN_BIT else "possible",
+                () if verdict == CERTAIN_BIT else reasons_of(verdict),
+            )
+            for kind, level, verdict in zip(*(c[first].tolist() for c in columns), strict=True)
+        ]
+        return which.tolist(), table
+
+    def _said(self, links: Ints) -> tuple[list[int], list[Said]]:
+        """What each link says beside its ends; those the domain told say it themselves."""
+        c, graph = self._nodes.walked.links, self._over.graph
+        mention = c.mention[links]
+        told = picked(graph.mentions.told, mention, 0)
+        columns = (c.relation[links], c.event[links], c.since_us[links], told, c.reasons[links])
+        first, which = distinct(columns)
+        relation, event, since_us, told, reasons = (column[first] for column in columns)
+        by_domain = event < 0
+        ids = graph.events.ids.some(np.maximum(event, 0)) if len(graph.events) else [""] * len(event)
+        since = iso_texts(np.where(by_domain, 0, since_us))
+        table = [
+            Said(RELATIONS[r], event_id, time, graph.told[t], reasons_of(bits))
+            for r, event_id, time, t, bits in zip(
+                relation.tolist(), ids, since, told.tolist(), reasons.tolist(), strict=True
+            )
+        ]
+        return which.tolist(), table

@@ -1,0 +1,107 @@
+"""How items stand in one question: plain ones from the arrays, others from the domain, both remembered."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from domain.facts import Status
+from domain.ids import ItemId
+from domain.state import State, Whereabouts, states
+from services.query.answering import answered
+from services.query.graph.graph import Graph
+from services.query.graph.groups import Bools, Ints
+from services.query.graph.names import Names
+from services.query.graph.newer import Changed
+from services.query.graph.stance import Remembered, shipped_out
+from services.query.node_columns import Stands
+from services.query.snapshot import Asked
+
+_FEW = 500
+_ASKED_AT_ONCE = 1_000
+
+
+@dataclass(slots=True)
+class Stood:
+    """How some items stand: codes of what is remembered; below 0 those of `own`, counted from -1.
+
+    `by_domain`: of which items the domain told, then or earlier; `troubled`: keys of events about those that have a
+    void or a rival.
+    """
+
+    codes: Ints
+    by_domain: Bools
+    shared: Stands
+    own: Stands = field(default_factory=Stands)
+    troubled: set[int] = field(default_factory=set)
+
+    def state(self, at: int) -> Whereabouts:
+        """What is told of the item at this place: in full if by the domain."""
+        code = int(self.codes[at])
+        return self.shared.table[code] if code >= 0 else self.own.table[-1 - code]
+
+
+class Standings:
+    """`remembered` is of the instant asked about, or of any later than all that happened."""
+
+    def __init__(self, asked: Asked, graph: Graph, changed: Changed, *, remembered: Remembered, at_us: int) -> None:
+        self._asked, self._graph, self._changed, self._at_us = asked, graph, changed, at_us
+        self._lasting = at_us >= graph.settled_us
+        self.remembered = remembered if self._lasting else Remembered(graph, at_us)
+
+    async def stand(self, names: Names, items: Ints, *, in_full: Bools | None = None) -> Stood:
+        """How the items stand; the domain tells those that need it, and those that are wanted `in_full`."""
+        inside = items < len(self._graph)
+        known = items[inside]
+        odd, changed = self._graph.standing.odd[known], self._changed.state[known]
+        plain = ~odd & ~changed
+        if len(known) < _FEW:
+            self.remembered.tell_plain(known[plain])
+        else:
+            await asyncio.to_thread(self.remembered.tell_plain, known[plain])
+        kept = odd & ~changed & (self._lasting and not self._changed.reaches_far)
+        stood = Stood(
+            np.full(len(items), -1, dtype=np.int64), np.ones(len(items), dtype=np.bool_), self.remembered.stands
+        )
+        stood.codes[inside] = np.where(plain | kept, self.remembered.codes[known], -1)
+        stood.by_domain[inside] = ~plain
+        may_keep = np.zeros(len(items), dtype=np.bool_)
+        may_keep[inside] = kept
+        wanted = stood.codes < 0
+        if in_full is not None:
+            wanted |= in_full & ~stood.by_domain
+        strange = np.flatnonzero(wanted)
+        for start in range(0, len(strange), _ASKED_AT_ONCE):
+            some = strange[start : start + _ASKED_AT_ONCE]
+            await self._ask_domain(names.ids(items[some]), items[some], some, stood=stood, may_keep=may_keep[some])
+        stood.by_domain[strange] = True
+        remembered = stood.codes[(stood.codes >= 0) & stood.by_domain].tolist()
+        stood.troubled.update(key for code in remembered for key in self.remembered.troubled.get(code, ()))
+        return stood
+
+    async def _ask_domain(self, ids: list[ItemId], items: Ints, places: Ints, *, stood: Stood, may_keep: Bools) -> None:
+        record = self._asked.record()
+        found = await answered(states(ids, at_us=self._at_us), record)
+        troubled = frozenset(record.troubled)
+        stood.troubled |= troubled
+        for item_id, item, at, may in zip(ids, items.tolist(), places.tolist(), may_keep.tolist(), strict=True):
+            state: State = found[item_id]
+            code = self.remembered.keep(item, state, troubled) if may else None
+            stood.codes[at] = -1 - stood.own.add(state) if code is None else code
+
+    async def whereabouts(
+        self, names: Names, ids: Sequence[ItemId]
+    ) -> tuple[dict[ItemId, Whereabouts], Collection[int]]:
+        """The same item by item, and the keys of events about them that have a void or a rival."""
+        items = names.indexes(ids)
+        stood = await self.stand(names, items)
+        found: dict[ItemId, Whereabouts] = {}
+        for at, item in enumerate(ids):
+            state = stood.state(at)
+            if not stood.by_domain[at]:
+                wholes = tuple(names.ids(self.remembered.wholes(int(items[at]))))
+                gaps = (shipped_out(item),) if state.status is Status.IN_TRANSIT else ()
+                state = replace(state, item=item, wholes=wholes, gaps=gaps)
+            found[item] = state
+        return found, stood.troubled

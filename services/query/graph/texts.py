@@ -1,0 +1,78 @@
+"""Very many texts in little room: all of them end to end, and where each begins."""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+import asyncpg
+import numpy as np
+
+from services.query.graph.groups import Ints
+
+_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts by row: `data[start[i] : start[i + 1]]` is the UTF-8 of the one at i."""
+
+    data: bytes
+    start: Ints
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def __getitem__(self, row: int) -> str:
+        return self.data[self.start[row] : self.start[row + 1]].decode()
+
+    def some(self, rows: Ints) -> list[str]:
+        """The texts at these rows."""
+        data, first, end = self.data, self.start[rows].tolist(), self.start[rows + 1].tolist()
+        return [data[a:b].decode() for a, b in zip(first, end, strict=True)]
+
+    def find(self, text: str) -> int:
+        """The row of a text where they are sorted by their bytes; -1 where it is not among them."""
+        row = self.before(text)
+        return row if row < len(self) and self[row] == text else -1
+
+    def before(self, text: str) -> int:
+        """How many texts of a sorted table come before this one."""
+        wanted, low, high = text.encode(), 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.data[self.start[middle] : self.start[middle + 1]] < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    @classmethod
+    def of(cls, texts: list[bytes]) -> "Texts":
+        start = np.zeros(len(texts) + 1, dtype=np.int64)
+        np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)), out=start[1:])
+        return cls(b"".join(texts), start)
+
+    def pieces(self) -> list[bytes]:
+        """All of them."""
+        return [self.data[a:b] for a, b in pairwise(self.start.tolist())]
+
+
+async def read_texts(connection: asyncpg.Connection, statement: str, *parameters: object) -> Texts:
+    """The one column of a statement, row by row; none may be null."""
+    held = bytearray()
+
+    async def take(data: bytes) -> None:
+        held.extend(data)
+
+    await connection.copy_from_query(statement, *parameters, output=take, format="text")
+    if b"\\" in held:
+        return Texts.of([_ESCAPED.sub(_unescaped, line) for line in bytes(held).split(b"\n")[:-1]])
+    ends = np.flatnonzero(np.frombuffer(held, dtype=np.uint8) == ord("\n"))
+    start = np.zeros(len(ends) + 1, dtype=np.int64)
+    start[1:] = ends - np.arange(len(ends))
+    return Texts(bytes(held).replace(b"\n", b""), start)
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return _ESCAPES.get(found[1], found[1])
