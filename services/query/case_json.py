@@ -9,13 +9,16 @@ from domain.moments import iso
 from domain.ports import Position
 from services.codec import ACT
 
+LISTED = 100
+"""Items of an act that a history lists; `<name>_count` tells how many there are, if there are more."""
+
 
 def act_json(one: Recorded) -> dict[str, Any]:
     """One entry of a case's history: who did what, when and why."""
     appended_us, partition, offset = one.place
     return {
         "sequence": one.sequence,
-        **_body(one.act),
+        **_shown(_body(one.act)),
         "actor": one.actor,
         "reason": one.reason,
         "occurred_at": one.occurred_at,
@@ -23,6 +26,13 @@ def act_json(one: Recorded) -> dict[str, Any]:
         "event_id": one.event_id,
         "position": Position(partition, offset).token,
     }
+
+
+def _shown(told: dict[str, Any]) -> dict[str, Any]:
+    """An act without the rest of a long list: a history must stay readable."""
+    lengths = {name: len(value) for name, value in told.items() if isinstance(value, list)}
+    long = {name: n for name, n in lengths.items() if n > LISTED}
+    return {n: v[:LISTED] if n in long else v for n, v in told.items()} | {f"{n}_count": k for n, k in long.items()}
 
 
 def _body(act: acts.AnyAct) -> dict[str, Any]:

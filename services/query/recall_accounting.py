@@ -90,7 +90,7 @@ def accounting_json(case: RecallCase, told: Accounted) -> dict[str, Any]:
         "frozen_top_units": frozen.top_units if frozen is not None else None,
         "buckets": {str(b): found.buckets[b] for b in Bucket},
         "outstanding": sum(found.buckets[b] for b in Bucket if b not in DONE),
-        "whole": found.whole,
+        "whole": found.whole and case.frozen is not None and case.frozen is case.freeze and not case.scope_changed,
         "planned": found.population,
         "sold": found.left,
         "recalled": found.recalled,

@@ -18,8 +18,10 @@ from services.database import projector_pool
 from services.eventlog.postgres import PostgresEventLog
 from services.projector.rebuild import rebuild
 from tests.cases.conftest import People
+from tests.cases.factory import lot, post
 from tests.cases.frozen import Recall
 from tests.cases.test_accounting import delivered
+from tests.waiting import eventually
 
 UNITS = int(os.environ.get("ZHUISU_RECALL_UNITS", "2000"))
 ON_PALLET, DEALERS = 100, 20
@@ -82,6 +84,37 @@ async def test_a_rebuild_changes_neither_the_accounting_nor_the_consignees(
     assert [without_lag(await recall.get(path)) for path in paths] == before
 
 
+async def test_what_is_frozen_is_what_is_accounted_for(
+    service: httpx.AsyncClient, people: People, service_url: str
+) -> None:
+    """The whole way with a scope: the population is the frozen top units, loose spares and the lot's rest beside it."""
+    position = await post(service)
+    recall = Recall(service, people, url=service_url, name="whole-way")
+    await recall.opened()
+    before = await recall.accounting()
+    assert (before["population"], before["whole"]) == (0, False), "nothing is frozen: nothing is complete"
+    await recall.post("scope", change="set", rule={"lots": [lot("CELL", "L-9")]})
+    await service.get("/v1/recalls", params={"wait_for": position})
+    assert (await recall.post("freeze")).status_code == 202
+
+    async def frozen() -> dict[str, Any] | None:
+        shown: dict[str, Any] = (await service.get(f"/v1/recalls/{recall.id}")).json()
+        return shown["freeze"] if shown["state"] == "frozen" else None
+
+    freeze = await eventually(frozen) or {}
+    await recall.approved()
+    told = await recall.accounting()
+    assert (told["population"], told["frozen_top_units"]) == (freeze["top_units"], freeze["top_units"])
+    assert told["loose_spares"]["population"] == freeze["loose_spares"]
+    assert {b: n for b, n in told["buckets"].items() if n} == {"sold": 1}
+    [rest] = told["quantities"]
+    assert (rest["item"], {b: q for b, q in rest["buckets"].items() if q != "0"}) == (
+        lot("CELL", "L-9"),
+        {"in_stock": "70"},
+    )
+    assert [c["consignee"] for c in (await recall.get("consignees"))["consignees"]] == ["urn:party:owner-1"]
+
+
 def without_lag(answer: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in answer.items() if k != "lag"}
 
@@ -110,6 +143,9 @@ async def test_many_units_on_pallets_are_accounted_for(
     url = f"/v1/recalls/{recall.id}/responses"
     answer = await _timed("responses", service.post(url, content=table.getvalue(), headers=headers))
     assert (answer.status_code, answer.json()["rows"]) == (200, UNITS // 2)
+    shown = (await service.get(f"/v1/recalls/{recall.id}")).json()
+    listed = [(len(a["items"]), a["items_count"]) for a in shown["history"] if a["act"] == "remedied"]
+    assert set(listed) == {(100, min(1_000, UNITS // 2))}, "a history stays readable"
     found = await _timed("accounting", recall.accounting())
     assert {b: n for b, n in found["buckets"].items() if n} == {
         "in_transit": UNITS - UNITS // 2,
