@@ -62,28 +62,6 @@ async def test_what_is_told_in_any_order_and_twice_accounts_the_same(
     }
 
 
-async def test_a_rebuild_changes_neither_the_accounting_nor_the_consignees(
-    service: httpx.AsyncClient, people: People, service_url: str
-) -> None:
-    recall = Recall(service, people, url=service_url, name="rebuilt")
-    await delivered(recall, "B/1", "B/2", "B/3")
-    await recall.opened()
-    await recall.frozen("B/1", "B/2", "B/3")
-    await recall.told("notifications", {"to": "direct", "how": "mail"})
-    await recall.told("responses", {"consignee": "DEALER-X", "response": "recovered", "item": "B/1"})
-    await recall.told("verdicts", {"item": "B/2", "verdict": "inspected_clear"})
-    paths = ("accounting", "consignees", "consignees/DEALER-X", "effectiveness")
-    before = [without_lag(await recall.get(path)) for path in paths]
-    log, views = PostgresEventLog(dsn=service_url), await projector_pool(service_url)
-    await log.start()
-    try:
-        await rebuild(service_url, log=log, views=views)
-    finally:
-        await log.stop()
-        await views.close()
-    assert [without_lag(await recall.get(path)) for path in paths] == before
-
-
 async def test_what_is_frozen_is_what_is_accounted_for(
     service: httpx.AsyncClient, people: People, service_url: str
 ) -> None:
@@ -113,10 +91,6 @@ async def test_what_is_frozen_is_what_is_accounted_for(
         {"in_stock": "70"},
     )
     assert [c["consignee"] for c in (await recall.get("consignees"))["consignees"]] == ["urn:party:owner-1"]
-
-
-def without_lag(answer: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in answer.items() if k != "lag"}
 
 
 @pytest.mark.slow
@@ -182,3 +156,29 @@ async def _timed(what: str, work: Any) -> Any:
     done = await work
     print(f"{what} of {UNITS} units: {time.monotonic() - begun:.1f} s")
     return done
+
+
+async def test_a_rebuild_changes_neither_the_accounting_nor_the_consignees(
+    service: httpx.AsyncClient, people: People, service_url: str
+) -> None:
+    recall = Recall(service, people, url=service_url, name="rebuilt")
+    await delivered(recall, "B/1", "B/2", "B/3")
+    await recall.opened()
+    await recall.frozen("B/1", "B/2", "B/3")
+    await recall.told("notifications", {"to": "direct", "how": "mail"})
+    await recall.told("responses", {"consignee": "DEALER-X", "response": "recovered", "item": "B/1"})
+    await recall.told("verdicts", {"item": "B/2", "verdict": "inspected_clear"})
+    paths = ("accounting", "consignees", "consignees/DEALER-X", "effectiveness")
+    before = [without_lag(await recall.get(path)) for path in paths]
+    log, views = PostgresEventLog(dsn=service_url), await projector_pool(service_url)
+    await log.start()
+    try:
+        await rebuild(service_url, log=log, views=views)
+    finally:
+        await log.stop()
+        await views.close()
+    assert [without_lag(await recall.get(path)) for path in paths] == before
+
+
+def without_lag(answer: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in answer.items() if k != "lag"}
