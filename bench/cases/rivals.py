@@ -11,7 +11,9 @@ from bench.results import Row, at_least
 from bench.rivals.rival import CannotRun, Exported, Rival
 
 _FROM = 10_000
-_MODULES = (("cte", "Cte"), ("duck", "Duck"), ("lady", "Ladybug"), ("nx", "Networkx"))
+_STEP, _PATIENCE = 10, 3
+"""Each question is about ten times the one before; one that would take more than so many budgets is not asked."""
+_MODULES = (("cte", "Cte"), ("duck", "Duck"), ("lady", "Ladybug"), ("nx", "Networkx"), ("tryton", "Tryton"))
 
 
 async def rivals(asked: Asked, exported: Exported, references: list[Reference]) -> AsyncIterator[Row]:
@@ -25,8 +27,14 @@ async def rivals(asked: Asked, exported: Exported, references: list[Reference]) 
             continue
         try:
             await rival.load(exported)
+            seconds = 0.0
             for reference in references:
-                yield await asked_of(asked, rival, reference)
+                if seconds * _STEP > asked.size.budget_seconds * _PATIENCE:
+                    yield _too_slow(rival, reference, seconds)
+                    continue
+                row = await asked_of(asked, rival, reference)
+                seconds = row.theirs or 0.0
+                yield row
         except CannotRun as error:
             yield Row(case=CASE, size="", against=rival.name, note=f"not run: {error}")
         finally:
@@ -58,3 +66,8 @@ async def asked_of(asked: Asked, rival: Rival, reference: Reference) -> Row:
         theirs=middle(theirs),
         note="times faster than it",
     )
+
+
+def _too_slow(rival: Rival, reference: Reference, seconds: float) -> Row:
+    note = f"not run: the question a tenth as large took it {seconds:.1f} s"
+    return Row(case=CASE, size=reference.question.size, against=rival.name, note=note)
