@@ -1,5 +1,6 @@
 """What a container holds at an instant, at every depth (SEMANTICS §4 'Containment')."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -27,26 +28,49 @@ class Content:
     uom: str | None
 
 
-def contents(item: ItemId, *, at_us: int) -> Question[list[Content]]:
-    """Everything in a container at an instant, outermost first, then by item."""
+@dataclass(frozen=True, slots=True)
+class Insides:
+    """What was ever in some containers, at every depth."""
+
+    stays: Mapping[ItemId, Sequence[Stay]]
+    """by container"""
+    things: Mapping[ItemId, ItemId]
+    """the id that each container asked about goes by"""
+
+    def at(self, container: ItemId, at_us: int) -> list[Content]:
+        """Everything in one of them at an instant, outermost first, then by item."""
+        item = self.things[container]
+        found: list[Content] = []
+        seen = {item}
+        todo = [(stay, 1) for stay in self._directly(item, at_us)]
+        while todo:
+            stay, depth = todo.pop(0)
+            found += _rows(stay, depth, at_us)
+            if stay.child not in seen:
+                seen.add(stay.child)
+                todo += [(inner, depth + 1) for inner in self._directly(stay.child, at_us)]
+        return sorted(found, key=lambda c: (c.depth, c.item, c.uom or ""))
+
+    def _directly(self, container: ItemId, at_us: int) -> list[Stay]:
+        return [stay for stay in self.stays.get(container, ()) if stay.covers(at_us)]
+
+
+def insides(containers: Sequence[ItemId]) -> Question[Insides]:
+    """What was ever in these containers."""
     known = Known()
-    [item] = yield from known.start([item])
-    around = yield from surroundings(known, [item], inside=[item])
-    inside: dict[ItemId, list[Stay]] = {}
+    things = yield from known.start(containers)
+    around = yield from surroundings(known, things, inside=things)
+    by_container: dict[ItemId, list[Stay]] = {}
     for stays in around.stays.values():
         for stay in stays:
-            if stay.covers(at_us):
-                inside.setdefault(stay.parent, []).append(stay)
-    found: list[Content] = []
-    seen = {item}
-    todo = [(stay, 1) for stay in inside.get(item, [])]
-    while todo:
-        stay, depth = todo.pop(0)
-        found += _rows(stay, depth, at_us)
-        if stay.child not in seen:
-            seen.add(stay.child)
-            todo += [(inner, depth + 1) for inner in inside.get(stay.child, [])]
-    return sorted(found, key=lambda c: (c.depth, c.item, c.uom or ""))
+            by_container.setdefault(stay.parent, []).append(stay)
+    return Insides(by_container, {c: known.things.of(c) for c in containers})
+
+
+def contents(item: ItemId, *, at_us: int) -> Question[list[Content]]:
+    """Everything in a container at an instant, outermost first, then by item."""
+    found = yield from insides([item])
+    return found.at(item, at_us)
 
 
 def _rows(stay: Stay, depth: int, at_us: int) -> list[Content]:

@@ -227,3 +227,18 @@ async def test_the_lines_as_a_sheet_with_nothing_that_runs(
     assert "'=HYPERLINK" in lines[1]
     two = await service.get("/v1/supplier-notices/SN-hostile/lines", params=params, headers=people.reader)
     assert one.content == two.content
+
+
+async def test_the_draft_scope_is_one_that_a_recall_takes(
+    service: httpx.AsyncClient, people: People, receipts: Example
+) -> None:
+    made = await posted(service, people, "product,lot\r\nnotice-CELL,240512\r\n", id="SN-scope")
+    assert made.status_code == 201
+    params = {"wait_for": receipts.position}
+    notice = (await service.get("/v1/supplier-notices/SN-scope", params=params, headers=people.reader)).json()
+    body = {"id": "RC-of-notice", "title": "Their cells", "reason": "SN-scope"}
+    assert (await service.post("/v1/recalls", json=body, headers=people.wang)).status_code == 201
+    scope = {"change": "set", "rule": notice["draft_scope"], "reason": "their notice"}
+    answer = await service.post("/v1/recalls/RC-of-notice/scope", json=scope, headers=people.wang)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["scope"] == notice["draft_scope"]

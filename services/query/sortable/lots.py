@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 
-from domain.contents import contents
+from domain.contents import Insides, insides
 from domain.ids import ItemId
 from domain.record import Known, Question
 from services.query.answering import answered
@@ -14,6 +14,8 @@ from services.query.ranges import Ranges
 from services.query.snapshot import Asked
 
 CHUNK = 2_000
+BOXES = 500
+"""Containers that are looked into at once."""
 _LOTS_OF = """
 -- the lots of units, the first membership that counts
 SELECT u.uri AS unit, l.uri AS lot, e.event_no, e.key_no, e.log_partition, e.log_offset
@@ -55,6 +57,7 @@ class Lots:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._lot: dict[ItemId, ItemId] = {}
+        self._insides: dict[ItemId, Insides] = {}
 
     async def everything_of(self, lots: Sequence[ItemId]) -> tuple[set[ItemId], set[ItemId]]:
         """The lots by all their ids and their units; and every container one of these was ever put into."""
@@ -95,19 +98,25 @@ class Lots:
         """The traceability lot of an item that was loaded: a unit without a lot is its own."""
         return self._lot.get(item, item)
 
-    async def amounts(self, item: ItemId, *, quantity: Decimal | None, uom: str | None, at_us: int) -> list[Amount]:
-        """What an item was, at an instant, by traceability lot: a container what it held, else itself."""
+    async def look_into(self, items: Iterable[ItemId]) -> None:
+        """Have at hand what these hold, as far as they are containers, and the lots of all that."""
+        wanted = sorted({i for i in items if i.kind not in ("lot", "class")})
+        for start in range(0, len(wanted), BOXES):
+            chunk = wanted[start : start + BOXES]
+            found = await answered(insides(chunk), self._asked.record())
+            self._insides |= dict.fromkeys(chunk, found)
+            await self.load([*chunk, *(stay.child for stays in found.stays.values() for stay in stays)])
+
+    def amounts(self, item: ItemId, *, quantity: Decimal | None, uom: str | None, at_us: int) -> list[Amount]:
+        """What an item that was looked into was, at an instant, by lot: a container what it held, else itself."""
         if item.kind in ("lot", "class"):
             return [Amount(item, quantity, uom)]
-        held = await answered(contents(item, at_us=at_us), self._asked.record())
-        if not held:  # emptied in the same instant
-            held = await answered(contents(item, at_us=at_us - 1), self._asked.record())
+        inside = self._insides[item]
+        held = inside.at(item, at_us) or inside.at(item, at_us - 1)  # emptied in the same instant
         holders = {c.parent for c in held}
         inner = [c for c in held if c.item not in holders]
         if not inner:
-            await self.load([item])
             return [Amount(self.of(item), Decimal(1) if quantity is None else quantity, uom)]
-        await self.load(c.item for c in inner)
         summed: dict[tuple[ItemId, str | None], Decimal | None] = {}
         for content in inner:
             key = (self.of(content.item), content.uom)

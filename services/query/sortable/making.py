@@ -13,7 +13,7 @@ from services.query.counting import counting
 from services.query.snapshot import Asked
 from services.query.sortable.lots import Lots
 
-CHUNK = 2_000
+CHUNK = 5_000
 _FLOWS = frozenset({Relation.DERIVATION, Relation.PART_OF})
 _MAKINGS = """
 -- events that brought such things forth, each with how much

@@ -1,11 +1,12 @@
 """The rows of the sortable spreadsheet: what moved and what was made, with the descriptions that hold then."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from domain import events as ev
 from domain.ids import ItemId, PartyId
+from domain.links import ALWAYS_US
 from domain.moments import Moment, iso
 from services.codec import EVENT
 from services.query.counting import counting
@@ -13,7 +14,7 @@ from services.query.descriptions import Descriptions, Topic
 from services.query.snapshot import Asked
 from services.query.sortable.lots import Lots
 from services.query.sortable.making import Made, made, made_between, targets_of
-from services.query.sortable.steps import MOVED_KINDS, TRANSFORMATION, moved, step_of
+from services.query.sortable.steps import MOVED_KINDS, TRANSFORMATION, Moved, moved, step_of
 from services.sheets.cells import listed
 from services.sheets.report import Column, Row
 
@@ -132,35 +133,37 @@ class Spreadsheet:
         return self._wanted is None or row.lot in self._wanted or row.source in self._wanted
 
     async def _moved(self, event_nos: Sequence[int]) -> list[tuple[Any, Row]]:
+        rows = await self._asked.connection.fetch(_BODIES, list(event_nos))
+        events = [(row, EVENT.validate_python(row["body"])) for row in rows]
+        told = [(row, event, one) for row, event in events for one in moved(event)]
+        await self._lots.look_into(one.item for _, _, one in told)
+        found = []
+        for row, event, one in told:
+            for amount in self._lots.amounts(one.item, quantity=one.quantity, uom=one.uom, at_us=row["latest_us"]):
+                if self._wanted is None or amount.lot in self._wanted:
+                    found.append((row, event, one, amount))
+        suppliers = [_supplier(event) for _, event, _, _ in found]
+        ends = [end for _, _, one, _ in found for end in _ends(one)]
+        await self._load([amount.lot for _, _, _, amount in found], [*ends, *suppliers])
         keyed = []
-        for row in await self._asked.connection.fetch(_BODIES, list(event_nos)):
-            event = EVENT.validate_python(row["body"])
-            for one in moved(event):
-                for amount in await self._lots.amounts(
-                    one.item, quantity=one.quantity, uom=one.uom, at_us=row["latest_us"]
-                ):
-                    if self._wanted is not None and amount.lot not in self._wanted:
-                        continue
-                    ends = (one.location, one.came_from, one.goes_to)
-                    await self._load(amount.lot, None, ends)
-                    cells = self._base(row, event, one.cte, amount.lot) | self._places(row["latest_us"], ends)
-                    cells |= {"quantity": amount.quantity, "unit": amount.uom, "container": amount.via}
-                    cells |= {"supplier_tlc": _as_received(event), "certainty": "certain"}
-                    keyed.append(((row["latest_us"], row["event_id"], amount.lot, "", one.item), _cells(cells)))
+        for row, event, one, amount in found:
+            cells = self._base(row, event, one.cte, amount.lot) | self._places(row["latest_us"], _ends(one))
+            cells |= {"quantity": amount.quantity, "unit": amount.uom, "container": amount.via}
+            cells |= {"supplier_tlc": _as_received(event), "certainty": "certain"}
+            keyed.append(((row["latest_us"], row["event_id"], amount.lot, "", one.item), _cells(cells)))
         return keyed
 
     async def _made(self, rows: Sequence[Made]) -> list[tuple[Any, Row]]:
-        bodies = {
-            r["event_no"]: r for r in await self._asked.connection.fetch(_BODIES, sorted({m.event_no for m in rows}))
-        }
+        told = await self._asked.connection.fetch(_BODIES, sorted({m.event_no for m in rows}))
+        events = {r["event_no"]: (r, EVENT.validate_python(r["body"])) for r in told}
+        places = [e.site or e.read_point for _, e in events.values()]
+        await self._load([i for m in rows for i in (m.lot, m.source) if i is not None], places)
         keyed = []
         for one in rows:
-            row = bodies[one.event_no]
-            event = EVENT.validate_python(row["body"])
+            row, event = events[one.event_no]
             if one.source is None and step_of(event) is not None:
                 continue  # it stands there as its own step
             ends = (event.site or event.read_point, None, None)
-            await self._load(one.lot, one.source, ends)
             cells = self._base(row, event, TRANSFORMATION, one.lot) | self._places(one.at_us, ends)
             cells |= {"quantity": one.quantity, "unit": one.uom, "certainty": one.certainty}
             cells |= {"date_completed": _day(getattr(event, "ended_at", None) or event.occurred_at)}
@@ -171,19 +174,22 @@ class Spreadsheet:
             keyed.append(((one.at_us, one.event_id, one.lot, one.source or "", one.source_uom or ""), _cells(cells)))
         return keyed
 
-    async def _load(self, lot: ItemId, source: ItemId | None, ends: Collection[str | None]) -> None:
-        if lot not in self._sources:
-            self._sources[lot] = await self._source_of(lot)
-        places = [*filter(None, ends), *filter(None, [self._sources[lot]])]
-        await self._descriptions.load("product", [m for i in (lot, source) if i and (m := i.material or i)])
-        await self._descriptions.load("place", places)
-        parties = [self._said("place", p, 1 << 62).get("party") for p in places]
-        await self._descriptions.load("party", [*places, *filter(None, parties)])
-
-    async def _source_of(self, lot: ItemId) -> str | None:
-        found = await self._asked.connection.fetch(_SOURCES, self._asked.tenant_id, [lot])
-        known = [r["site"] for r in await counting(self._asked, found) if r["site"]]
-        return known[0] if known else None
+    async def _load(self, lots: Sequence[ItemId], places: Sequence[str | None]) -> None:
+        """Have at hand where the lots began, and what they and all places are described as."""
+        fresh = sorted({lot for lot in lots if lot not in self._sources})
+        for start in range(0, len(fresh), CHUNK):
+            chunk = fresh[start : start + CHUNK]
+            found = await self._asked.connection.fetch(_SOURCES, self._asked.tenant_id, chunk)
+            for row in await counting(self._asked, found):
+                if row["site"] is not None:
+                    self._sources.setdefault(row["uri"], row["site"])
+            for lot in chunk:
+                self._sources.setdefault(lot, None)
+        named = {p for p in (*places, *(self._sources[lot] for lot in lots)) if p is not None}
+        await self._descriptions.load("product", {lot.material or lot for lot in lots})
+        await self._descriptions.load("place", named)
+        parties = {self._said("place", p, ALWAYS_US).get("party") for p in named} - {None}
+        await self._descriptions.load("party", {*named, *map(str, parties)})
 
     def _said(self, topic: Topic, subject: str | None, at_us: int) -> Mapping[str, Any]:
         return self._descriptions.said(topic, subject, at_us=at_us)
@@ -226,6 +232,10 @@ class Spreadsheet:
 def _cells(cells: dict[str, Any]) -> Row:
     found = (cells.get(c.name) for c in COLUMNS)
     return [str(c) if isinstance(c, str) else c for c in found]
+
+
+def _ends(one: Moved) -> tuple[str | None, str | None, str | None]:
+    return (one.location, one.came_from, one.goes_to)
 
 
 def _day(moment: Moment) -> str:
