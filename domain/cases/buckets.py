@@ -111,6 +111,8 @@ class Placed:
 def place(standing: Standing, claims: Iterable[Claim], *, opened_us: int) -> Placed:
     """The one bucket. Pure, and the same for the claims in any order. `opened_us`: when the case was opened."""
     told = sorted(claims, key=lambda c: (c.order, -_RANK[c.says or Bucket.UNKNOWN]))
+    if not told:
+        return Placed(bucket=recorded_bucket(standing, opened_us=opened_us))
     gone = standing.status in (Status.SCRAPPED, Status.DESTROYED)
     seen_us = max((c.order.at_us for c in told if c.says in _SIGHTINGS), default=None)
     conflict = None

@@ -1,5 +1,6 @@
 """The accounting of a recall over SQL, and as JSON (docs/recall.md, 'Accounting')."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +47,7 @@ async def accounted(asked: Asked, case: RecallCase, *, own_party: str) -> Accoun
     members = await working_set(asked, case)
     population = Population(members)
     whose = await ours(asked, own_party)
-    claims = list(claims_of(case.history))
+    claims = await asyncio.to_thread(lambda: list(claims_of(case.history)))
     units: dict[ItemId, Unit] = {}
     sites: dict[ItemId, str | None] = {}
     lots: dict[ItemId, Custody] = {}
@@ -60,7 +61,7 @@ async def accounted(asked: Asked, case: RecallCase, *, own_party: str) -> Accoun
                 lots[item] = one
             claims += remedies_of(one)
     lines, balances = await _lots(asked, lots, whose=whose, opened_us=opened_us, serials=population.serials)
-    found = account(units.values(), lines, claims, opened_us=opened_us)
+    found = await asyncio.to_thread(account, units.values(), lines, claims, opened_us=opened_us)
     return Accounted(found, opened_us, units, sites, balances)
 
 
