@@ -48,7 +48,9 @@ class LotLine:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What does not agree: `scrapped_yet_seen`, `destroyed_yet_seen`, `more_than_held`, `amount_unknown`."""
+    """What does not agree: `scrapped_yet_seen`, `destroyed_yet_seen`, `more_than_held`, `amount_unknown`, `not_counted`
+    (said of what is inside another affected unit).
+    """
 
     code: str
     item: ItemId

@@ -24,17 +24,22 @@ class Flags:
 
 @dataclass(slots=True)
 class Population:
-    """Members by id, and how many serials of each lot are among them."""
+    """Members by id. Told of them: how many serials of each lot there are, and by which name a thing is counted."""
 
     members: Mapping[ItemId, Flags]
     serials: dict[ItemId, int] = field(default_factory=dict)
+    counted_as: dict[ItemId, ItemId] = field(default_factory=dict)
 
     def unit(self, one: Custody) -> Unit | None:
         """The unit to be counted; None for what is inside or used up in another member, or is one by another name.
 
         `one` may be of any member: its lots are told how many serials of theirs are known.
         """
-        if one.kind in SEVERAL or one.kind == "container" or self._counted_as(one) != one.item:
+        if one.kind in SEVERAL or one.kind == "container":
+            return None
+        name = self._name(one)
+        if name != one.item:
+            self.counted_as[one.item] = name
             return None
         for lot in one.lots:
             self.serials[lot] = self.serials.get(lot, 0) + 1
@@ -54,7 +59,7 @@ class Population:
         flags = self.members.get(item)
         return flags is not None and flags.kind == "unit"
 
-    def _counted_as(self, one: Custody) -> ItemId:
+    def _name(self, one: Custody) -> ItemId:
         """Of several names of one thing that are members, the one that the set counts, else the least."""
         names = [n for n in (one.item, *one.names) if n in self.members]
         return min(names, key=lambda n: (not self.members[n].top, n))

@@ -1,18 +1,35 @@
 """From a row of a consignee's answer to the act it makes (docs/recall.md, 'Notices and responses')."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from domain.cases import acts
+from domain.moments import to_us
+from domain.ports import Clock
 from services.access import Caller
 from services.codec import ACT
 from services.problems import field_errors
+from services.settings import Settings
 
 WHEREABOUTS = get_args(acts.Whereabouts)
 RESPONSES = ("acknowledged", "on_hand", *WHEREABOUTS, "recovered", "unreachable", "remedied", "verdict")
 COLUMNS = ("consignee", "response", "item", "quantity", "uom", "remedy", "why", "verdict", "at", "by")
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The instant of the request, and how late a time that somebody tells may be."""
+
+    text: str
+    latest_us: int
+
+    @classmethod
+    def of(cls, clock: Clock, settings: Settings) -> "Now":
+        now = clock.now()
+        return cls(now.isoformat(), to_us(now) + int(settings.future_tolerance_seconds * 1_000_000))
 
 
 class RowRefused(ValueError):
@@ -23,8 +40,8 @@ class RowRefused(ValueError):
         self.field = field
 
 
-def act_of_row(cells: Mapping[str, Any], *, caller: Caller, default: str | None, now: str) -> acts.AnyAct:
-    """The act that one row makes, with at most one item. `default`: what a row without `response` is.
+def act_of_row(cells: Mapping[str, Any], *, caller: Caller, default: str | None, now: Now) -> acts.AnyAct:
+    """The act that one row makes. `default`: what a row without `response` is.
 
     Raises RowRefused.
     """
@@ -35,7 +52,7 @@ def act_of_row(cells: Mapping[str, Any], *, caller: Caller, default: str | None,
     response = said.pop("response", default)
     if response not in RESPONSES:
         raise RowRefused("response", f"{str(response)[:40]} is none of {', '.join(RESPONSES)}")
-    fields: dict[str, Any] = {"at": now, **{k: v for k, v in said.items() if k not in ("item", "quantity", "uom")}}
+    fields: dict[str, Any] = {"at": now.text, **{k: v for k, v in said.items() if k not in ("item", "quantity", "uom")}}
     items = fields.pop("items", None)
     if "item" in said:
         items = [*(items or []), {k: said[k] for k in ("item", "quantity", "uom") if k in said}]
@@ -56,14 +73,21 @@ def act_of_row(cells: Mapping[str, Any], *, caller: Caller, default: str | None,
             fields |= {"act": "responded", "whereabouts": response}
     if fields["act"] not in ("acknowledged", "unreachable") and not items:
         raise RowRefused("item", "is missing: name a unit, or a lot with its quantity")
-    return checked(fields, caller)
+    return checked(fields, caller, now)
 
 
-def checked(fields: Mapping[str, Any], caller: Caller) -> acts.AnyAct:
-    """The act that the fields make. Raises RowRefused for the first that is wrong."""
+def checked(fields: Mapping[str, Any], caller: Caller, now: Now) -> acts.AnyAct:
+    """The act that the fields make. Raises RowRefused for the first that is wrong.
+
+    What lies in the future is refused: it would be the last word on its item until then.
+    """
     context = {"own_party": caller.own_party, "zone": caller.zone}
     try:
-        return ACT.validate_python(fields, context=context)
+        act = ACT.validate_python(fields, context=context)
+        at = getattr(act, "at", None)
+        if at is not None and at.earliest_us > now.latest_us:
+            raise RowRefused("at", f"{at.text} is in the future: say when it was")
+        return act
     except ValidationError as error:
         first = field_errors(error)[0]
         raise RowRefused(str(first["field"]).rpartition(".")[2], str(first["detail"])) from error

@@ -11,6 +11,7 @@ from domain.events.casework import CaseRecorded, chunk_id
 from domain.ids import ItemId
 from domain.moments import Moment
 from services.access.callers import OWN_SOURCE
+from services.cases.affected import held_in
 from services.cases.commands import CaseDesk
 from services.cases.jobs import Work
 from services.cases.looking import looking
@@ -21,14 +22,17 @@ from services.query.working_set import working_set
 LOOKED_AT = 1_000
 ITEMS_TOLD = 100
 _NAMED_SINCE = """
--- members that events name which were recorded after the recall was closed
-SELECT DISTINCT i.uri, k.event_id
+-- what events name, of members and of containers that held some, which were recorded after the recall was closed
+SELECT i.uri, min(k.event_id) AS event_id
 FROM views.case_touches t JOIN views.events e USING (event_no) JOIN views.event_keys k USING (key_no)
-JOIN views.event_items n ON n.event_no = t.event_no AND n.role <> 1
-JOIN views.case_members m ON m.item_no = n.item_no AND m.tenant_id = $1 AND m.case_id = $2 AND m.kind = 'unit'
-JOIN views.items i ON i.item_no = n.item_no
-WHERE t.tenant_id = $1 AND t.case_id = $2 AND e.appended_us > $3
-ORDER BY i.uri LIMIT $4
+JOIN views.event_items n ON n.event_no = t.event_no JOIN views.items i ON i.item_no = n.item_no
+WHERE t.tenant_id = $1 AND t.case_id = $2 AND e.appended_us > $3 AND (
+    EXISTS (SELECT FROM views.case_members m
+        WHERE m.item_no = n.item_no AND m.tenant_id = $1 AND m.case_id = $2 AND m.kind = 'unit')
+    OR EXISTS (SELECT FROM views.watched_items w
+        WHERE w.item_no = n.item_no AND w.tenant_id = $1 AND w.case_id = $2 AND w.holds_members)
+)
+GROUP BY i.uri ORDER BY i.uri LIMIT $4
 """
 
 
@@ -52,7 +56,7 @@ class TurningUp:
             found = await _not_done(asked, case, [ItemId(r[0]) for r in named]) if named else []
         if not found:
             return False
-        events = sorted({r[1] for r in named if r[0] in found})
+        events = sorted({r[1] for r in named})
         now = Moment.parse(self._desk.clock.now())
         reopened = _reopened(case, closed, found[:ITEMS_TOLD], events=events, now=now)
         await self._desk.seen(await self._desk.append(work.tenant_id, OWN_SOURCE, [reopened]))
@@ -61,7 +65,8 @@ class TurningUp:
 
 async def _not_done(asked: Asked, case: RecallCase, items: Sequence[ItemId]) -> list[ItemId]:
     """Those of the units that are in the working set, inside no other unit, and in no final bucket."""
-    members = await working_set(asked, case, of=[str(i) for i in items])
+    held = await held_in(asked, case, [i for i in items if i.kind in ("container", None)])
+    members = await working_set(asked, case, of=[*items, *(i for inside in held.values() for i in inside)])
     opened_us = Moment.parse(case.opened.occurred_at).latest_us
     told: dict[ItemId, list[Claim]] = {}
     for claim in claims_of(case.history):

@@ -1,11 +1,11 @@
 """The accounting of a recall over SQL, and as JSON (docs/recall.md, 'Accounting')."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.balance import Balance
-from domain.cases.accounting import Accounting, LotLine, Quantities, Unit, account, share
+from domain.cases.accounting import Accounting, LotLine, Quantities, Trouble, Unit, account, share
 from domain.cases.buckets import DONE, RECALLED, Bucket
 from domain.cases.claims import claims_of, remedies_of
 from domain.cases.custody import Custody
@@ -24,6 +24,7 @@ from services.query.snapshot import Asked
 from services.query.working_set import sliced, working_set
 
 LOTS_AT_ONCE = 50
+NOT_COUNTED = "it is inside, or used up in, another affected unit: what is said of it says nothing of that one"
 LISTED = 1_000
 """Conflicts, moves and balances that are listed; how many there are is told."""
 
@@ -61,7 +62,10 @@ async def accounted(asked: Asked, case: RecallCase, *, own_party: str) -> Accoun
                 lots[item] = one
             claims += remedies_of(one)
     lines, balances = await _lots(asked, lots, whose=whose, opened_us=opened_us, serials=population.serials)
+    claims = [replace(c, item=population.counted_as.get(c.item, c.item)) for c in claims]
     found = await asyncio.to_thread(account, units.values(), lines, claims, opened_us=opened_us)
+    inside = {c.item for c in claims if c.item in members and c.item not in units and c.item not in lots}
+    found.troubles += [Trouble("not_counted", item, NOT_COUNTED) for item in sorted(inside)]
     return Accounted(found, opened_us, units, sites, balances)
 
 

@@ -160,7 +160,7 @@ async def test_what_is_not_affected_or_not_understood_is_named_by_row(recall: Re
     await recall.told("notifications", {"consignee": "DEALER-X", "how": "phone"})
     tell, box = recall.tell, recall.tell.uri("box:DEALER-X")
     lines = [
-        "consignee,response,item,quantity,remedy",
+        "consignee,response,item,quantity,remedy,at",
         f"DEALER-X,recovered,{tell.uri('B/1')},,",
         f"DEALER-X,recovered,{tell.uri('B/99')},,",
         f"DEALER-X,lent,{tell.uri('B/1')},,",
@@ -168,6 +168,7 @@ async def test_what_is_not_affected_or_not_understood_is_named_by_row(recall: Re
         "DEALER-X,recovered,,,",
         "DEALER-X,recovered,B-1,,",
         f"DEALER-X,on_hand,{box},,",
+        f"DEALER-X,recovered,{tell.uri('B/1')},,,2999-01-01T00:00:00Z",
     ]
     url = f"/v1/recalls/{recall.id}/responses"
     headers = {**recall.people.wang, "Content-Type": "text/csv"}
@@ -181,6 +182,7 @@ async def test_what_is_not_affected_or_not_understood_is_named_by_row(recall: Re
         (5, "remedy"),
         (6, "item"),
         (7, "item"),
+        (9, "at"),
     ]
     assert told["rejected"][0]["code"] == "not-affected"
     history = (await recall.service.get(f"/v1/recalls/{recall.id}")).json()["history"]
@@ -246,3 +248,21 @@ async def test_a_unit_that_turns_up_in_the_record_reopens_a_closed_recall(recall
     [told] = [a for a in history if a["act"] == "reopened"]
     assert (told["items"], told["actor"]) == ([tell.uri("B/2")], "zhuisu")
     assert "turned up" in told["reason"]
+
+
+async def test_one_thing_has_one_bucket_by_any_of_its_names_and_parts_have_none(recall: Recall) -> None:
+    tell = recall.tell
+    await tell.post("commissioned", 1, items=tell.lines("B/1", "B/2", "M/1"), **OURS)
+    await tell.post("identified", 2, item=tell.uri("B/1"), same_as=tell.uri("B/1000"))
+    await tell.fit(2, "M/1", "B/2")
+    await recall.opened()
+    await recall.frozen("B/1", "B/1000", "B/2", "M/1", inside=["B/1000", "M/1"])
+    await recall.told("verdicts", {"item": "B/1000", "verdict": "inspected_clear"})
+    await recall.told("responses", {"response": "remedied", "remedy": "repair", "item": "M/1"})
+    told = await recall.accounting()
+    assert {b: n for b, n in told["buckets"].items() if n} == {"inspected_and_cleared": 1, "in_stock": 1}
+    assert [(c["code"], c["items"]) for c in told["conflicts"]] == [("not_counted", [tell.uri("M/1")])]
+    await tell.remove(3, "M/1", "B/2")
+    told = await recall.accounting()
+    assert {b: n for b, n in told["loose_spares"]["buckets"].items() if n} == {"remedied": 1}
+    assert not told["conflicts"]

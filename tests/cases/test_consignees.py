@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import orjson
 import pytest_asyncio
 
 from tests.cases.conftest import People
@@ -64,6 +65,15 @@ async def test_each_gets_only_their_items(recall: Recall) -> None:
     as_csv = await recall.service.get(url, params={"format": "csv"})
     assert recall.tell.uri("B/4") in as_csv.text
     assert recall.tell.uri("B/1") not in as_csv.text
+    as_lines = (await recall.service.get(url, params={"format": "ndjson"})).text.splitlines()
+    assert [orjson.loads(line)["type"] for line in as_lines] == ["header", "item", "trailer"]
+    assert orjson.loads(as_lines[1])["item"] == recall.tell.uri("B/4")
+    listed = (await recall.service.get(f"/v1/recalls/{recall.id}/consignees", params={"format": "ndjson"})).text
+    assert [orjson.loads(line).get("consignee") for line in listed.splitlines()][1:-1] == [
+        "DEALER-X",
+        "DEALER-Y",
+        "CUSTOMER-2",
+    ]
     nobody = await recall.service.get(f"/v1/recalls/{recall.id}/consignees/DEALER-Z")
     assert (nobody.status_code, nobody.json()["type"]) == (404, "/problems/unknown-consignee")
 

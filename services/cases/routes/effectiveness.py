@@ -16,7 +16,7 @@ from services.access import Caller
 from services.cases.bodies import body_of, refused
 from services.cases.commands import CaseDesk
 from services.cases.looking import looking, recall_now
-from services.cases.responding import RowRefused, checked
+from services.cases.responding import Now, RowRefused, checked
 from services.cases.rows_in import actor_of, rows_of
 from services.cases.telling import Teller, tell
 from services.problems import Problem
@@ -99,14 +99,14 @@ def create_router(desk: CaseDesk, *, recaller: Callable[..., Any]) -> APIRouter:
         refuse_limited(caller.sites)
         rows = await rows_of(request, name="checks", bytes_max=_BYTES_MAX)
         case = await recall_now(desk, caller.tenant_id, case_id)
-        now, told, rejected = desk.clock.now().isoformat(), [], []
+        now, told, rejected = Now.of(desk.clock, desk.settings), [], []
         for row in rows.rows:
             said = {k: v for k, v in {**rows.common, **row.cells}.items() if v not in (None, "")}
             unknown = sorted(set(said) - _COLUMNS)
             try:
                 if row.error is not None or unknown:
                     raise RowRefused(unknown[0] if unknown else "", row.error or "is not known here")
-                told.append(checked({"at": now, **said, "act": "effectiveness_checked"}, caller))
+                told.append(checked({"at": now.text, **said, "act": "effectiveness_checked"}, caller, now))
             except RowRefused as error:
                 rejected.append({"row": row.number, "field": error.field or None, "detail": str(error)})
         if not told:

@@ -14,7 +14,7 @@ from services.access import Caller
 from services.cases.affected import affected, held_in
 from services.cases.commands import CaseDesk
 from services.cases.looking import looking, recall_now
-from services.cases.responding import COLUMNS, RESPONSES, RowRefused, act_of_row, checked
+from services.cases.responding import COLUMNS, RESPONSES, Now, RowRefused, act_of_row, checked
 from services.cases.rows_in import Row, Rows, actor_of, rows_of
 from services.cases.telling import Listing, Teller, Told, merged, tell
 from services.problems import Problem
@@ -47,7 +47,7 @@ def create_router(desk: CaseDesk, *, recaller: Callable[..., Any]) -> APIRouter:
         told = await rows_of(request, name="notifications", bytes_max=_BYTES_MAX)
         case = await recall_now(desk, caller.tenant_id, case_id)
         told = await _addressed(desk, case, told, caller=caller)
-        now = desk.clock.now().isoformat()
+        now = Now.of(desk.clock, desk.settings)
         return await _answer(desk, case, _read(told, lambda c: _notified(c, caller, now)), told=told, caller=caller)
 
     for path, default in (("responses", None), ("verdicts", "verdict")):
@@ -74,7 +74,7 @@ def _responses(desk: CaseDesk, recaller: Callable[..., Any], *, default: str | N
         refuse_limited(caller.sites)
         told = await rows_of(request, name="responses" if default is None else "verdicts", bytes_max=_BYTES_MAX)
         case = await recall_now(desk, caller.tenant_id, case_id)
-        now = desk.clock.now().isoformat()
+        now = Now.of(desk.clock, desk.settings)
         _known(told.common, _COMMON)
 
         def act(cells: Mapping[str, Any]) -> acts.AnyAct:
@@ -86,12 +86,12 @@ def _responses(desk: CaseDesk, recaller: Callable[..., Any], *, default: str | N
     return respond
 
 
-def _notified(cells: Mapping[str, Any], caller: Caller, now: str) -> acts.AnyAct:
+def _notified(cells: Mapping[str, Any], caller: Caller, now: Now) -> acts.AnyAct:
     said = {k: v for k, v in cells.items() if v not in (None, "")}
     unknown = sorted(set(said) - set(_NOTICE))
     if unknown:
         raise RowRefused(unknown[0], f"is not known here: a row has some of {', '.join(_NOTICE)}")
-    return checked({"at": now, **said, "act": "notified"}, caller)
+    return checked({"at": now.text, **said, "act": "notified"}, caller, now)
 
 
 async def _addressed(desk: CaseDesk, case: RecallCase, told: Rows, *, caller: Caller) -> Rows:

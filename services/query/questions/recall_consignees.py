@@ -14,6 +14,7 @@ from services.problems import Problem
 from services.query.asking import known_parameters
 from services.query.caching import json_answer
 from services.query.case_acts import refuse_limited
+from services.query.formats import NDJSON, AsNdjson, Shape
 from services.query.points import Point, pinned
 from services.query.questions.recalls import recall_asked
 from services.query.recall_consignees import (
@@ -92,7 +93,8 @@ def create_router(questions: Questions) -> APIRouter:
         """Who got affected items, from whom, and whom they passed them to; told, acknowledged and answered what."""
         known_parameters(request, "format", "as_of", "wait_for")
         refuse_limited(caller.sites)
-        form = form_of(request)
+        lines = _lines_asked(request)
+        form = Form.JSON if lines else form_of(request)
         async with questions.ask(caller, request) as asked:
             case = await recall_asked(asked, case_id)
             held, point = await pinned(asked)
@@ -101,9 +103,10 @@ def create_router(questions: Questions) -> APIRouter:
             if form is Form.JSON:
                 every = tree.ordered()
                 listed = [consignee_json(one, said.get(one.party)) for one in every]
-                head = {"recall": case.case_id, "mode": case.mode}
-                body = {**head, "totals": totals_json(every, said), "consignees": listed}
-                return json_answer(request, body | asked.frame([]))
+                head = {"recall": case.case_id, "mode": case.mode, "totals": totals_json(every, said)}
+                if lines:
+                    return _as_lines(head | asked.frame([]), listed, each="consignee")
+                return json_answer(request, {**head, "consignees": listed, **asked.frame([])})
             return await report(request, head_of(case, point, None), tables=[list_of(tree, said)], form=form)
 
     @router.get("/v1/recalls/{case_id}/effectiveness", response_class=Response, tags=["recalls"])
@@ -123,7 +126,8 @@ def create_router(questions: Questions) -> APIRouter:
         """One consignee with only their items; `unknown`: those of which the record names nobody."""
         known_parameters(request, "format", "as_of", "wait_for")
         refuse_limited(caller.sites)
-        form, wanted = form_of(request), party_asked(party)
+        lines, wanted = _lines_asked(request), party_asked(party)
+        form = Form.JSON if lines else form_of(request)
         async with questions.ask(caller, request) as asked:
             case = await recall_asked(asked, case_id)
             held, point = await pinned(asked)
@@ -132,12 +136,26 @@ def create_router(questions: Questions) -> APIRouter:
             if form is Form.JSON:
                 said = answered_by(case).get(wanted)
                 about = {"recall": case.case_id, "mode": case.mode, **consignee_json(one, said)}
-                body = {**about, "items": [got_json(g) for g in tree.got], "responses": _responses(said)}
-                return json_answer(request, body | asked.frame([]))
+                head, items = about | {"responses": _responses(said)}, [got_json(g) for g in tree.got]
+                if lines:
+                    return _as_lines(head | asked.frame([]), items, each="item")
+                return json_answer(request, {**head, "items": items, **asked.frame([])})
             table = Table("items", "Items", "追溯单元", _ITEMS, all_at_once([_item(g) for g in tree.got]))
             return await report(request, head_of(case, point, wanted), tables=[table], form=form)
 
     return router
+
+
+def _lines_asked(request: Request) -> bool:
+    """Whether NDJSON is asked for, by `format` or by `Accept`."""
+    named = request.query_params.get("format")
+    return named == "ndjson" if named is not None else NDJSON in request.headers.get("accept", "")
+
+
+def _as_lines(head: dict[str, Any], rows: list[dict[str, Any]], *, each: str) -> Response:
+    """A header record, a record a row, a trailer with count and hash, as traces are sent."""
+    form = AsNdjson(Shape(f"{each}s", each, ()))
+    return Response(form.begin(head) + form.rows(rows) + form.end({}), media_type=NDJSON)
 
 
 def _responses(said: Answered | None) -> list[dict[str, Any]]:
