@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import administering, asking, balancing, contacting, operating, running
+from services.cli import (
+    administering,
+    asking,
+    balancing,
+    contacting,
+    incidents,
+    operating,
+    recall_asking,
+    recall_responding,
+    recalling,
+    running,
+)
 from services.cli.messages import LANGUAGES, Language, Say, language_of, translate_help
 from services.cli.options import Hand
 
@@ -57,6 +68,21 @@ def command_line(language: Language) -> Callable[..., Any]:
     app.add_typer(_group("Events that could not be applied: see why, and send them again.", {
         "list": operating.dead_letters_list, "replay": operating.dead_letters_replay,
     }), name="dead-letters")  # fmt: skip
+    app.add_typer(_group("Recalls, from suspicion to closure: scope, freeze, approve, notify, account, close.", {
+        "open": recalling.open_case, "describe": recalling.describe, "scope": recalling.scope,
+        "preview": recalling.preview, "freeze": recalling.freeze, "approve": recalling.approve,
+        "list": recalling.cases_list, "show": recalling.show, "units": recall_asking.units,
+        "notify": recall_responding.notify, "respond": recall_responding.respond,
+        "consignees": recall_asking.consignees, "account": recall_asking.account, "clocks": recall_asking.clocks,
+        "report": recall_asking.report, "pack": recall_asking.pack, "check": recall_asking.check,
+        "stop": recalling.stop, "close": recalling.close, "reopen": recalling.reopen,
+    }), name="recall")  # fmt: skip
+    app.add_typer(_group("Major quality incidents: reported, with clocks, linked to items and recalls.", {
+        "open": incidents.incident_open, "report": incidents.incident_report, "close": incidents.incident_close,
+        "list": incidents.incident_list, "show": incidents.incident_show,
+    }), name="incident")  # fmt: skip
+    for function in (incidents.drill, recall_asking.holds):
+        app.command()(function)
     roles: tuple[Callable[..., None], ...] = (
         operating.rebuild,
         running.migrate,

@@ -3,6 +3,7 @@
 A key is the English sentence, of help texts the paragraph, that it stands for.
 """
 
+from services.cli.chinese_cases import CASES
 from services.cli.chinese_words import ANSWERS
 
 _HELP = {
@@ -298,4 +299,4 @@ _TOLD = {
     "more errors are counted, not listed": "其余错误只计数，不逐条列出",
 }
 
-CHINESE: dict[str, str] = {**_HELP, **_OPTIONS, **_TOLD, **ANSWERS}
+CHINESE: dict[str, str] = {**CASES, **_HELP, **_OPTIONS, **_TOLD, **ANSWERS}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.cli.case_words import CASE_WORDS
 from services.cli.chinese_words import KINDS
 from services.cli.messages import Say
 
@@ -42,6 +43,7 @@ WORDS = {
     "scope": "parts you may not see",
     "depth_limit": "depth limit reached",
     "row_limit": "row limit reached",
+    **CASE_WORDS,
 }
 MEANINGS = {
     "class_level": "used without a lot number",

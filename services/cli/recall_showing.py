@@ -1,0 +1,129 @@
+"""Cases as people read them: how one stands, its members, its accounting, its clocks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.cli.options import Hand
+from services.cli.showing import plain_table, short, sure, where
+from services.cli.words import word
+
+
+def show_case(hand: Hand, case: Mapping[str, Any], *, history: bool = False) -> None:
+    """How a case stands; with its history, who did what."""
+    say = hand.say
+    hand.tell(
+        "{recall} ({mode}): {state} – {title}",
+        recall=case["recall"],
+        mode=word(case["mode"], say),
+        state=word(case["state"], say),
+        title=case["title"],
+    )
+    freeze = case.get("freeze")
+    if freeze:
+        show_freeze(hand, freeze)
+    if history:
+        headings = ("number", "act", "by", "at", "reason")
+        rows = [
+            [a["sequence"], word(a["act"], say), a["actor"], a["occurred_at"], a["reason"]] for a in case["history"]
+        ]
+        hand.out.print(plain_table(headings, rows, say))
+
+
+def show_freeze(hand: Hand, freeze: Mapping[str, Any]) -> None:
+    """What was frozen, as known at which position, and by whom."""
+    state = word(freeze["state"], hand.say)
+    if "top_units" not in freeze:
+        detail = f": {freeze['code']}: {freeze['detail']}" if "code" in freeze else ""
+        hand.tell(
+            "Freeze {number}: {state}, as known at {position}{detail}",
+            number=freeze["number"],
+            state=state,
+            position=freeze["position"],
+            detail=detail,
+        )
+        return
+    hand.tell(
+        "Freeze {number}: {state}, as known at {position}: {top_units} top units, {loose_spares} loose spares,"
+        " {members} members ({certain} certain, {possible} possible), SHA-256 {sha256}",
+        **{name: freeze[name] for name in ("number", "position", "top_units", "loose_spares", "members")},
+        **{name: freeze[name] for name in ("certain", "possible", "sha256")},
+        state=state,
+    )
+    if freeze.get("approved_by"):
+        hand.tell("Approved by {who}", who=freeze["approved_by"])
+
+
+def show_totals(hand: Hand, totals: Mapping[str, Any]) -> None:
+    """The counts of a scope."""
+    hand.tell(
+        "{members} members: {top_units} top units, {units} units, {lots} lots; {certain} certain, {possible} possible",
+        members=totals["items"],
+        **{name: totals[name] for name in ("top_units", "units", "lots", "certain", "possible")},
+    )
+
+
+def show_members(hand: Hand, members: Sequence[Mapping[str, Any]], *, rows: int) -> None:
+    """Members of a set: top units first, each with what brought it in."""
+    say = hand.say
+    inner = sorted(members, key=lambda m: (not m.get("top"), m["level"], m["item"]))
+    shown = inner[: rows or len(inner)]
+    headings = ("item", "kind", "level", "how sure", "from", "where")
+    told = [
+        [
+            short(m["item"]),
+            word(m["kind"], say),
+            m["level"],
+            sure(m, say),
+            ", ".join(short(f) for f in (m.get("from") or m.get("came_from") or ())[:2]),
+            where(m, say) if "site" in m else None,
+        ]
+        for m in shown
+    ]
+    if told:
+        hand.out.print(plain_table(headings, told, say))
+    if len(inner) > len(shown):
+        hand.tell("… and {count} more: --rows 0 shows all, --json too", count=len(inner) - len(shown))
+
+
+def show_accounting(hand: Hand, answer: Mapping[str, Any]) -> None:
+    """Every unit in exactly one bucket, and the sum."""
+    say = hand.say
+    rows = [[word(bucket, say), n] for bucket, n in answer["buckets"].items() if n]
+    rows.append([say("sum"), sum(answer["buckets"].values())])
+    hand.out.print(plain_table(("bucket", "top units"), rows, say))
+    hand.tell(
+        "Population {population}, outstanding {outstanding}, recalled {recalled} ({of_planned} of planned,"
+        " {of_sold} of sold)",
+        population=answer["population"],
+        outstanding=answer["outstanding"],
+        recalled=answer["recalled"],
+        of_planned=percent(answer["recalled_of_planned"]),
+        of_sold=percent(answer["recalled_of_sold"]),
+    )
+    spares = answer["loose_spares"]
+    if spares["population"]:
+        told = ", ".join(f"{word(b, say)} {n}" for b, n in spares["buckets"].items() if n)
+        hand.tell("Loose spares {population}: {told}", population=spares["population"], told=told)
+    for one in answer["conflicts"][:10]:
+        items = ", ".join(short(i) for i in one["items"]) or one.get("party") or ""
+        hand.tell("conflict {code}: {detail}: {items}", code=one["code"], detail=one["detail"], items=items)
+
+
+def percent(share: str | None) -> str:
+    """A share as a percentage; a dash where there is none."""
+    return "–" if share is None else f"{float(share):.1%}"
+
+
+def show_clocks(hand: Hand, answer: Mapping[str, Any]) -> None:
+    """What is due, and what has not begun."""
+    say = hand.say
+    headings = ("duty", "to", "due", "state", "source")
+    rows = [
+        [c["title"][say.language], c["authority"][say.language], c["due_local"], word(c["status"], say), c["source"]]
+        for c in answer["clocks"]
+    ]
+    rows += [
+        [w["title"][say.language], w["authority"][say.language], None, say("not begun"), w["source"]]
+        for w in answer["waiting"]
+    ]
+    hand.out.print(plain_table(headings, rows, say))
