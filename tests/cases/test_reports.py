@@ -187,6 +187,20 @@ async def test_the_quarterly_report_closes(recall: Recall) -> None:
     assert owners["B003"]["notified_at"] == "2026-03-03+08:00"
 
 
+async def test_a_recall_of_which_nothing_is_frozen_has_empty_reports_that_say_so(
+    service: httpx.AsyncClient, people: People, service_url: str
+) -> None:
+    recall = Recall(service, people, url=service_url, name="empty")
+    await recall.tell.post("commissioned", 1, items=recall.tell.lines("B/1"), **OURS)
+    await recall.opened()
+    for name in KINDS:
+        document = (await fetched(recall, name, "json")).json()
+        assert document["notes"]["set"] == "NOTHING IS FROZEN YET 尚未冻结"
+    assert await table(recall, "affected-units") == []
+    pack = await service.get(f"/v1/recalls/{recall.id}/pack", headers=people.reader)
+    assert pack.status_code == 200
+
+
 async def test_all_reports_open_and_are_the_same_bytes_at_the_same_point_later_and_after_a_rebuild(
     recall: Recall, service_url: str
 ) -> None:

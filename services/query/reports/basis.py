@@ -74,7 +74,9 @@ class Kind:
         frozen = case.frozen.frozen if case.frozen is not None else None
         notes = basis.point.notes | {"title": case.about.title, "state": str(case.state)}
         notes["mode"] = f"{case.mode}{_MODES[case.mode]}"
-        if frozen is not None:
+        if frozen is None:
+            notes["set"] = "NOTHING IS FROZEN YET 尚未冻结"
+        else:
             notes |= {"set": f"freeze {frozen.freeze}", "set_sha256": frozen.sha256}
             if frozen.incomplete_because:
                 notes["set_incomplete_because"] = listed(frozen.incomplete_because)
