@@ -100,13 +100,13 @@ async def test_three_complaints_that_share_a_component_lot_open_one_draft(servic
     assert draft["because"]["subjects"] == [CELL_LOT]
     assert sorted(draft["because"]["complaints"]) == ["complaint-1", "complaint-2", "complaint-3"]
     assert set(draft["items"]) == {CELL_LOT, unit(1), unit(2), unit(3)}
-    # More of the same change nothing, nor does a look at everything again.
-    await post(service, complaint(4), complaint(5), complaint(1))
+    # More of the same change nothing, nor one of before, with which the second would have been the third.
+    await post(service, complaint(4), complaint(5), complaint(6, occurred_at=day(0.5)))
     await looked(service)
     assert len(about(await drafts(service), "component_lot")) == 1
     shown = (await service.get(f"/v1/recalls/{draft['recall']}")).json()
     assert shown["history"][0]["actor"] == "zhuisu"
-    assert shown["complaints"]["count"] == 3
+    assert shown["complaints"]["count"] == 3, "of what it was opened for"
     clocks = (await service.get(f"/v1/recalls/{draft['recall']}/clocks")).json()["clocks"]
     assert [c["clock"] for c in clocks] == ["cpsc15b.investigation"]
 
@@ -137,13 +137,16 @@ async def test_what_is_complained_of_after_a_draft_was_closed_opens_another(serv
     (draft,) = await eventually(lambda: _about(service, "component_lot"))
     closed = await service.post(f"/v1/recalls/{draft['recall']}/close", json={"reason": "no defect"})
     assert closed.status_code == 200, closed.text
-    now = closed.json()["history"][-1]["occurred_at"]
-    await post(service, complaint(4, occurred_at=now), complaint(5, occurred_at=now))
+    after = [complaint(n, occurred_at=(datetime.now(UTC) + timedelta(seconds=1)).isoformat()) for n in (4, 5, 6)]
+    await post(service, *after[:2], complaint(8, items=[{"item": unit(6)}]))  # the last is of before it was closed
     await looked(service)
     assert len(await _about(service, "component_lot")) == 1
-    await post(service, complaint(6))  # of before: part of what was closed
-    await looked(service)
-    assert len(await _about(service, "component_lot")) == 1
+    await post(service, after[2])
+
+    async def another() -> bool:
+        return len(await _about(service, "component_lot")) == 2
+
+    await eventually(another)
 
 
 async def test_complaints_are_counted_by_lot_model_channel_and_harm(service: httpx.AsyncClient) -> None:

@@ -127,6 +127,18 @@ def test_two_working_days_from_a_friday_evening_end_with_tuesday_of_the_authorit
     assert clock.status(us("2026-03-11T00:00:00+08:00") + 1) == "overdue"
 
 
+def test_the_day_that_does_not_count_is_that_of_the_authority() -> None:
+    # 17:00 UTC on Wednesday is Thursday in Shanghai: the first day that counts is Friday.
+    (clock,) = clocks(regime(ONCE), happening("approved", "2026-03-04T17:00:00Z"), now="2026-03-05T00:00:00Z")
+    assert clock.due_us == us("2026-03-10T00:00:00+08:00")
+
+
+def test_a_quarter_and_its_days_of_grace() -> None:
+    profile = regime({"code": "report", "trigger": ["found"], "due": {"quarters": 1, "grace_days": 30}})
+    (clock,) = clocks(profile, happening("found", "2026-10-01T12:00:00+08:00"), now="2026-10-05T00:00:00Z")
+    assert clock.due_us == us("2027-01-31T00:00:00+08:00")
+
+
 def test_a_day_alone_starts_with_its_beginning_and_meets_with_its_end() -> None:
     profile = regime({"code": "report", "trigger": ["found"], "due": {"hours": 24}})
     told = [happening("found", "2026-03-02+08:00"), happening("met:report", "2026-03-02+08:00")]
