@@ -1,12 +1,16 @@
 """Clocks of a case over HTTP: what is due, met, overdue; and the reminders that are in the log once."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from services.settings import SettingsError
 from tests.cases.conftest import People, Post
+from tests.conftest import NewDatabase
+from tests.http.serving import serving
 from tests.waiting import eventually
 
 
@@ -152,3 +156,19 @@ async def test_the_profiles_are_told(service: httpx.AsyncClient, people: People)
         "checked": "K",
     }
     assert found["recall-cn-auto"]["calendar"]["years"] == [2024, 2025, 2026]
+
+
+async def test_profiles_of_ones_own_are_served_and_one_that_cannot_be_read_keeps_the_service_from_starting(
+    new_database: NewDatabase, tmp_path: Path
+) -> None:
+    text = (Path("services/regimes") / "gpsr.toml").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text.replace("hours = 24", "days = 3"), encoding="utf-8")
+    url = await new_database()
+    async with serving(url, regimes_dir=tmp_path) as service:
+        found = {r["regime"]: r for r in (await service.get("/v1/regimes")).json()["regimes"]}
+        assert found["mine"]["duties"][0]["due"] == {"days": 3}
+        assert found["gpsr"]["duties"][0]["due"] == {"hours": 24}
+    (tmp_path / "mine.toml").write_text("title = 1", encoding="utf-8")
+    with pytest.raises(SettingsError, match="mine"):
+        async with serving(url, regimes_dir=tmp_path):
+            pass

@@ -9,7 +9,7 @@ from domain.ids import InvalidId, ItemId
 from services.access import Caller
 from services.problems import Problem
 from services.query.asking import instant, known_parameters
-from services.query.case_acts import refuse_limited
+from services.query.case_acts import jobs_of, refuse_limited
 from services.query.complaints import EVERY, OF_ITEM, SHOWN_MAX, Told, complaints, counts_json, of_recall
 from services.query.questions.recalls import recall_asked
 from services.query.snapshot import Questions
@@ -23,7 +23,8 @@ def create_router(questions: Questions) -> APIRouter:
     async def list_complaints(request: Request, caller: reader) -> JSONResponse:
         """Complaints, newest first, and their counts by model, lot, channel and harm.
 
-        `item`: only of a unit, of a lot and its units, or of a product; `since`: only what happened since then.
+        `item`: only of a unit, of a lot and its units, or of a product; `since`: only what happened since then. `jobs`
+        tells how the watch over them stands that opens drafts.
         """
         known_parameters(request, "item", "since", "as_of", "wait_for")
         refuse_limited(caller.sites)
@@ -31,7 +32,8 @@ def create_router(questions: Questions) -> APIRouter:
         about = (OF_ITEM, _item(said["item"])) if "item" in said else (EVERY,)
         async with questions.ask(caller, request) as asked:
             told, cut = await complaints(asked, *about, since_us=instant(said.get("since"), "since") or 0)
-            return JSONResponse({**_json(told), **asked.frame(["row_limit"] if cut else [])})
+            jobs = [j for j in await jobs_of(asked.connection, asked.tenant_id, "") if j["job"] == "complaints"]
+            return JSONResponse({**_json(told), "jobs": jobs, **asked.frame(["row_limit"] if cut else [])})
 
     @router.get("/v1/recalls/{case_id}/complaints")
     async def list_of_recall(case_id: str, request: Request, caller: reader) -> JSONResponse:
