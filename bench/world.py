@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 from rich.console import Console
@@ -59,6 +60,12 @@ class World:
     def some_lot(self) -> str:
         """A lot that every factory has."""
         return forward_questions(self.size.units)[0].lot
+
+    async def empty(self, url: str) -> None:
+        """See that the database `url` is there, with the newest schema and nothing in it."""
+        name = urlsplit(url).path.lstrip("/")
+        await Database(self, name).drop()
+        await ensure_database(self.server.dsn, name, template=TEMPLATE)
 
     async def empty_database(self, *, log_partitions: int = 1) -> "Database":
         """A migrated database of a case's own, with the same tenants."""
@@ -180,9 +187,7 @@ async def world(
 
 async def another(this: World, size: Size) -> str:
     """A database beside, with the data of another size; its URL."""
-    name = f"bench_{size.name.replace('-', '_')}"
-    await ensure_database(this.server.dsn, name, template=TEMPLATE)
-    url = this.server.database_url(name)
+    url = this.server.database_url(f"bench_{size.name.replace('-', '_')}")
     await built(this, url, size)
     return url
 
@@ -194,11 +199,10 @@ async def _schema(this: World) -> None:
     for name in building.TENANTS:
         await ensure_bootstrap(owner, tenant_name=name, key=f"bench-key-of-{name}")
     await owner.close()
-    await ensure_database(this.server.dsn, _DATA, template=TEMPLATE)
 
 
 async def _tenants(this: World) -> None:
-    owner = await owner_pool(this.url)
+    owner = await owner_pool(this.server.database_url(TEMPLATE))
     rows = await owner.fetch("SELECT tenant_id, name, own_party FROM tenants ORDER BY tenant_id")
     this.tenants = [Tenant(r["tenant_id"], r["name"], r["own_party"], f"bench-key-of-{r['name']}") for r in rows]
     await owner.close()
