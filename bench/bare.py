@@ -1,6 +1,7 @@
 """A server that does the least: what answers and captures are measured against, in a process of its own.
 
-`GET /bare`: who asks, BEGIN, set_config, SELECT 1, COMMIT. `POST /parsed`: the body parsed and validated, nothing else.
+`GET /bare`: who asks, BEGIN, set_config, SELECT 1, COMMIT. `POST /parsed`: the body parsed
+and validated as ingest does it, nothing else.
 """
 
 import argparse
@@ -11,13 +12,19 @@ import uvicorn
 import uvloop
 from fastapi import Depends, FastAPI, Request, Response
 
+from bench.building import ACCEPTED_US, Tenant, callers
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
-from services.codec import EVENT
 from services.database import api_pool, tenant_transaction
+from services.ingest.explaining import EventError
+from services.ingest.judging import Posted, validated
+from services.ingest.limits import limits_of
 from services.ingest.lines import parsed
 from services.ingest.reading import read
 from services.problems import install
+from services.settings import load_settings
+
+_SENDER = callers(Tenant(1, "bare", "urn:bench:party", ""))["mes-cells"]
 
 
 def app_on(keys: Keys, pool: object) -> FastAPI:
@@ -31,6 +38,8 @@ def app_on(keys: Keys, pool: object) -> FastAPI:
             await connection.fetchval("SELECT 1")
         return Response(b"1")
 
+    posted, limits = Posted(_SENDER, ACCEPTED_US), limits_of(load_settings())
+
     @app.post("/parsed")
     async def parsed_only(request: Request) -> Response:
         body = await request.body()
@@ -39,7 +48,8 @@ def app_on(keys: Keys, pool: object) -> FastAPI:
         for number, document in enumerate(documents):
             if number % 100 == 99:
                 await asyncio.sleep(0)
-            EVENT.validate_python(document, context={"own_party": "urn:bench:party", "zone": None})
+            if isinstance(told := validated(document, posted, limits), EventError):
+                raise ValueError(f"an event was refused: {told}")
         return Response(str(len(documents)).encode(), 202)
 
     return app

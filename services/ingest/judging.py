@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from pydantic import ValidationError
@@ -25,6 +25,11 @@ _PREFIX = re.compile(rb"urn:epc:(?:id|idpat|class):[a-z]+:(\d{6,12})\.")
 _LINK = re.compile(rb'https?://[^"\s\\]+')
 _ITEM_LISTS = ("items", "inputs", "outputs", "contents", "components", "materials", "parts", "removed")
 
+_LISTS: dict[type[Any], tuple[str, ...]] = {
+    kind: tuple(name for name in _ITEM_LISTS if name in kind.__dataclass_fields__) for kind in get_args(LifecycleEvent)
+}
+"""Those of the lists that events of a kind have."""
+_OUTPUTS = ("items", "outputs")
 _FREE_FIELDS = ("extensions", "note")
 """Where nothing is an item, whatever it looks like."""
 
@@ -55,10 +60,16 @@ class Judged:
     notices: tuple[Notice, ...]
 
 
-def judge(
-    document: Any, posted: Posted, *, index: int, limits: Limits, original: Original | None = None
-) -> Judged | EventError:
-    """The record of what was posted, or its error. `original` is kept beside it."""
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """An event that may be taken, and its JSON where a glance showed that it has no flaw."""
+
+    event: LifecycleEvent
+    raw: bytes | None
+
+
+def validated(document: Any, posted: Posted, limits: Limits) -> Valid | EventError:
+    """The event that was posted, or why it is refused."""
     if isinstance(document, Flaw):
         return EventError("not-json", "", document.detail, document.fix)
     if not isinstance(document, dict):
@@ -73,12 +84,20 @@ def judge(
         event = EVENT.validate_python(document, context={"own_party": caller.own_party, "zone": caller.zone})
     except ValidationError as error:
         return explain(error, document)
-    refused = _refused(event, posted, limits)
-    if refused is not None:
-        return refused
+    return _refused(event, posted, limits) or Valid(event, raw)
+
+
+def judge(
+    document: Any, posted: Posted, *, index: int, limits: Limits, original: Original | None = None
+) -> Judged | EventError:
+    """The record of what was posted, or its error. `original` is kept beside it."""
+    valid = validated(document, posted, limits)
+    if isinstance(valid, EventError):
+        return valid
+    event, caller = valid.event, posted.caller
     kept = event_document(event)
     digest = content_hash(event, document=kept, beyond=original.beyond if original is not None else None)
-    written = _written(document, raw)
+    written = _written(document, valid.raw)
     envelope = Envelope(
         tenant_id=caller.tenant_id,
         event_id=event.event_id or EVENT_ID_PREFIX + digest,
@@ -137,12 +156,14 @@ def _refused(event: LifecycleEvent, posted: Posted, limits: Limits) -> EventErro
 
 
 def _outputs(event: LifecycleEvent) -> list[Output]:
-    return [one for name in ("items", "outputs") for one in getattr(event, name, ()) if isinstance(one, Output)]
+    return [
+        o for name in _LISTS[type(event)] if name in _OUTPUTS for o in getattr(event, name) or () if type(o) is Output
+    ]
 
 
 def _items(event: LifecycleEvent) -> tuple[int, str]:
     """How many items and ranges the event names, and the list that has most of them."""
-    counts = {name: len(listed) for name in _ITEM_LISTS if (listed := getattr(event, name, ()))}
+    counts = {name: len(getattr(event, name) or ()) for name in _LISTS[type(event)]}
     return sum(counts.values()), max(counts, key=lambda name: counts[name], default="")
 
 
