@@ -221,6 +221,14 @@ class Settings(BaseSettings):
         default=1.0, description="How often, in seconds, a projector renews its leases and tells where the log ends."
     )
 
+    case_delta_pause_seconds: PositiveSeconds = Field(
+        default=2.0, description="How long, in seconds, the set of a recall is left alone after it was evaluated."
+    )
+    case_full_evaluation_seconds: PositiveSeconds = Field(
+        default=21_600.0,
+        description="How long, in seconds, before a set that nothing touched is evaluated anyway.",
+    )
+
     # Webhooks
     webhook_networks: Annotated[str, AfterValidator(_networks)] = Field(
         default="",

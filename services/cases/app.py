@@ -7,6 +7,7 @@ from services.access import Keys, Role
 from services.access.http import caller_with
 from services.cases.commands import CaseDesk
 from services.cases.complaining import ComplaintWatch
+from services.cases.delta import Delta
 from services.cases.drills import ScheduledDrills
 from services.cases.freezing import FreezeJob
 from services.cases.holding import Holds
@@ -46,12 +47,14 @@ def create_router(*, desk: CaseDesk, keys: Keys, questions: Questions, profiles:
 
 def create_jobs(*, desk: CaseDesk, views: asyncpg.Pool, questions: Questions, profiles: Profiles) -> Jobs:
     """What follows from acts, and what is watched in each tenant. `views` acts as the projector."""
+    evaluator = Evaluator(questions.graphs, questions.settings)
     return Jobs(
         desk=desk,
         views=views,
         jobs=(
-            FreezeJob(desk, Evaluator(questions.graphs, questions.settings)),
+            FreezeJob(desk, evaluator),
             Holds(desk),
+            Delta(desk, views, evaluator=evaluator),
             Reminders(desk, profiles),
             TurningUp(desk),
         ),

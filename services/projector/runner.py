@@ -1,6 +1,7 @@
 """A projector process: it leases partitions, projects each, beats, and takes over from those that died."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -169,6 +170,9 @@ class Projector:
                 return
             except LeaseLost as error:
                 log_to.info("lease_lost", partition=lease.partition, reason=str(error))
+                # After a rebuild it may be ours: numbers of the views before made the batch fail. Nobody waits for it.
+                with contextlib.suppress(*AWAY):
+                    await self._leases.release(current)
                 self._held.pop(lease.partition, None)
                 self._troubles.pop(lease.partition, None)
                 return

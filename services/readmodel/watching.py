@@ -56,8 +56,8 @@ TOPICS = (
     *("transformation", "order", "vessel", "equipment", "class", "event"),
     *("dimension", "parameter", "product", "kind"),
 )
-KINDS_OF_CIRCUMSTANCE = frozenset({"calibrated", "maintained", "recipe_changed", "software_installed"})
-"""Kinds that end or begin a stretch of time without naming what a rule asks for: watched as a whole."""
+WATCHED_KINDS = frozenset({"calibrated", "maintained", "recipe_changed", "software_installed", "inspected"})
+"""Kinds that may be what a rule asks for, or end a stretch of time, without naming it: watched as a whole."""
 SILENT = frozenset({"held", "hold_released", "recall_declared", "recall_closed", "documents_linked", "case_recorded"})
 """Kinds that change no link: our own holds must not have every set evaluated again."""
 
@@ -87,7 +87,7 @@ def keys_of(facts: EventFacts, topics: frozenset[str]) -> Iterator[Key]:
     if "product" in topics:
         yield from (("product", m.item.material) for m in facts.mentions if m.item.material is not None)
         yield from (("product", str(r.serials.product)) for r in facts.ranges)
-    if "kind" in topics and facts.kind in KINDS_OF_CIRCUMSTANCE:
+    if "kind" in topics and facts.kind in WATCHED_KINDS:
         yield "kind", facts.kind
 
 

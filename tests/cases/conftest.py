@@ -33,6 +33,12 @@ async def service(service_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def people(service: httpx.AsyncClient) -> People:
+    return await people_of(service)
+
+
+async def people_of(service: httpx.AsyncClient) -> People:
+    """Keys of each of them, on any service."""
+
     async def key(name: str, roles: list[str], **more: object) -> dict[str, str]:
         made = await service.post("/v1/keys", json={"name": name, "roles": roles, **more})
         assert made.status_code == 201, made.text

@@ -60,7 +60,8 @@ class Recall:
         units = [m for m in members if m.kind == "unit"]
         chunks = [tuple(members[i : i + CHUNK]) for i in range(0, len(members), CHUNK)]
         at = Moment.parse("2026-03-02T00:00:00+00:00")
-        requested = acts.FreezeRequested(freeze=number, vector="0-0", as_of=at, rule={})
+        rule = {"items": [str(m.item) for m in members], "follow": "none"}
+        requested = acts.FreezeRequested(freeze=number, vector="0-0", as_of=at, rule=rule)
         whole = acts.Frozen(
             freeze=number,
             chunks=len(chunks),

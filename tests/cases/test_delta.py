@@ -1,0 +1,137 @@
+"""The delta over HTTP: late and corrected events change the set, with reasons; nothing leaves it without a decision."""
+
+import itertools
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.cases.conftest import People
+from tests.cases.following import Live
+
+numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def recall(service: httpx.AsyncClient, people: People) -> Live:
+    return Live(service, people, name=f"d{next(numbers)}")
+
+
+async def until_changes(recall: Live, *wanted: tuple[str, str]) -> dict[str, dict[str, object]]:
+    """Until these are the changes (what, short name); by short name."""
+
+    def there(found: dict[str, list[dict[str, str]]]) -> bool:
+        return {(c["change"], recall.short(c["item"])) for c in found["changes"]} == set(wanted)
+
+    found = await recall.until(there, "delta")
+    return {recall.short(c["item"]): c for c in found["changes"]}
+
+
+async def test_a_late_event_adds_units_with_their_reason_path_an_alert_and_a_hold(recall: Live) -> None:
+    tell = recall.tell
+    await tell.made(1, ["lot:CELL/L-9"], ["M/3"])
+    await recall.begun("lot:CELL/L-9")
+    late = await tell.made(2, ["M/3"], ["P/77"])
+    await tell.fit(3, "P/77", "B/1042")
+    added = await until_changes(recall, ("added", "P/77"), ("added", "B/1042"))
+    assert added["P/77"]["came_from"] == [tell.uri("M/3")]
+    assert added["P/77"]["event_ids"] == [late]
+    assert added["B/1042"]["came_from"] == [tell.uri("P/77")]
+    assert (added["B/1042"]["top"], added["P/77"]["top"]) == (True, False)
+    assert ("unit_added", "B/1042") in await recall.alerts()
+    await recall.until(lambda shown: any(a.get("series", "").startswith("d") for a in shown["history"]))
+    assert (await tell.state("B/1042"))["on_hold"] is True
+
+
+async def test_a_correction_withdraws_nothing_by_itself(recall: Live) -> None:
+    tell = recall.tell
+    made = await tell.made(1, ["lot:CELL/L-9"], ["B/1"])
+    await tell.made(1, ["lot:CELL/L-9"], ["B/2"])
+    await recall.begun("lot:CELL/L-9")
+    await tell.post("voided", 5, target=made, reason="wrong lot")
+    changed = await until_changes(recall, ("withdrawn", "B/1"))
+    assert changed["B/1"]["decision"] == "pending"
+    assert changed["B/1"]["came_from"] == [tell.uri("lot:CELL/L-9")]  # why it was in
+    assert (await recall.get("delta"))["totals"]["pending"] == 1
+    assert (await recall.get("accounting"))["population"] == 2
+    decided = await recall.post(
+        "removals", decision="remove", items=[tell.uri("B/1")], reason="see the corrected booking"
+    )
+    assert decided["history"][-1]["decision"] == "remove"
+    after = (await recall.get("delta"))["changes"][0]
+    assert (after["decision"], after["decided_by"], after["reason"]) == ("remove", "wang", "see the corrected booking")
+    assert (await recall.get("accounting"))["population"] == 1
+    # Another event says so again: it is affected again, and comes in by itself.
+    await tell.made(2, ["lot:CELL/L-9"], ["B/1"])
+    await recall.until(lambda found: [c["change"] for c in found["changes"]] == ["withdrawn", "added"], "delta")
+    assert (await recall.get("accounting"))["population"] == 2
+
+
+async def test_a_removal_needs_a_reason_a_member_and_the_role(recall: Live) -> None:
+    tell = recall.tell
+    await tell.made(1, ["lot:CELL/L-9"], ["B/1", "B/2"])
+    await recall.begun("lot:CELL/L-9")
+    url, item = f"/v1/recalls/{recall.id}/removals", tell.uri("B/1")
+    for body, code in (
+        ({"decision": "remove", "items": [item]}, "invalid-command"),
+        ({"decision": "remove", "items": [], "reason": "x"}, "invalid-command"),
+        ({"decision": "remove", "items": [tell.uri("B/9")], "reason": "x"}, "not-affected"),
+        ({"decision": "forget", "items": [item], "reason": "x"}, "invalid-command"),
+    ):
+        refused = await recall.service.post(url, json=body, headers=recall.people.wang)
+        assert (refused.status_code, refused.json()["type"]) == (422, f"/problems/{code}"), body
+    said = {"decision": "remove", "items": [item], "reason": "x"}
+    assert (await recall.service.post(url, json=said, headers=recall.people.reader)).status_code == 403
+
+
+@pytest.mark.parametrize("mode", ["mock", "live"])
+async def test_what_touches_nothing_evaluates_nothing(recall: Live, mode: str) -> None:
+    tell = recall.tell
+    await tell.made(1, ["lot:CELL/L-9"], ["B/1"])
+    await recall.begun("lot:CELL/L-9", mode=mode)
+    await tell.made(2, ["lot:CELL/L-8"], ["B/2"])
+    await tell.made(3, ["B/2"], ["C/2"])
+    here = tell.position
+    await tell.made(3, ["B/1"], ["C/1"])
+    await until_changes(recall, ("added", "C/1"))
+    told = [a for a in (await recall.get())["history"] if a["act"] == "evaluated"]
+    assert len(told) == 2
+    assert here
+
+
+async def test_items_bound_by_what_they_have_in_common_come_in(recall: Live) -> None:
+    """Events that name no member: of one transformation, one order, one vessel."""
+    tell = recall.tell
+    run, line = f"urn:run:{recall.id}", [tell.line("lot:CELL/L-9", 5)]
+    await tell.post("transformed", 1, transformation_id=run, inputs=line, outputs=[])
+    await tell.post("issued_to_order", 1, order=f"PO-{recall.id}", items=[tell.line("lot:CELL/L-9", 5)], site="urn:t:s")
+    await tell.post("charged", 1, vessel=f"V-{recall.id}", inputs=[tell.line("lot:CELL/L-9", 5)])
+    await recall.begun("lot:CELL/L-9")
+    await tell.post("transformed", 2, transformation_id=run, inputs=[], outputs=tell.lines("T/1"))
+    await tell.post("output_reported", 2, order=f"PO-{recall.id}", outputs=tell.lines("O/1"), site="urn:t:s")
+    await tell.post("discharged", 2, vessel=f"V-{recall.id}", outputs=[tell.line("lot:W/1", 3)])
+    await until_changes(recall, ("added", "T/1"), ("added", "O/1"), ("added", "lot:W/1"))
+
+
+async def test_a_rule_that_narrows_watches_its_parts(recall: Live) -> None:
+    """x is of one part only; a later event makes it of both, and names no member of the whole."""
+    tell = recall.tell
+    both = {"all": [{"items": [tell.uri("lot:A/1")]}, {"items": [tell.uri("lot:B/1")]}]}
+    await tell.made(1, ["lot:A/1"], ["X/1"])
+    await tell.made(1, ["lot:B/1"], ["Y/1"])
+    await recall.begun(rule=both)
+    await tell.made(2, ["Y/1"], ["X/1"])
+    await until_changes(recall, ("added", "X/1"))
+
+
+async def test_a_supplier_and_a_product_of_a_rule_are_watched(recall: Live) -> None:
+    tell = recall.tell
+    supplier = f"urn:example:supplier:{recall.id}"
+    rule = {"any": [{"supplier": supplier}, {"product": tell.uri("class:P")}]}
+    received = {"supplier": supplier, "quantity": 5, "item": tell.uri("lot:R/1")}
+    await tell.post("material_received", 1, **received)
+    await tell.made(1, [], ["P/1"])
+    await recall.begun(rule=rule)
+    await tell.post("material_received", 2, **(received | {"item": tell.uri("lot:R/2")}))
+    await tell.made(2, [], ["P/2"])
+    await until_changes(recall, ("added", "lot:R/2"), ("added", "P/2"))
