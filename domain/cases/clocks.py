@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
+from math import ceil
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -64,6 +65,15 @@ class Clock:
             return None
         gone, allowed = now_us - self.started_us, self.due_us - self.started_us
         return max((s for s in shares if gone >= s * allowed), default=None)
+
+    def changes_us(self, shares: Sequence[Fraction], now_us: int) -> int | None:
+        """The next instant at which one of these shares has passed, or it is due; None: nothing more comes by itself.
+
+        Also what is met is due: then what repeats begins anew.
+        """
+        allowed = self.due_us - self.started_us
+        passing = [self.started_us + ceil(share * allowed) for share in shares] if self.met_us is None else []
+        return min((at_us for at_us in (*passing, self.due_us) if at_us > now_us), default=None)
 
 
 def due_of(due: Due, started_us: int, *, times: int, regime: Regime, calendar: Calendar) -> tuple[int, bool]:

@@ -1,7 +1,9 @@
 """The job that reminds of what comes due: one act a duty and share of the time allowed, in the log."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from math import inf
 
 from domain.cases import acts
 from domain.cases.clocks import Clock
@@ -22,26 +24,37 @@ class Reminders:
 
     def __init__(self, desk: CaseDesk, profiles: Profiles) -> None:
         self._desk, self._profiles = desk, profiles
+        self._quiet: dict[tuple[int, str], tuple[int, float]] = {}
+        """by case: how many acts it had when nothing was due, and until when that holds"""
 
     async def work(self, work: Work) -> bool:
         """See services.cases.jobs.Job."""
         opened = next((a for a in work.acts if isinstance(a.act, acts.Opened)), None)
         if opened is None or (isinstance(opened.act, acts.Opened) and opened.act.mode == "mock"):
             return False
-        now_us = to_us(self._desk.clock.now())
+        now_us, key = to_us(self._desk.clock.now()), (work.tenant_id, work.case_id)
+        seen, until_us = self._quiet.get(key, (-1, 0.0))
+        if seen == len(work.acts) and now_us < until_us:
+            return False
+        clocks = case_clocks(work.acts, self._profiles, now_us=now_us)
         told = {a.event_id for a in work.acts if isinstance(a.act, acts.Reminded)}
         reminders = [
             _reminder(opened, clock, share)
-            for clock in case_clocks(work.acts, self._profiles, now_us=now_us)
-            if (share := clock.reached(self._profiles.regimes[clock.regime].remind_at, now_us)) is not None
+            for clock in clocks
+            if (share := clock.reached(self._shares(clock), now_us)) is not None
         ]
         fresh = [r for r in reminders if r.event_id not in told]
         if not fresh:
+            changes = [at_us for c in clocks if (at_us := c.changes_us(self._shares(c), now_us)) is not None]
+            self._quiet[key] = (len(work.acts), min(changes, default=inf))
             return False
         positions = await self._desk.append(work.tenant_id, OWN_SOURCE, fresh)
         # Seen before the case is looked at again, or they would be sent once more.
         await self._desk.seen(positions)
         return True
+
+    def _shares(self, clock: Clock) -> Sequence[Fraction]:
+        return self._profiles.regimes[clock.regime].remind_at
 
 
 def _reminder(opened: Recorded, clock: Clock, share: Fraction) -> CaseRecorded:

@@ -217,6 +217,32 @@ def test_only_the_greatest_share_that_passed_is_to_be_reminded_of() -> None:
     assert at == [None, Fraction(1, 2), Fraction(1, 2), Fraction(9, 10), Fraction(1)]
 
 
+def test_what_was_met_early_changes_when_the_next_time_begins() -> None:
+    told = [happening("approved", "2026-01-31T09:00:00+08:00"), happening("met:stage", "2026-02-10T09:00:00+08:00")]
+    (clock,) = clocks(regime(STAGE), *told, now="2026-02-12T00:00:00Z")
+    assert clock.changes_us((), us("2026-02-12T00:00:00Z")) == clock.due_us
+    assert len(clocks(regime(STAGE), *told, now="2026-03-01T00:00:00+08:00")) == 2
+
+
+@given(
+    shares=st.lists(st.fractions(0, 2), max_size=4),
+    allowed_us=st.integers(1, 10_000),
+    now_us=st.integers(0, 30_000),
+    later_us=st.integers(0, 30_000),
+)
+def test_nothing_changes_before_it_is_said_to(
+    *, shares: list[Fraction], allowed_us: int, now_us: int, later_us: int
+) -> None:
+    duty = regime(ONCE).duties[0]
+    clock = Clock(regime="any", duty=duty, step=1, started_us=0, started_by="e", due_us=allowed_us, calendar_known=True)
+    changes_us = clock.changes_us(shares, now_us)
+    assert changes_us is None or changes_us > now_us
+    before_us = now_us + later_us if changes_us is None else min(now_us + later_us, changes_us - 1)
+    assert clock.reached(shares, before_us) == clock.reached(shares, now_us)
+    if changes_us is not None:
+        assert clock.reached(shares, changes_us) != clock.reached(shares, now_us) or changes_us == clock.due_us
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
