@@ -25,7 +25,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 _FIELD_OF = {word: name for name, words in _WORDS.items() for word in words}
 
 
-def rows_of(content: bytes, media_type: str) -> list[dict[str, Any]]:
+def rows_of(content: bytes, media_type: str, charset: str | None = None) -> list[dict[str, Any]]:
     """The rows of a sheet as they are kept: `row` and its fields as text. Raises Problem 422 that names what is wrong.
 
     The media type says what the body is; where it does not, a workbook is known by how it begins.
@@ -34,7 +34,7 @@ def rows_of(content: bytes, media_type: str) -> list[dict[str, Any]]:
         if media_type == XLSX or content.startswith(b"PK"):
             read = list(rows_of_workbook(content, BOUNDS))
         else:
-            read = list(rows_of_csv(content, BOUNDS))
+            read = list(rows_of_csv(content, BOUNDS, charset=charset))
     except SheetError as error:
         raise Problem(422, "invalid-sheet", str(error)) from error
     return checked(_named(read))

@@ -92,12 +92,16 @@ def plain(heading: str, cell: Any, *, zone: str = "") -> Any:
     raise CellError(heading, f"holds a {type(cell).__name__}, which is no text, number or time")
 
 
-def rows_of_csv(content: bytes, bounds: Bounds) -> Iterator[SheetRow]:
-    """The rows of a CSV file below its headings. Raises SheetError."""
+def rows_of_csv(content: bytes, bounds: Bounds, *, charset: str | None = None) -> Iterator[SheetRow]:
+    """The rows of a CSV file below its headings. `charset`: what its media type says, else UTF-8. Raises SheetError."""
+    encoding = "utf-8-sig" if charset is None or charset.lower() in ("utf-8", "utf8") else charset
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise SheetError(f"byte {error.start} is not UTF-8: save the file as CSV UTF-8") from error
+        hint = "save the file as CSV UTF-8, or send it with its charset, e.g. text/csv; charset=gb18030"
+        raise SheetError(f"byte {error.start} is not {charset or 'UTF-8'}: {hint}") from error
+    except LookupError as error:
+        raise SheetError(f"charset {encoding[:40]} is not known: save the file as CSV UTF-8") from error
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(first))
     names = headings(next(reader, []))

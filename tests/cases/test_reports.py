@@ -152,16 +152,16 @@ async def test_versions_of_the_population_are_told_apart_by_what_was_added_and_r
     await recall.append([changed, acts.Evaluated(evaluation=1, vector="0-1", chunks=1, added=1, withdrawn=0)])
     gone = acts.RemovalDecided(decision="remove", items=(ItemId(recall.tell.uri(units[1])),))
     await recall.append([gone], tag="gone")
-    names = [r["version"] for r in await table(recall, "nhtsa573", 2, wait_for=recall.position)]
+    names = [r["version"] for r in await table(recall, "nhtsa573", 3, wait_for=recall.position)]
     assert names == ["freeze:1", "evaluation:1"]
     frozen = await table(recall, "nhtsa573", 1, version="freeze:1")
     assert [(r["first"], r["last"]) for r in frozen] == [("V001", "V003")]
     evaluated = {"version": "evaluation:1", "against": "freeze:1"}
-    assert [(r["first"], r["last"]) for r in await table(recall, "nhtsa573", 4, **evaluated)] == [("V006", "V006")]
-    assert await table(recall, "nhtsa573", 5, **evaluated) == []
+    assert [(r["first"], r["last"]) for r in await table(recall, "nhtsa573", 5, **evaluated)] == [("V006", "V006")]
+    assert await table(recall, "nhtsa573", 6, **evaluated) == []
     now = {"against": "freeze:1"}
-    assert [r["first"] for r in await table(recall, "nhtsa573", 5, **now)] == ["V002"]
-    affected, _, certain = await table(recall, "nhtsa573", 3, **now)
+    assert [r["first"] for r in await table(recall, "nhtsa573", 6, **now)] == ["V002"]
+    affected, _, certain = await table(recall, "nhtsa573", 4, **now)
     told = (affected["before"], affected["now"], affected["added"], affected["removed"])
     assert (told, certain["before"], certain["now"]) == ((3, 3, 1, 1), 3, 2)
     document = (await fetched(recall, "nhtsa573", "json", **now)).json()

@@ -136,6 +136,18 @@ async def test_workbook_and_json_say_the_same_and_a_sheet_sent_again_is_the_same
     assert {"SN-json", from_book["notice"]} <= {n["notice"] for n in listed}
 
 
+async def test_a_sheet_as_a_chinese_office_saves_it_is_read_by_its_charset(
+    service: httpx.AsyncClient, people: People, receipts: Example
+) -> None:
+    sheet = "物料,批号\r\nnotice-CELL,240512\r\n".encode("gb18030")
+    refused = await posted(service, people, sheet)
+    assert "charset=gb18030" in refused.json()["detail"]
+    unknown = await posted(service, people, sheet, media="text/csv; charset=klingon")
+    assert (unknown.status_code, unknown.json()["type"]) == (422, "/problems/invalid-sheet")
+    taken = await posted(service, people, sheet, media='text/csv; charset="GB18030"')
+    assert (await matches(receipts, people, taken))["outcomes"]["matched"] == 1
+
+
 async def test_containment_is_asked_for_falls_due_and_is_answered_by_8d(
     service: httpx.AsyncClient, people: People, receipts: Example
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from email.message import EmailMessage
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -104,7 +105,10 @@ def _id_of(given: object, act: acts.SupplierNoticeReceived) -> str:
 async def _notice(request: Request, desk: CaseDesk) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
     """Fields, rows and the SHA-256 of what was sent. Raises Problem 400, 413, 422."""
     raw = await raw_body(request, limit_bytes=desk.settings.max_body_bytes)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    said_to_be = EmailMessage()
+    said_to_be["Content-Type"] = request.headers.get("content-type", "")
+    media_type = said_to_be.get_content_type() if request.headers.get("content-type") else ""
+    charset = said_to_be.get_content_charset()
     said = dict(request.query_params)
     unknown = sorted(set(said) - set(_SIGNED))
     if unknown:
@@ -114,7 +118,7 @@ async def _notice(request: Request, desk: CaseDesk) -> tuple[dict[str, Any], lis
     if media_type in ("application/json", ""):
         fields = said | json_of(raw)
         return fields, rows_of_json(fields.pop("lines", None)), digest
-    return said, await asyncio.to_thread(rows_of, raw, media_type), digest
+    return said, await asyncio.to_thread(rows_of, raw, media_type, charset), digest
 
 
 async def _received(

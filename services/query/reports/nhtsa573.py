@@ -32,6 +32,12 @@ RANGES = (
     Column("check", "Check digit", "校验位"),
     Column("item", "Item (no counting serial)", "追溯单元（无连续序列号）"),
 )
+LOTS = (
+    Column("lot", "Lot", "批次"),
+    Column("product", "Product", "产品"),
+    Column("quantity", "Quantity", "数量"),
+    Column("uom", "Unit of measure", "计量单位"),
+)
 VERSIONS = (
     Column("version", "Version", "版本"),
     Column("recorded_at", "Recorded at", "记录时间"),
@@ -54,6 +60,7 @@ async def tables(basis: Basis) -> Sequence[Table]:
     found = [
         Table("population", "Population", "召回总体", POPULATION, all_at_once(await _population(basis, now))),
         Table("ranges", "Serial ranges", "序列号区间", RANGES, all_at_once(ranges([*now.units, *now.spares]))),
+        Table("lots", "Lots without serials", "无序列号批次", LOTS, all_at_once(_lots(now))),
         Table("versions", "Versions", "版本", VERSIONS, all_at_once(_versions(basis))),
     ]
     if against is not None:
@@ -102,6 +109,10 @@ def ranges(units: Iterable[ItemId]) -> list[Row]:
     runs = runs_of(units)
     found: list[Row] = [[r.product, *ends(r), r.count, r.shape.check, None] for r in runs.ranges]
     return found + [[other.material, None, None, 1, None, other] for other in runs.others]
+
+
+def _lots(now: Population) -> list[Row]:
+    return [[lot, lot.material, quantity, uom] for lot, (quantity, uom) in sorted(now.lots.items())]
 
 
 def _versions(basis: Basis) -> list[Row]:

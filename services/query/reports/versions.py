@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from domain.cases import acts
 from domain.cases.recall import RecallCase, fold
@@ -26,6 +27,8 @@ class Population:
 
     units: dict[ItemId, str] = field(default_factory=dict)
     spares: set[ItemId] = field(default_factory=set)
+    lots: dict[ItemId, tuple[Decimal | None, str | None]] = field(default_factory=dict)
+    """lots told by quantity: they have no serials, or not all"""
 
     @property
     def certain(self) -> int:
@@ -67,7 +70,11 @@ async def population(asked: Asked, case: RecallCase, version: Version | None) ->
     async for _, place, members in members_of(asked, then, until=until):
         for member in members:
             item = ItemId(member["item"])
-            if member["kind"] != "unit" or (item in removed and place < removed[item]):
+            if item in removed and place < removed[item]:
+                continue
+            if member["kind"] == "lot" and member.get("quantity") is not None:
+                found.lots[item] = (Decimal(member["quantity"]), member.get("uom"))
+            if member["kind"] != "unit":
                 continue
             if member.get("loose_spare"):
                 found.spares.add(item)
