@@ -48,7 +48,7 @@ async def test_only_the_role_recall_changes_a_case_and_only_unlimited_keys_see_o
     service: httpx.AsyncClient, people: People, act: Post
 ) -> None:
     await opened(service, people, "RC-2")
-    for command in ("describe", "scope", "approve", "stop", "close", "reopen"):
+    for command in ("describe", "scope", "freeze", "approve", "stop", "close", "reopen"):
         refused = await act("RC-2", command, by=people.reader)
         assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden"), command
         limited = await act("RC-2", command, by=people.limited)
