@@ -24,7 +24,7 @@ from services.query.graph.keeper import Graphs
 from services.query.seeding import Seeding
 from services.query.snapshot import Asked
 from services.query.totals import one_a_thing
-from services.query.walks import Start, Walk, Walked, walked
+from services.query.walks import Start, Walk, Walked, covers, walked
 from services.settings import Settings
 
 WAYS_SHOWN = 3
@@ -73,7 +73,8 @@ class Evaluator:
                 count=len(start.items) + len(walk),
                 affected=await walk.counted(start.items),
                 chunks=_members_of(rule, start, walk, same=[]),
-                stand=walk.stand,
+                # Where members are is asked about now, whatever instant the leaf walks at.
+                stand=walk.stand if rule.at is None else await self._standing(asked),
                 gaps=told.gaps,
                 incomplete=told.incomplete,
             )
@@ -118,9 +119,11 @@ class Evaluator:
                 return chosen
 
     async def _standing(self, asked: Asked) -> Stand | None:
-        """What tells where things are over the graph, where nothing was walked."""
+        """What tells where things are over the graph, where nothing was walked; None: the domain."""
         kept = await self.graphs.graph(asked.connection, asked.tenant_id)
-        return OverGraph(asked, *kept, at_us=asked.fresh.now_us).whereabouts if kept is not None else None
+        if kept is None or not covers(asked, kept[0].vector):
+            return None
+        return OverGraph(asked, *kept, at_us=asked.fresh.now_us).whereabouts
 
 
 async def _members_of(leaf: Leaf, start: Start, walk: Walked, *, same: list[tuple[ItemId, ItemId]]) -> Chunks:

@@ -94,7 +94,7 @@ async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start,
     if walk.follow_all or walk.follow_removed or walk.mode is Mode.AS_BUILT or asked.scope:
         return None
     kept = await graphs.graph(asked.connection, asked.tenant_id)
-    if kept is None or not _covers(asked, kept[0].vector):
+    if kept is None or not covers(asked, kept[0].vector):
         return None
     at_us = asked.fresh.now_us if walk.at_us is None else walk.at_us
     found = OverGraph(asked, *kept, at_us=at_us)
@@ -109,7 +109,7 @@ async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start,
     return found if done else None
 
 
-def _covers(asked: Asked, drawn: Mapping[int, int]) -> bool:
+def covers(asked: Asked, drawn: Mapping[int, int]) -> bool:
     """Whether all that the graph was drawn from is known: then what came later is asked of the record, as of then."""
     if asked.vector is None:
         return True

@@ -138,18 +138,19 @@ RULES: list[dict[str, Any]] = [
 
 
 async def test_a_scope_comes_to_the_same_with_a_graph_now_and_as_of_an_earlier_position(factory: Factory) -> None:
-    """The graph is older than the position it is asked as of, and newer events are in the views: none is taken in."""
+    """As of what the graph was drawn from, of less, and of more: no later event is taken in."""
     half = len(factory.log) // 2
     if factory.applied < half:
         await factory.go_on(half - factory.applied)
     await alike(factory, ASKED[:1])
     await factory.graphs.built(factory.tenant)
+    early = f"0-{factory.log[factory.applied // 2].position.offset}"
     before = f"0-{factory.log[factory.applied - 1].position.offset}"
     if factory.applied < len(factory.log):
         await factory.go_on(len(factory.log) // 4)
     compared = 0
     for rule in RULES:
-        for as_of in ({}, {"as_of": before}):
+        for as_of in ({}, {"as_of": before}, {"as_of": early}):
             one, other = await asyncio.gather(
                 factory.with_graph.post("/v1/recalls/preview", json={"rule": rule}, params=as_of),
                 factory.without.post("/v1/recalls/preview", json={"rule": rule}, params=as_of),
