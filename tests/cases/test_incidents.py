@@ -157,6 +157,24 @@ async def test_incidents_are_found_by_item_case_and_state(service: httpx.AsyncCl
     assert "IN-4" not in await found(state="closed")
 
 
+async def test_a_recall_names_the_incidents_that_are_linked_to_it(service: httpx.AsyncClient, people: People) -> None:
+    await service.post("/v1/recalls", json={"id": "RC-IN", "title": "packs"}, headers=people.wang)
+
+    async def linked() -> list[str]:
+        recall = (await service.get("/v1/recalls/RC-IN", headers=people.reader)).json()
+        return [i["incident"] for i in recall["incidents"]]
+
+    assert await linked() == []
+    await incident(service, people, "IN-8", cases=["RC-IN"])
+    await incident(service, people, "IN-9")
+    link = {"reason": "the same packs", "cases": ["RC-IN", "RC-OTHER"]}
+    assert (await service.post("/v1/incidents/IN-9/describe", json=link, headers=people.wang)).status_code == 200
+    assert await linked() == ["IN-8", "IN-9"]
+    apart = {"reason": "another cause", "cases": []}
+    assert (await service.post("/v1/incidents/IN-8/describe", json=apart, headers=people.wang)).status_code == 200
+    assert await linked() == ["IN-9"]
+
+
 async def test_the_same_incident_opened_again_is_one_and_another_of_its_id_is_refused(
     service: httpx.AsyncClient, people: People
 ) -> None:

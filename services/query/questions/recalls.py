@@ -13,6 +13,7 @@ from services.problems import Problem
 from services.query.asking import known_parameters
 from services.query.case_acts import acts_of, jobs_of, refuse_limited
 from services.query.case_json import recall_json, recall_summary
+from services.query.case_links import incidents_of
 from services.query.complaints import counts_json, of_recall
 from services.query.paging import limit_of
 from services.query.snapshot import Asked, Questions
@@ -58,14 +59,15 @@ def create_router(questions: Questions) -> APIRouter:
 
     @router.get("/v1/recalls/{case_id}", tags=["recalls"])
     async def get_recall(case_id: str, request: Request, caller: reader) -> JSONResponse:
-        """A recall: its state, scope and freezes, how many complain, and its history with actor and reason."""
+        """A recall: its state, scope and freezes, complaints and incidents, and its history with actor and reason."""
         known_parameters(request, "as_of", "wait_for")
         refuse_limited(caller.sites)
         async with questions.ask(caller, request) as asked:
             case = await recall_asked(asked, case_id)
             jobs = await jobs_of(asked.connection, asked.tenant_id, case_id)
             told, _ = await of_recall(asked, case)
-            shown = {**recall_json(case), "complaints": counts_json(told), "jobs": jobs}
+            beside = {"complaints": counts_json(told), "incidents": await incidents_of(asked, case_id), "jobs": jobs}
+            shown = {**recall_json(case), **beside}
             return JSONResponse({**shown, **asked.frame([])})
 
     return router
