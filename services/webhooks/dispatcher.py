@@ -55,12 +55,13 @@ SELECT seen, event_types, created_at FROM public.webhooks
 WHERE tenant_id = $1 AND webhook_id = $2 AND disabled_at IS NULL FOR UPDATE SKIP LOCKED
 """
 _QUEUE = """
--- what is queued again was asked for again
+-- $7: what was told before is asked for again; else the same message is told once
 INSERT INTO public.webhook_deliveries (tenant_id, webhook_id, message_id, type, body, queued_at, due_at)
 SELECT $1, $2, w.message_id, w.type, w.body, $3, $3 FROM unnest($4::text[], $5::text[], $6::bytea[])
     AS w(message_id, type, body)
 ON CONFLICT (tenant_id, webhook_id, message_id) DO UPDATE
-SET state = 'pending', attempts = 0, queued_at = excluded.queued_at, due_at = excluded.due_at, settled_at = NULL
+SET state = 'pending', attempts = 0, queued_at = excluded.queued_at, due_at = excluded.due_at,
+    settled_at = NULL WHERE $7
 """
 _SEEN = "UPDATE public.webhooks SET seen = $3 WHERE tenant_id = $1 AND webhook_id = $2"
 _CLAIM = """
@@ -167,7 +168,7 @@ class Dispatcher:
             before = Seen.of(row["seen"])
             found, seen, more = await messages_after(connection, tenant_id, before)
             wanted = [m for m in found if row["event_types"] is None or m.type in row["event_types"]]
-            await _enqueue(connection, tenant_id, webhook_id=webhook_id, messages=wanted, now=now)
+            await _enqueue(connection, tenant_id, webhook_id=webhook_id, messages=wanted, now=now, again=before.again)
             if seen != before:
                 await connection.execute(_SEEN, tenant_id, webhook_id, seen.document())
             if not more:
@@ -233,9 +234,15 @@ class Dispatcher:
 
 
 async def _enqueue(
-    connection: asyncpg.Connection, tenant_id: int, *, webhook_id: str, messages: Sequence[Message], now: datetime
+    connection: asyncpg.Connection,
+    tenant_id: int,
+    *,
+    webhook_id: str,
+    messages: Sequence[Message],
+    now: datetime,
+    again: bool = False,
 ) -> None:
     if messages:
         unique = {m.message_id: m for m in messages}.values()
         columns = ([m.message_id for m in unique], [m.type for m in unique], [m.body for m in unique])
-        await connection.execute(_QUEUE, tenant_id, webhook_id, now, *columns)
+        await connection.execute(_QUEUE, tenant_id, webhook_id, now, *columns, again)

@@ -14,6 +14,7 @@ import orjson
 
 from domain.moments import iso
 from domain.ports import Position
+from services.readmodel.alerting import UNIT_ADDED
 from services.readmodel.feed import Entry, Stretch, stretch
 
 HOLD_TYPES = ("hold.placed", "hold.released", "hold.corrected")
@@ -42,17 +43,31 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was queued for a webhook: a vector of the log of that identity."""
+    """What was queued for a webhook: a vector of the log of that identity, and the number of an alert.
+
+    Alerts are counted in the views of a `generation`: a rebuild counts them anew. `again`: what was told before is told
+    again, until all is.
+    """
 
     log_id: str | None
     vector: Mapping[int, int]
+    generation: int = 0
+    alerts: int = 0
+    again: bool = False
 
     def document(self) -> dict[str, Any]:
-        return {"log_id": self.log_id, "vector": {str(p): o for p, o in self.vector.items()}}
+        told = {"log_id": self.log_id, "vector": {str(p): o for p, o in self.vector.items()}}
+        return {**told, "generation": self.generation, "alerts": self.alerts, "again": self.again}
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Seen":
-        return cls(document["log_id"], {int(p): o for p, o in document["vector"].items()})
+        return cls(
+            document["log_id"],
+            {int(p): o for p, o in document["vector"].items()},
+            document.get("generation", 0),
+            document.get("alerts", 0),
+            document.get("again", False),
+        )
 
 
 def message(tenant_id: int, kind: str, *, about: str, instant_us: int, data: Mapping[str, Any]) -> Message:
@@ -62,6 +77,15 @@ def message(tenant_id: int, kind: str, *, about: str, instant_us: int, data: Map
 
 
 _LOG_ID = "SELECT max(log_id) FROM views.checkpoints"
+_GENERATION = "SELECT 'views.checkpoints'::regclass::oid::bigint"
+_NEWEST_ALERT = "SELECT coalesce(max(noticed_no), 0) FROM views.case_alerts WHERE tenant_id = $1"
+_ALERTS_UP_TO = """
+-- the newest alert that was noticed before the first about an event after the vector
+SELECT coalesce(min(a.noticed_no) - 1, (SELECT max(noticed_no) FROM views.case_alerts WHERE tenant_id = $1), 0)
+FROM views.case_alerts a JOIN views.events e USING (event_no)
+WHERE a.tenant_id = $1 AND e.log_offset > coalesce(
+    (SELECT v.o FROM unnest($2::int[], $3::bigint[]) AS v(p, o) WHERE v.p = e.log_partition), -1)
+"""
 
 
 async def log_id(connection: asyncpg.Connection) -> str | None:
@@ -78,10 +102,63 @@ async def messages_after(
     Views of another log than the one that was followed are followed from their beginning: ids tell what was told.
     """
     now = await log_id(connection)
+    generation: int = await connection.fetchval(_GENERATION)
     after = seen.vector if seen.log_id in (None, now) else {}
     found = await stretch(connection, tenant_id, after=after, limit=ENTRIES_A_LOOK)
     messages = await _told(connection, tenant_id, found)
-    return messages, Seen(now, found.reached), found.more
+    alerts, reached = await _alerts(connection, tenant_id, seen.alerts if seen.generation == generation else 0)
+    more = found.more or reached > seen.alerts
+    return [*messages, *alerts], Seen(now, found.reached, generation, reached, seen.again and more), more
+
+
+async def seen_now(connection: asyncpg.Connection, tenant_id: int, *, after: Mapping[int, int], again: bool) -> Seen:
+    """Where a follower stands who has heard everything up to the vector."""
+    generation: int = await connection.fetchval(_GENERATION)
+    alerts: int = (
+        await connection.fetchval(_ALERTS_UP_TO, tenant_id, list(after), list(after.values()))
+        if again
+        else await connection.fetchval(_NEWEST_ALERT, tenant_id)
+    )
+    return Seen(await log_id(connection), after, generation, alerts, again)
+
+
+_ALERTS = """
+-- events with alerts that were noticed after a number, and all of their items that it was raised for
+SELECT n.case_id, n.alert, k.event_id, e.kind, e.occurred_at, n.noticed_us, n.reached, every.items, every.late
+FROM (
+    SELECT a.case_id, a.alert, a.event_no, max(a.noticed_us) AS noticed_us, max(a.noticed_no) AS reached
+    FROM (SELECT * FROM views.case_alerts WHERE tenant_id = $1 AND noticed_no > $2 ORDER BY noticed_no LIMIT $3) AS a
+    GROUP BY a.case_id, a.alert, a.event_no
+) AS n
+JOIN views.events e ON e.event_no = n.event_no JOIN views.event_keys k ON k.key_no = e.key_no
+CROSS JOIN LATERAL (
+    SELECT array_agg(i.uri ORDER BY i.uri) AS items, bool_or(b.late) AS late
+    FROM views.case_alerts b JOIN views.items i USING (item_no)
+    WHERE b.event_no = n.event_no AND b.case_id = n.case_id AND b.alert = n.alert
+) AS every
+ORDER BY n.reached
+"""
+
+
+async def _alerts(connection: asyncpg.Connection, tenant_id: int, after: int) -> tuple[list[Message], int]:
+    """One message an event, recall and alert; units that come to a set are told by `recall.units_changed`."""
+    rows = await connection.fetch(_ALERTS, tenant_id, after, ENTRIES_A_LOOK)
+    messages = [
+        message(
+            tenant_id,
+            "alert.raised",
+            about="\x00".join((row["case_id"], row["alert"], row["event_id"], str(len(row["items"])))),
+            instant_us=row["noticed_us"],
+            data={
+                **{name: row[name] for name in ("case_id", "alert", "event_id", "kind", "occurred_at", "late")},
+                "items": row["items"][:ITEMS_A_PART],
+                "items_count": len(row["items"]),
+            },
+        )
+        for row in rows
+        if row["alert"] != UNIT_ADDED
+    ]
+    return messages, max((r["reached"] for r in rows), default=after)
 
 
 async def _told(connection: asyncpg.Connection, tenant_id: int, found: Stretch) -> list[Message]:

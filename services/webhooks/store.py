@@ -12,7 +12,7 @@ from services.access import Caller
 from services.database import tenant_transaction
 from services.problems import Problem
 from services.readmodel.feed import vector_before
-from services.webhooks.messages import Seen, log_id
+from services.webhooks.messages import seen_now
 
 SECRET_BYTES = 32
 WEBHOOKS_MAX = 50
@@ -79,7 +79,8 @@ class Webhooks:
         async with self._transaction(caller.tenant_id) as connection:
             if await connection.fetchval(_COUNT, caller.tenant_id) >= WEBHOOKS_MAX:
                 raise Problem(422, "too-many-webhooks", f"there are {WEBHOOKS_MAX}: delete one that nobody needs")
-            here = Seen(await log_id(connection), await _end(connection, caller.tenant_id))
+            end = await _end(connection)
+            here = await seen_now(connection, caller.tenant_id, after=end, again=False)
             row = await connection.fetchrow(
                 _INSERT,
                 *(caller.tenant_id, name, wanted.url, types, wanted.description, secret),
@@ -108,7 +109,7 @@ class Webhooks:
         """Tell everything after `since` (a vector, or microseconds) again. False where there is no such webhook."""
         async with self._transaction(tenant_id) as connection:
             after = since if isinstance(since, Mapping) else await vector_before(connection, tenant_id, since)
-            here = Seen(await log_id(connection), after)
+            here = await seen_now(connection, tenant_id, after=after, again=True)
             return bool(await connection.execute(_REPLAY, tenant_id, webhook_id, here.document()) != "UPDATE 0")
 
     async def enable(self, tenant_id: int, webhook_id: str, *, now: datetime) -> asyncpg.Record | None:
@@ -122,7 +123,7 @@ class Webhooks:
         return tenant_transaction(self._pool, tenant_id, readonly=False, isolation="read_committed")
 
 
-async def _end(connection: asyncpg.Connection, tenant_id: int) -> dict[int, int]:
+async def _end(connection: asyncpg.Connection) -> dict[int, int]:
     """Where a follower stands who has heard everything."""
     found = await connection.fetch("SELECT log_partition, applied_offset FROM views.checkpoints")
     return {r[0]: r[1] for r in found if r[1] >= 0}

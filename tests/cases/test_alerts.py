@@ -14,6 +14,8 @@ from services.projector.rebuild import rebuild
 from tests.cases.conftest import People, people_of
 from tests.cases.following import Live
 from tests.http.serving import serving
+from tests.waiting import eventually
+from tests.webhooks.receiver import Receiver, receiving
 
 numbers = itertools.count(1)
 
@@ -146,3 +148,31 @@ async def test_after_a_rebuild_the_same_alerts_are_there(fresh_database_url: str
         await log.stop()
         await views.close()
         await recall.until_alerts(*wanted)
+
+
+async def test_an_alert_is_told_to_webhooks_once(fresh_database_url: str) -> None:
+    networks = {"webhook_networks": "127.0.0.0/8"}
+    async with (
+        receiving() as receiver,
+        serving(fresh_database_url, case_jobs_pace_seconds=0.1, **networks) as client,
+    ):
+        recall = Live(client, await people_of(client), name="told")
+        made = await client.post("/v1/webhooks", json={"url": receiver.url})
+        assert made.status_code == 201, made.text
+        await recall.tell.made(1, ["lot:CELL/L-9"], ["B/1", "B/2", "B/3"])
+        await recall.begun("lot:CELL/L-9")
+        items = recall.tell.lines("B/1", "B/2")
+        event = await recall.tell.post("sold", **_now(), items=items)
+        await sold(recall, "B/3")
+        told = await eventually(lambda: _two(receiver))
+        assert told[0]["items"] == [i["item"] for i in items]
+        assert (told[0]["case_id"], told[0]["alert"], told[0]["event_id"]) == (recall.id, "sold", event)
+        kinds = [c.document["type"] for c in receiver.calls]
+        for kind in ("recall.opened", "recall.frozen", "recall.approved", "hold.placed"):
+            assert kinds.count(kind) == 1, kinds
+        assert kinds.count("alert.raised") == 2
+
+
+async def _two(receiver: Receiver) -> list[dict[str, Any]] | None:
+    told = [c.document["data"] for c in receiver.of("alert.raised")]
+    return sorted(told, key=lambda d: -d["items_count"]) if len(told) == 2 else None

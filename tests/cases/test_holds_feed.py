@@ -1,0 +1,103 @@
+"""The stop-ship feed: whose holds changed since, and how they stand now."""
+
+import asyncio
+import itertools
+import json
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.cases.conftest import People
+from tests.http.telling import Example
+
+numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tell(service: httpx.AsyncClient) -> Example:
+    return Example(service, f"s{next(numbers)}")
+
+
+async def ask(tell: Example, since: str | None = None, **params: Any) -> dict[str, Any]:
+    asked = {"wait_for": tell.position, **({"since": since} if since is not None else {}), **params}
+    answer = await tell.service.get("/v1/holds", params={k: v for k, v in asked.items() if v != ""})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def here(tell: Example) -> str:
+    """Where a follower stands who has heard everything."""
+    found = await ask(tell)
+    while found["more"]:
+        found = await ask(tell, found["next"])
+    return str(found["next"])
+
+
+def stand(tell: Example, found: dict[str, Any]) -> dict[str, tuple[bool, list[str]]]:
+    return {h["item"].rpartition(f"{tell.name}-")[2]: (h["on_hold"], h["holds"]) for h in found["holds"] if h["item"]}
+
+
+async def test_holds_and_releases_are_told_as_they_stand_now(tell: Example) -> None:
+    await tell.made(1, [], ["B/1", "B/2", "B/3"])
+    since = await here(tell)
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("B/1", "B/2"), reason="weld")
+    await tell.post("held", 2, hold_id=f"J-{tell.name}", items=tell.lines("B/1"))
+    first = await ask(tell, since)
+    both, one = [f"H-{tell.name}", f"J-{tell.name}"], [f"H-{tell.name}"]
+    assert stand(tell, first) == {"B:1": (True, both), "B:2": (True, one)}
+    assert (await ask(tell, first["next"]))["holds"] == []
+    await tell.post("hold_released", 3, hold_id=f"H-{tell.name}", items=tell.lines("B/2"))
+    then = await ask(tell, first["next"])
+    assert stand(tell, then) == {"B:2": (False, [])}
+    # Who begins anew hears of every item once, as it stands.
+    assert stand(tell, await ask(tell, since)) == {"B:1": (True, both), "B:2": (False, [])}
+
+
+async def test_a_hold_that_is_voided_and_one_that_ends_for_all_are_told(tell: Example) -> None:
+    await tell.made(1, [], ["B/1", "B/2"])
+    wrong = await tell.post("held", 2, hold_id=f"W-{tell.name}", items=tell.lines("B/1"))
+    await tell.post("held", 2, hold_id=f"A-{tell.name}", items=tell.lines("B/2"))
+    since = await here(tell)
+    await tell.post("voided", 3, target=wrong, reason="typo")
+    await tell.post("hold_released", 4, hold_id=f"A-{tell.name}")
+    found = await ask(tell, since)
+    assert stand(tell, found) == {"B:1": (False, [])}
+    assert [h["ended"] for h in found["holds"] if h["item"] is None] == [f"A-{tell.name}"]
+    other = await tell.post("inspected", 5, items=tell.lines("B/1"))
+    await tell.post("voided", 6, target=other, reason="a void of something else is no news")
+    assert (await ask(tell, found["next"]))["holds"] == []
+
+
+async def test_it_is_waited_for_and_paged_and_comes_as_lines(tell: Example) -> None:
+    await tell.made(1, [], [f"B/{n}" for n in range(6)])
+    since = await here(tell)
+    waiting = asyncio.create_task(ask(tell, since, wait=20))
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("B/1"))
+    assert set(stand(tell, await waiting)) == {"B:1"}
+    for n in range(2, 6):
+        await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines(f"B/{n}"))
+    lines = await tell.service.get("/v1/holds", params={"since": since, "format": "ndjson", "wait_for": tell.position})
+    assert lines.headers["content-type"] == "application/x-ndjson"
+    records = [json.loads(line) for line in lines.text.splitlines()]
+    assert [r["type"] for r in records] == ["hold"] * 5 + ["trailer"]
+    assert records[-1]["next"]
+
+
+async def test_a_key_limited_to_sites_hears_of_its_own(tell: Example, people: People) -> None:
+    await tell.post("commissioned", 1, items=tell.lines("B/1"), site="urn:site:1")
+    await tell.post("commissioned", 1, items=tell.lines("B/2"), site="urn:site:2")
+    since = await here(tell)
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("B/1", "B/2"))
+    asked = {"since": since, "wait_for": tell.position}
+    answer = await tell.service.get("/v1/holds", params=asked, headers=people.limited)
+    found = answer.json()
+    assert [h["item"] for h in found["holds"]] == [tell.uri("B/1")]
+    assert (found["holds"][0]["on_hold"], found["holds"][0]["event_id"]) == (True, None)
+
+
+@pytest.mark.parametrize("wrong", [{"since": "lately"}, {"format": "pdf"}, {"wait": "99"}, {"limit": "-1"}, {"x": "1"}])
+async def test_what_cannot_be_asked_is_refused(service: httpx.AsyncClient, wrong: dict[str, str]) -> None:
+    refused = await service.get("/v1/holds", params=wrong)
+    assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
