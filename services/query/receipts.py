@@ -1,5 +1,6 @@
 """What was received that a supplier's notice may mean: receipts by number, and those that name no number."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -73,7 +74,8 @@ async def shelf_for(asked: Asked, lines: Sequence[NoticeLine], *, supplier: str)
 
 async def _receipts(asked: Asked, event_nos: Sequence[int]) -> list[Receipt]:
     rows = await asked.connection.fetch(_RECEIPTS, event_nos)
-    return [receipt for row in await counting(asked, rows) for receipt in _of_row(row)]
+    known = await counting(asked, rows)
+    return await asyncio.to_thread(lambda: [receipt for row in known for receipt in _of_row(row)])
 
 
 def _of_row(row: asyncpg.Record | Mapping[str, Any]) -> Iterable[Receipt]:

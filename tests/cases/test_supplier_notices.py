@@ -254,3 +254,18 @@ async def test_the_draft_scope_is_one_that_a_recall_takes(
     answer = await service.post("/v1/recalls/RC-of-notice/scope", json=scope, headers=people.wang)
     assert answer.status_code == 200, answer.text
     assert answer.json()["scope"] == notice["draft_scope"]
+
+
+async def test_a_long_sheet_goes_into_the_log_in_records_that_it_takes(
+    service: httpx.AsyncClient, people: People, receipts: Example
+) -> None:
+    remark = "备注" * 200
+    sheet = "lot,remark\r\n" + "".join(f"NONE-{n},{remark}\r\n" for n in range(1_500))
+    made = await posted(service, people, sheet, id="SN-long")
+    assert made.status_code == 201, made.text
+    assert made.json()["lines"] == 1_500
+    found = (await service.get("/v1/supplier-notices/SN-long", headers=people.reader)).json()
+    assert found["lines_complete"]
+    assert [m["line"]["lot"] for m in found["matches"]] == [f"NONE-{n}" for n in range(1_500)]
+    refused = await posted(service, people, "lot\r\n" + "L\r\n" * 20_001)
+    assert "over 20000 rows" in refused.json()["detail"]

@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from email.message import EmailMessage
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
@@ -25,7 +26,7 @@ from services.query.items_asked import body_of as raw_body
 from services.query.items_asked import json_of
 from services.query.notice_json import notice_json
 
-ROWS_AN_EVENT = 1_000
+ROWS_AN_EVENT, BYTES_AN_EVENT = 1_000, 300_000
 _SERIES = "lines"
 _EXAMPLE = {
     "supplier": "cellworks",
@@ -53,7 +54,7 @@ def create_router(desk: CaseDesk, *, recaller: Callable[..., Any]) -> APIRouter:
         body = _signed(fields, caller)
         fields.setdefault("received_at", desk.clock.now().isoformat())
         given = fields.pop("id", None)
-        chunks = [rows[n : n + ROWS_AN_EVENT] for n in range(0, len(rows), ROWS_AN_EVENT)]
+        chunks = list(_chunks(rows))
         act = body.act(acts.SupplierNoticeReceived, lines=len(rows), chunks=len(chunks), file_sha256=digest)
         case_id = _id_of(given, act)
         return await _received(desk, case_id, body, act=act, chunks=chunks)
@@ -89,6 +90,20 @@ def _signed(fields: dict[str, Any], caller: Caller) -> Body:
         return Body(Signed.model_validate(signing), fields, caller)
     except ValidationError as error:
         raise refused(error) from error
+
+
+def _chunks(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """So many rows an event, and never more than a record of the log takes."""
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        needs = len(orjson.dumps(row))
+        if chunk and (len(chunk) == ROWS_AN_EVENT or size + needs > BYTES_AN_EVENT):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += needs
+    yield chunk
 
 
 def _id_of(given: object, act: acts.SupplierNoticeReceived) -> str:

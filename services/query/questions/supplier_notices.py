@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -70,8 +71,8 @@ def create_router(questions: Questions) -> APIRouter:
             told = [notice_summary(n) | {"overdue": n.overdue(asked.fresh.now_us)} for n in found]
             return JSONResponse({"notices": told, **asked.frame([])})
 
-    @router.get("/v1/supplier-notices/{case_id}")
-    async def get_notice(case_id: str, request: Request, caller: reader) -> JSONResponse:
+    @router.get("/v1/supplier-notices/{case_id}", response_class=Response)
+    async def get_notice(case_id: str, request: Request, caller: reader) -> Response:
         """A notice: each line matched, ambiguous or unmatched against what was received, and a draft scope of a recall.
 
         It is matched anew each time it is asked for: a receipt that is posted late is found.
@@ -82,7 +83,9 @@ def create_router(questions: Questions) -> APIRouter:
             notice = await _notice(asked, case_id)
             matches = await matched(asked, notice)
             told = notice_json(notice) | {"overdue": notice.overdue(asked.fresh.now_us)}
-            return JSONResponse({**told, **matches_json(notice, matches), **asked.frame([])})
+            frame = asked.frame([])
+            body = await asyncio.to_thread(lambda: orjson.dumps({**told, **matches_json(notice, matches), **frame}))
+            return Response(body, media_type="application/json")
 
     @router.get("/v1/supplier-notices/{case_id}/lines", response_class=Response)
     async def get_lines(case_id: str, request: Request, caller: reader) -> Response:
@@ -112,7 +115,7 @@ def create_router(questions: Questions) -> APIRouter:
 async def matched(asked: Asked, notice: SupplierNotice) -> list[Match]:
     """What each line means, in their order."""
     supplier = str(notice.about.supplier)
-    lines = [line_of(row, supplier=supplier) for row in notice.rows]
+    lines = await asyncio.to_thread(lambda: [line_of(row, supplier=supplier) for row in notice.rows])
     shelf = await shelf_for(asked, lines, supplier=supplier)
     return await asyncio.to_thread(lambda: [shelf.match(line) for line in lines])
 

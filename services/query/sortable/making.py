@@ -83,7 +83,8 @@ async def made(asked: Asked, targets: Collection[ItemId], lots: Lots) -> list[Ma
 
 
 def _rows(event_id: str, lot: ItemId, *, brought: Sequence[Any], links: Sequence[Link], lots: Lots) -> list[Made]:
-    [(quantity, uom)] = _sums([(r["uom"], _of(r, lot)) for r in brought]) or [(None, None)]
+    sums = _sums([(r["uom"], _of(r, lot)) for r in brought])
+    quantity, uom = sums[0] if len(sums) == 1 else (None, None)  # units of measure do not add up
     head = {
         "event_no": brought[0]["event_no"],
         "event_id": event_id,

@@ -14,7 +14,7 @@ from services.query.descriptions import Descriptions, Topic
 from services.query.snapshot import Asked
 from services.query.sortable.lots import Lots
 from services.query.sortable.making import Made, made, made_between, targets_of
-from services.query.sortable.steps import MOVED_KINDS, TRANSFORMATION, Moved, moved, step_of
+from services.query.sortable.steps import MOVED_KINDS, STEP, TRANSFORMATION, Moved, moved, step_of
 from services.sheets.cells import listed
 from services.sheets.report import Column, Row
 
@@ -55,7 +55,7 @@ SELECT e.event_no, e.key_no, e.log_partition, e.log_offset, e.latest_us, k.event
 FROM views.events e JOIN views.event_keys k USING (key_no)
 WHERE e.tenant_id = $1 AND ($2::bigint IS NULL OR e.latest_us >= $2) AND ($3::bigint IS NULL OR e.earliest_us < $3)
 AND (e.kind IN ({", ".join(f"'{kind}'" for kind in MOVED_KINDS)})
-     OR EXISTS (SELECT FROM views.event_bodies b WHERE b.event_no = e.event_no AND b.body ? 'biz_step'))
+     OR EXISTS (SELECT FROM views.event_bodies b WHERE b.event_no = e.event_no AND b.body ->> 'biz_step' ~* '{STEP}'))
 AND ($4::text[] IS NULL OR EXISTS (
     SELECT FROM views.event_items x JOIN views.items i USING (item_no) WHERE x.event_no = e.event_no AND i.uri = ANY($4)
     UNION ALL

@@ -13,6 +13,9 @@ SHIPPING, RECEIVING, TRANSFORMATION = "shipping", "receiving", "transformation"
 STEPS = ("harvesting", "cooling", "initial_packing", "first_land_based_receiving")
 """Steps that only `biz_step` can tell: its last part, hyphens or underscores between the words."""
 
+STEP = f"({'|'.join(STEPS)})$".replace("_", "[-_ ]")
+"""What a `biz_step` of one of these looks like, as a regular expression without regard to case."""
+
 MOVED_KINDS = ("shipped", "received", "material_received", "returned")
 
 
@@ -54,8 +57,9 @@ def moved(event: ev.LifecycleEvent) -> list[Moved]:
         case ev.Commissioned() | ev.Transformed() if step is not None:
             outputs = event.items if isinstance(event, ev.Commissioned) else event.outputs
             return [_row(step, i, location=location, ends=(None, None)) for i in _quantities(outputs)]
-        case ev.Observed() | ev.Stored() if step is not None:
-            return [_row(step, i, location=location, ends=(None, None)) for i in event.items]
+        case ev.Observed() | ev.Stored() | ev.Packed() if step is not None:
+            lines = event.contents if isinstance(event, ev.Packed) else event.items
+            return [_row(step, i, location=location, ends=(None, None)) for i in lines]
         case _:
             return []
 
