@@ -17,6 +17,8 @@ from services.query.totals import Totals
 
 STATE_CHUNK = 1_000
 """Nodes whose state is read at once."""
+_FEW = 50
+"""Up to so many are written while others wait: going to a thread would take longer."""
 
 
 Stand = Callable[[Sequence[ItemId]], Awaitable[tuple[Mapping[ItemId, Whereabouts], Collection[int]]]]
@@ -44,15 +46,16 @@ class Dressing:
         self._gaps: dict[Gap, list[ItemId]] = {}
         self._conflicts: list[Conflict] = []
 
-    async def about(self, items: Sequence[ItemId]) -> None:
+    async def about(self, items: Sequence[ItemId], *, stand: Stand | None = None) -> None:
         """Gather the conflicts of items that are asked about and are no nodes, and what of them is unaccounted for."""
         for start in range(0, len(items), STATE_CHUNK):
             chunk = items[start : start + STATE_CHUNK]
-            await self._told.look(chunk)
-            found = await answered(states(chunk, at_us=self.at_us), self.asked.record())
+            found, troubled = await (stand or self._states)(chunk)
+            await self._told.look(chunk, troubled=troubled)
             missing = {i: s for i, s in found.items() if any(g.code == "unaccounted" for g in s.gaps)}
             if self.asked.scope is not None:
-                missing = {i: s.shown for i, s in (await self.asked.scope.seen(missing, at_us=self.at_us)).items()}
+                full = {i: s for i, s in missing.items() if isinstance(s, State)}
+                missing = {i: s.shown for i, s in (await self.asked.scope.seen(full, at_us=self.at_us)).items()}
             for gap in (g for s in missing.values() for g in s.gaps if g.code == "unaccounted"):
                 self.gather_gap(gap)
 
@@ -68,7 +71,10 @@ class Dressing:
             seen = await self._seen([n.item for n in chunk], stand or self._states)
             shown = chunk if left is None else chunk[:left]
             left = None if left is None else max(0, left - len(chunk))
-            yield await asyncio.to_thread(self._take, chunk, seen, shown=shown)
+            if len(chunk) > _FEW:
+                yield await asyncio.to_thread(self._take, chunk, seen, shown=shown)
+            else:
+                yield self._take(chunk, seen, shown=shown)
 
     async def _seen(self, items: Sequence[ItemId], stand: Stand) -> Mapping[ItemId, Seen[Whereabouts]]:
         if self.veil is not None:

@@ -12,7 +12,13 @@ from domain.positions import vector_token
 from services.problems import Problem
 
 _CHECKPOINTS = "SELECT log_partition, applied_offset, applied_us, log_end, measured_us FROM views.checkpoints"
-_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_FRESH = """
+-- what is applied, the clock, and how many dead letters wait: one row at least
+SELECT c.log_partition, c.applied_offset, c.applied_us, c.log_end, c.measured_us,
+       (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us,
+       (SELECT count(*) FROM views.dead_letters WHERE replayed_as IS NULL) AS parked
+FROM (SELECT) AS once LEFT JOIN views.checkpoints c ON true
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,9 @@ class Freshness:
 
 async def freshness(connection: asyncpg.Connection, *, stale_after_seconds: float) -> Freshness:
     """The state of the views in this snapshot."""
-    rows = await connection.fetch(_CHECKPOINTS)
-    now_us: int = await connection.fetchval(_NOW)
-    parked = await connection.fetchval("SELECT count(*) FROM views.dead_letters WHERE replayed_as IS NULL")
+    told = await connection.fetch(_FRESH)
+    now_us, parked = told[0]["now_us"], told[0]["parked"]
+    rows = [r for r in told if r["log_partition"] is not None]
     measured = min((r["measured_us"] for r in rows), default=0) or None  # 0: taken back (projector/continuity.py)
     silent = measured is None or now_us - measured > stale_after_seconds * 1_000_000
     behind = sum(max(0, r["log_end"] - 1 - r["applied_offset"]) for r in rows)

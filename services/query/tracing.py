@@ -166,8 +166,8 @@ async def _by_nodes(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walked
     dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=totals, veil=veil)
 
     async def pieces() -> AsyncIterator[bytes]:
-        await dressing.about(start.items)
-        async for rows in dressing.dressed(listed(nodes), show=ask.limit):
+        await dressing.about(start.items, stand=walk.stand)
+        async for rows in dressing.dressed(listed(nodes), stand=walk.stand, show=ask.limit):
             yield ask.form.rows(rows)
 
     return _Answer(found, dressing, following, pieces())
@@ -213,7 +213,7 @@ async def summed(
     found = walk.trace
     affected = await walk.counted(())
     dressing = Dressing(asked, at_us=asked.fresh.now_us, totals=Totals(affected))
-    await dressing.about(items)
+    await dressing.about(items, stand=walk.stand)
     async for rows in dressing.dressed(walk.chunks(), stand=walk.stand):
         seen(rows)
     return {

@@ -3,6 +3,7 @@
 What traces, exposures and the scopes of cases share.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -15,9 +16,13 @@ from services.query.answering import answered
 from services.query.dressing import STATE_CHUNK, Stand, listed
 from services.query.graph.answer import OverGraph
 from services.query.graph.keeper import Graphs
+from services.query.graph.small import SmallWalk, TooMuch
 from services.query.snapshot import Asked
 from services.query.totals import counted_once
 from services.settings import Settings
+
+FEW_STARTS = 20
+"""Up to so many items are traced link by link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +47,15 @@ class Walk:
 
 @dataclass(slots=True)
 class Walked:
-    """What a walk found. Without `over_graph`, `trace.nodes` has them all."""
+    """What a walk found. Without `over_graph`, `trace.nodes` has them all; `stand` tells where these are."""
 
     trace: Trace
     over_graph: OverGraph | None = None
+    stand: Stand | None = None
+    """None: the domain"""
 
     def __len__(self) -> int:
         return len(self.over_graph) if self.over_graph is not None else len(self.trace.nodes)
-
-    @property
-    def stand(self) -> Stand | None:
-        """What tells where nodes are; None: the domain."""
-        return self.over_graph.whereabouts if self.over_graph is not None else None
 
     async def counted(self, starts: Sequence[ItemId]) -> Set[ItemId]:
         """The items that count, one a thing: of the starts, then of the nodes."""
@@ -72,9 +74,9 @@ class Walked:
 async def walked(graphs: Graphs, settings: Settings, *, asked: Asked, walk: Walk, start: Start) -> Walked:
     """Walk from the start."""
     limits = Limits(settings.trace_depth_limit, settings.trace_row_limit)
-    over_graph = await _over_graph(graphs, asked, walk=walk, start=start, limits=limits)
-    if over_graph is not None:
-        return Walked(over_graph.trace, over_graph)
+    found = await _over_graph(graphs, asked, walk=walk, start=start, limits=limits)
+    if found is not None:
+        return found
     question = trace(
         start.items,
         way=walk.way,
@@ -89,7 +91,7 @@ async def walked(graphs: Graphs, settings: Settings, *, asked: Asked, walk: Walk
     return Walked(await answered(question, asked.record()))
 
 
-async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start, limits: Limits) -> OverGraph | None:
+async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start, limits: Limits) -> Walked | None:
     """The walk over the tenant's graph; None where there is none, or where the question is more than it covers."""
     if walk.follow_all or walk.follow_removed or walk.mode is Mode.AS_BUILT or asked.scope:
         return None
@@ -97,16 +99,21 @@ async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start,
     if kept is None or not covers(asked, kept[0].vector):
         return None
     at_us = asked.fresh.now_us if walk.at_us is None else walk.at_us
-    found = OverGraph(asked, *kept, at_us=at_us)
-    done = await found.walk(
+    maintained_us = at_us if walk.mode is Mode.AS_MAINTAINED else None
+    over = OverGraph(asked, *kept, at_us=at_us)
+    if not start.seeds and len(start.items) <= FEW_STARTS:
+        with contextlib.suppress(TooMuch):
+            small = SmallWalk(*kept[:2], way=walk.way, at_us=maintained_us, limits=limits)
+            return Walked(small.run(start.items), stand=over.whereabouts)
+    done = await over.walk(
         start.items,
         start.seeds,
         way=walk.way,
-        maintained_us=at_us if walk.mode is Mode.AS_MAINTAINED else None,
+        maintained_us=maintained_us,
         contents_at_us=walk.at_us,
         limits=limits,
     )
-    return found if done else None
+    return Walked(over.trace, over, over.whereabouts) if done else None
 
 
 def covers(asked: Asked, drawn: Mapping[int, int]) -> bool:

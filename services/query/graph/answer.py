@@ -194,11 +194,7 @@ class OverGraph:
         return found
 
     def _never_received(self, items: Ints) -> Ints:
-        items = items[self.graph.standing.kind[items] != CLASS]
-        on, rows = self.graph.by_item.expand(items)
-        received = np.zeros(len(items), dtype=np.bool_)
-        received[on[self.graph.events.rank[self.graph.mentions.event[rows]] == _RECEIVED_RANK]] = True
-        return items[~received]
+        return items[(self.graph.standing.kind[items] != CLASS) & ~self.graph.received[items]]
 
 
 def _slices(items: Ints) -> list[Ints]:

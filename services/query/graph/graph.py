@@ -92,6 +92,12 @@ class Graph:
     mentions: Mentions
     told: Sequence[Told]
     by_item: Groups
+    made: Groups
+    """mentions as output or whole, by item: few, where a lot is used without end"""
+    is_parent: Bools
+    """whether it was ever used as a container"""
+    received: Bools
+    """whether it was ever received"""
     inputs: Groups
     """mentions as input, by transformation"""
     outputs: Groups

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import asyncpg
@@ -25,6 +25,7 @@ BUILDING_SHARE = 0.1
 """Most of a process's time that goes into building one tenant's graphs, however fast its record grows."""
 
 _GENERATION = "SELECT 'views.checkpoints'::regclass::oid::bigint"
+_APPLIED = "SELECT 'views.checkpoints'::regclass::oid::bigint, log_partition, applied_offset FROM views.checkpoints"
 _LINKS = "SELECT count(*) FROM (SELECT FROM views.event_items WHERE tenant_id = $1 LIMIT $2) AS links"
 
 log_to = structlog.get_logger("graph")
@@ -40,6 +41,8 @@ class Kept:
     graph: Graph
     generation: int
     remembered: Remembered
+    newest: dict[frozenset[tuple[int, int]], Changed] = field(default_factory=dict)
+    """what changed since, by what was applied: the last of them alone"""
 
     @classmethod
     def of(cls, graph: Graph, generation: int) -> "Kept":
@@ -62,19 +65,24 @@ class Graphs:
         if self._off:
             return None
         kept = self._kept.get(tenant_id)
-        if kept is not None and kept.generation != await connection.fetchval(_GENERATION):
-            del self._kept[tenant_id]
+        applied = await connection.fetch(_APPLIED) if kept is not None else []
+        if kept is not None and any(generation != kept.generation for generation, _, _ in applied):
+            self._kept.pop(tenant_id, None)
             kept = None
         if kept is None:
             self._build(tenant_id)
             return None
+        vector = frozenset((partition, offset) for _, partition, offset in applied)
         try:
-            newer = await changed(connection, tenant_id, kept.graph)
+            newer = kept.newest.get(vector) or await changed(connection, tenant_id, kept.graph)
         except (TooNew, Uncovered):
             self._build(tenant_id)
             return None
         if newer.events > max(REBUILT_AFTER_EVENTS, len(kept.graph.events) // 100):
             self._build(tenant_id)
+        if vector not in kept.newest:
+            kept.newest.clear()
+            kept.newest[vector] = newer
         return kept.graph, newer, kept.remembered
 
     @property

@@ -96,7 +96,7 @@ def plain_out_of(graph: Graph, items: Ints) -> LinkColumns:
 
 def plain_into(graph: Graph, items: Ints) -> LinkColumns:
     """The plain links that arrive at these items."""
-    _, rows = graph.by_item.expand(items)
+    _, rows = graph.made.expand(items)
     role = graph.mentions.role[rows]
     made = rows[role == Role.OUTPUT]
     on, used = graph.inputs.expand(graph.events.flow[graph.mentions.event[made]])

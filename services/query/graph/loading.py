@@ -17,6 +17,9 @@ from services.query.graph.raw import Raw, read
 from services.query.graph.spelling import spelled_out
 from services.query.graph.texts import Texts
 
+RECEIVED_RANK = 4
+"""SEMANTICS §2"""
+
 
 async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
     """The graph of what the transaction of `connection`, repeatable read, sees. Raises Uncovered, and ValueError."""
@@ -95,6 +98,9 @@ def _build(raw: Raw) -> Graph:
         mentions=mentions,
         told=told,
         by_item=Groups.of(mentions.item, count),
+        made=Groups.of(np.where(np.isin(mentions.role, (Role.OUTPUT, Role.WHOLE)), mentions.item, -1), count),
+        is_parent=any_by(mentions.item, mentions.role == Role.PARENT, count),
+        received=any_by(mentions.item, events.rank[mentions.event] == RECEIVED_RANK, count),
         inputs=Groups.of(np.where(mentions.role == Role.INPUT, of_flow, -1), flows),
         outputs=Groups.of(np.where(mentions.role == Role.OUTPUT, of_flow, -1), flows),
         by_event=Groups.of(mentions.event, len(events)),

@@ -2,11 +2,8 @@
 
 from collections.abc import Generator, Sequence
 
-import numpy as np
-
 from domain.answers import Gap
 from domain.exposure import Seed, opened, take_seed
-from domain.facts import Role
 from domain.ids import ItemId
 from domain.kinds import may_contain
 from domain.opening import Opening, opened_classes, opened_containers
@@ -54,9 +51,7 @@ class Openings:
         found = indexes >= base
         known = indexes[~found]
         odd = (graph.standing.kind[known] == CLASS) | self._changed.links[known] | graph.odd.state[known]
-        _, rows = graph.by_item.expand(known)
-        parents = graph.mentions.item[rows[graph.mentions.role[rows] == Role.PARENT]]
-        found[~found] = odd | np.isin(known, parents)
+        found[~found] = odd | graph.is_parent[known]
         return found
 
     async def _exposed(self, seeds: Sequence[Seed]) -> dict[ItemId, frozenset[str]]:
