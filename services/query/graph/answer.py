@@ -194,7 +194,8 @@ class OverGraph:
         return found
 
     def _never_received(self, items: Ints) -> Ints:
-        return items[(self.graph.standing.kind[items] != CLASS) & ~self.graph.received[items]]
+        found: Ints = items[(self.graph.standing.kind[items] != CLASS) & ~self.graph.received[items]]
+        return found
 
 
 def _slices(items: Ints) -> list[Ints]:

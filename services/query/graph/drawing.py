@@ -44,8 +44,8 @@ def standing_of(
     parts = (drawn.whole[fitted], drawn.item[fitted])
     odd = below(odd | too_deep(n, contents, parts), contents, parts)
     odd |= _restrained(drawn, raw, kind=kind, contents=contents, recalled=recalled)
-    odd |= np.isin(kind, (LOT, CLASS))
-    return Standing(odd, kind, texts, events, facts, stays, fittings)
+    lots = np.isin(kind, (LOT, CLASS))
+    return Standing(odd | lots, lots & ~odd, kind, texts, events, facts, stays, fittings)
 
 
 def _order(raw: Mapping[str, Ints]) -> tuple[EventTexts, Bools]:

@@ -76,6 +76,8 @@ class Standing:
     """All that the state of plain units is read from. `odd` are the items that the domain must answer about."""
 
     odd: Bools
+    stock: Bools
+    """lots and classes of which nothing but their stock needs a second look"""
     kind: Ints
     texts: Mapping[int, str]
     events: EventTexts

@@ -35,7 +35,7 @@ class Events:
 class Mentions:
     """Every item in every role of every event that counts. `several`: its derivation links have `several_inputs`.
 
-    `told`: a row of the graph's `told`, of inputs and components.
+    `told`: a row of the graph's `told`; a component's has no basis. `status` is a code of STATUSES.
     """
 
     event: Ints
@@ -45,6 +45,8 @@ class Mentions:
     sure_basis: Bools
     several: Bools
     told: Ints
+    flow: Ints
+    status: Ints
 
 
 @dataclass(frozen=True, slots=True)

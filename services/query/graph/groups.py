@@ -27,8 +27,9 @@ class Groups:
         return cls(small(start), small(order))
 
     def expand(self, keys: Ints) -> tuple[Ints, Ints]:
-        """All rows of the keys: (position in `keys`, row), in the order of the keys."""
-        first, counts = self.start[keys], self.start[keys + 1] - self.start[keys]
+        """All rows of the keys: (position in `keys`, row), in the order of the keys. A negative key has none."""
+        first = self.start[keys]
+        counts = np.where(keys < 0, 0, self.start[keys + 1] - first)
         at = np.repeat(np.arange(len(keys)), counts)
         within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
         return at, self.order[np.repeat(first, counts) + within]

@@ -78,6 +78,8 @@ def _build(raw: Raw) -> Graph:
         spelled.mentions["sure"][kept].astype(np.bool_),
         several[kept],
         small(told_codes[kept]),
+        spelled.mentions["flow"][kept].astype(np.int8),
+        spelled.mentions["status"][kept].astype(np.int8),
     )
     flows = int(flow.max(initial=-1)) + 1
     of_flow = flow[mentions.event]

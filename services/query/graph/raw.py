@@ -58,15 +58,14 @@ _EVENT_IDS = """
 SELECT k.event_id FROM views.events e JOIN views.event_keys k USING (key_no)
 WHERE e.tenant_id = $1::int ORDER BY e.event_no
 """
-_TELLS = (
-    """x.role IN (1, 6) AND (x.quantity IS NOT NULL OR x.uom IS NOT NULL OR (x.role = 1 AND x.basis IS NOT NULL))"""
-)
+_TELLS = """x.role IN (0, 1, 2, 6)
+    AND (x.quantity IS NOT NULL OR x.uom IS NOT NULL OR (x.role = 1 AND x.basis IS NOT NULL))"""
 _TOLD_NO = """hashtextextended(concat_ws('/', coalesce(x.quantity::text, '-'), coalesce(x.uom, '-'),
     CASE WHEN x.role = 1 THEN coalesce(x.basis, '-') ELSE '-' END), 0)"""
 _MENTIONS = f"""
 SELECT x.event_no, x.item_no, x.role, x.action, x.by_class, coalesce(x.basis, 'scanned') IN ('scanned', 'declared'),
        coalesce(array_position($2::text[], x.status), 0),
-       x.quantity IS NOT NULL AND coalesce(x.uom, 'EA') IN ('EA', 'H87', 'C62', 'PCE'),
+       x.flow, x.quantity IS NOT NULL AND coalesce(x.uom, 'EA') IN ('EA', 'H87', 'C62', 'PCE'),
        CASE WHEN {_TELLS} THEN {_TOLD_NO} ELSE 0 END
 FROM views.event_items x WHERE x.tenant_id = $1::int
 """
@@ -78,6 +77,7 @@ _MENTION_TYPES = {
     "by_class": "bool",
     "sure": "bool",
     "status": "int4",
+    "flow": "int2",
     "counted": "bool",
     "told": "int8",
 }

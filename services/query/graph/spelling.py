@@ -59,7 +59,7 @@ def _mentions(event: int, ranged: Ranged, units: Ints) -> dict[str, Ints]:
     """What the event says of each member."""
     said = ranged.mention(ranged.serials.product)
     status, by_class = STATUSES.index(said.status), said.by_class
-    same = {"role": said.role, "action": said.action, "by_class": by_class, "status": status}
+    same = {"role": said.role, "action": said.action, "by_class": by_class, "status": status, "flow": said.flow}
     return _columns(len(units), event=event, sure=True, counted=False, told=0, **same) | {"item": units}
 
 

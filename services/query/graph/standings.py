@@ -12,6 +12,7 @@ from domain.state import State, Whereabouts, states
 from services.query.answering import answered
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
+from services.query.graph.lots import lot_state
 from services.query.graph.names import Names
 from services.query.graph.newer import Changed
 from services.query.graph.stance import Remembered, shipped_out
@@ -20,6 +21,7 @@ from services.query.snapshot import Asked
 
 _FEW = 500
 _ASKED_AT_ONCE = 1_000
+_BREATH = 50
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Standings:
         else:
             await asyncio.to_thread(self.remembered.tell_plain, known[plain])
         kept = odd & ~changed & (self._lasting and not self._changed.reaches_far)
+        await self._tell_stock(known[kept & self._graph.standing.stock[known]])
         stood = Stood(
             np.full(len(items), -1, dtype=np.int64), np.ones(len(items), dtype=np.bool_), self.remembered.stands
         )
@@ -79,6 +82,16 @@ class Standings:
         remembered = stood.codes[(stood.codes >= 0) & stood.by_domain].tolist()
         stood.troubled.update(key for code in remembered for key in self.remembered.troubled.get(code, ()))
         return stood
+
+    async def _tell_stock(self, items: Ints) -> None:
+        """Remember how lots stand that the arrays tell of."""
+        fresh = items[self.remembered.codes[items] < 0]
+        for n, item in enumerate(np.unique(fresh).tolist(), 1):
+            state = lot_state(self._graph, item, self._at_us)
+            if state is not None:
+                self.remembered.keep(item, state, frozenset())
+            if n % _BREATH == 0:
+                await asyncio.sleep(0)
 
     async def _ask_domain(self, ids: list[ItemId], items: Ints, places: Ints, *, stood: Stood, may_keep: Bools) -> None:
         record = self._asked.record()
