@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
+from domain.cases import acts
+from domain.ids import ItemId
 from tests.cases.conftest import People
 from tests.cases.frozen import Recall
 from tests.waiting import eventually
@@ -266,3 +268,29 @@ async def test_one_thing_has_one_bucket_by_any_of_its_names_and_parts_have_none(
     told = await recall.accounting()
     assert {b: n for b, n in told["loose_spares"]["buckets"].items() if n} == {"remedied": 1}
     assert not told["conflicts"]
+
+
+async def test_a_narrower_freeze_lets_go_of_nothing_before_it_is_approved(recall: Recall) -> None:
+    await delivered(recall, "B/1", "B/2")
+    await recall.opened()
+    await recall.frozen("B/1", "B/2")
+    await recall.frozen("B/2", number=2, approve=False)
+    assert await recall.buckets() == {"with_consignee": 2}
+    await recall.approved(2)
+    assert await recall.buckets() == {"with_consignee": 1}
+
+
+async def test_what_a_decision_removed_is_out_and_what_would_be_withdrawn_stays(recall: Recall) -> None:
+    await delivered(recall, "B/1", "B/2", "B/3")
+    await recall.opened()
+    await recall.frozen("B/1", "B/2")
+    about = {"level": 1, "certainty": "certain", "top": True}
+    [first, second, third] = [
+        acts.Member(item=ItemId(recall.tell.uri(f"B/{n}")), kind="unit", **about) for n in (1, 2, 3)
+    ]
+    changed = acts.UnitsChanged(evaluation=1, chunk=0, added=(third,), withdrawn=(first, second))
+    await recall.append([changed], tag="1.")
+    assert await recall.buckets() == {"with_consignee": 3}, "added at once, withdrawn by a decision only"
+    removed = await recall.post("removals", decision="remove", items=[recall.tell.uri("B/1")])
+    assert removed.status_code == 200, removed.text
+    assert await recall.buckets() == {"with_consignee": 2}
