@@ -15,6 +15,7 @@ from services.codec import content_hash, encode, event_document
 from services.eventlog.postgres import PostgresEventLog
 from tests.cases.conftest import People
 from tests.http.telling import Example
+from tests.waiting import eventually
 
 CHUNK = 2_000
 
@@ -114,8 +115,15 @@ class Recall:
         return Record(partition_key(1, event, event_id), encode(envelope, document=document))
 
     async def approved(self, number: int = 1) -> None:
+        """Approved, and its holds placed: what follows by itself would be lag to who asks meanwhile."""
         answer = await self.post("approve", by=self.people.li, freeze=number)
         assert answer.status_code == 200, answer.text
+
+        async def held() -> bool:
+            shown = (await self.service.get(f"/v1/recalls/{self.id}")).json()
+            return bool(shown["mode"] != "live" or shown["freeze"]["holds_placed"])
+
+        await eventually(held, within_seconds=90)
 
     async def post(self, path: str, *, by: dict[str, str] | None = None, **body: Any) -> httpx.Response:
         said = {"reason": "as the test says", **body}
