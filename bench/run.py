@@ -14,6 +14,7 @@ from bench.cases.capture import capture
 from bench.cases.exposure import exposure
 from bench.cases.forward import forward
 from bench.cases.growth import growth
+from bench.cases.hopping import hopping
 from bench.cases.projector import projector
 from bench.cases.rivals import rivals
 from bench.cases.visible import visible
@@ -24,8 +25,8 @@ from bench.rivals import tables
 from bench.sizes import Size
 from bench.world import World, world
 
-GROUPS = ("forward", "rivals", "backward", "exposure", "bounded", "growth", "capture", "visible", "projector")
-_ASKING = frozenset(GROUPS[:6])
+_OF_QUESTIONS = ("forward", "rivals", "hopping", "backward", "exposure", "bounded", "growth")
+GROUPS = (*_OF_QUESTIONS, "capture", "visible", "projector")
 
 
 async def run(
@@ -41,7 +42,7 @@ async def run(
 
 
 async def _rows(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
-    if _ASKING & set(only):
+    if set(_OF_QUESTIONS) & set(only):
         async for row in _asking(this, only):
             yield row
     for name, group in (("capture", capture), ("visible", visible), ("projector", projector)):
@@ -61,6 +62,7 @@ async def _asking(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
         groups: dict[str, Callable[[], AsyncIterator[Row]]] = {
             "forward": lambda: forward(asked, copies, references),
             "rivals": lambda: _rivals(this, asked, references),
+            "hopping": lambda: hopping(asked),
             "backward": lambda: _both(backward(this, asked), many(this, asked)),
             "exposure": lambda: exposure(this, asked),
             "bounded": lambda: _both(memory(asked, references), starving(this, asked, references)),
