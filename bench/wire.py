@@ -50,10 +50,14 @@ class Connection:
         return await self._ask(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body, taken)
 
     async def _ask(self, request: bytes, taken: Callable[[bytes], object] | None) -> Answer:
-        reader, writer = await self._opened()
-        writer.write(request)
-        await writer.drain()
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        kept = self._open is not None
+        try:
+            reader, head = await self._sent(request)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            if not kept:
+                raise
+            await self.close()  # the server had closed it in that moment
+            reader, head = await self._sent(request)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         answer = Answer(int(head[0].split()[1]), headers)
         pieces: list[bytes] = []
@@ -65,6 +69,13 @@ class Connection:
         if answer.status >= 400:
             raise Refused(f"{answer.status}: {answer.body[:500].decode(errors='replace')}")
         return answer
+
+    async def _sent(self, request: bytes) -> tuple[asyncio.StreamReader, list[str]]:
+        """The lines of the answer's head, and where its body is read from."""
+        reader, writer = await self._opened()
+        writer.write(request)
+        await writer.drain()
+        return reader, (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._open is None or self._open[0].at_eof():
