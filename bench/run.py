@@ -1,6 +1,5 @@
 """One run from the data to the results."""
 
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
@@ -33,53 +32,33 @@ GROUPS = (*_OF_QUESTIONS, "capture", "visible", "projector")
 async def run(
     size: Size, *, console: Console, began: datetime, only: Sequence[str] = GROUPS, keep: bool = False
 ) -> Results:
-    """Build, measure, and give the results; each row is told when it is there, and what each group took."""
+    """Build, measure, and give the results; each row is told when it is there."""
     async with world(size, console=console, keep=keep) as this:
         results = Results(about(began=began, data=this.data, postgres=await _version(this)))
-        took: dict[str, float] = {}
-        results.about["took_seconds"] = took
-        async for group, row in _rows(this, only, took):
-            if row is not None:
-                results.rows.append(row)
-                console.print(_told(row), highlight=False)
-            else:
-                console.print(f"{group}: {took[group]:.1f} s", highlight=False)
+        async for row in _rows(this, only):
+            results.rows.append(row)
+            console.print(_told(row), highlight=False)
         return results
 
 
-Told = tuple[str, Row | None]
-"""A row of a group; None when the group is done."""
-
-
-async def _rows(this: World, only: Sequence[str], took: dict[str, float]) -> AsyncIterator[Told]:
+async def _rows(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
     if set(_OF_QUESTIONS) & set(only):
-        async for told in _asking(this, only, took):
-            yield told
+        async for row in _asking(this, only):
+            yield row
     for name, group in (("capture", capture), ("visible", visible), ("projector", projector)):
         if name in only:
-            async for told in _timed(name, group(this), took):
-                yield told
+            async for row in group(this):
+                yield row
 
 
-async def _timed(name: str, rows: AsyncIterator[Row], took: dict[str, float]) -> AsyncIterator[Told]:
-    began = time.perf_counter()
-    async for row in rows:
-        yield name, row
-    took[name] = round(time.perf_counter() - began, 1)
-    yield name, None
-
-
-async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> AsyncIterator[Told]:
+async def _asking(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
     """Questions about the built data."""
-    began = time.perf_counter()
     async with asking(this, this.url) as asked:
         copies = await reference.copies(this)
         references: list[Reference] = []
         if {"forward", "rivals", "bounded"} & set(only):
             questions = forward_questions(this.size.units)
             references = await reference.written(this, questions, quick=asked.quick, domain=asked.domain)
-        took["reference"] = round(time.perf_counter() - began, 1)
-        yield "reference", None
         groups: dict[str, Callable[[], AsyncIterator[Row]]] = {
             "forward": lambda: forward(asked, copies, references),
             "rivals": lambda: _rivals(this, asked, references),
@@ -91,8 +70,8 @@ async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> A
         }
         for name, group in groups.items():
             if name in only:
-                async for told in _timed(name, group(), took):
-                    yield told
+                async for row in group():
+                    yield row
         await copies.close()
 
 

@@ -72,6 +72,8 @@ def command_line(language: Language) -> Callable[..., Any]:
         "open": recalling.open_case, "describe": recalling.describe, "scope": recalling.scope,
         "preview": recalling.preview, "freeze": recalling.freeze, "approve": recalling.approve,
         "list": recalling.cases_list, "show": recalling.show, "units": recall_asking.units,
+        "delta": recall_asking.delta, "alerts": recall_asking.alerts,
+        "explain": recall_asking.explain,
         "notify": recall_responding.notify, "respond": recall_responding.respond,
         "consignees": recall_asking.consignees, "account": recall_asking.account, "clocks": recall_asking.clocks,
         "report": recall_asking.report, "pack": recall_asking.pack, "check": recall_asking.check,

@@ -55,4 +55,14 @@ ACTS = {
     "clock_met": "a duty was done",
     "reminded": "reminded",
 }
-CASE_WORDS = {**STATES, **BUCKETS, **ACTS}
+CHANGES = {
+    "added": "came in",
+    "withdrawn": "would go out",
+    "pending": "undecided",
+    "keep": "to be kept",
+    "remove": "to be removed",
+    "unit_added": "came to the set",
+    "shipped": "shipped",
+    "used": "used",
+}
+CASE_WORDS = {**STATES, **BUCKETS, **ACTS, **CHANGES}

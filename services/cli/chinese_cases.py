@@ -37,7 +37,9 @@ _HELP = {
     "Why an item is affected, step by step; or why not, and what came nearest.": (
         "某件产品为何受影响（逐步说明）；或为何不受影响，以及最接近的情形。"
     ),
-    "What happened to held items, and what came in: newest first.": "已扣留产品的动向与新增产品的告警，新的在前。",
+    "What happened to held items, and what came in: as it was noticed.": (
+        "已扣留产品的动向与新增产品的告警，按发现顺序。"
+    ),
     "Where every affected unit is: each in exactly one bucket, and the sum closes.": (
         "每件受影响产品的去向：各归一类，合计相符。"
     ),
@@ -192,7 +194,21 @@ _TOLD = {
         "已扣留：WMS 与电商平台可由 {feed} 得知哪些禁止流转"
     ),
     "Alert {alert}: {item}": "告警 {alert}：{item}",
+    "all of them": "全部",
+    "Next time: --since {cursor}": "下次查询：--since {cursor}",
+    "{added} came in, {withdrawn} would go out, {pending} of them undecided; up to {position}": (
+        "新增 {added}，应移出 {withdrawn}（其中 {pending} 待决定）；核查至 {position}"
+    ),
     # headings
+    "decision": "决定",
+    "came in": "新增",
+    "would go out": "应移出",
+    "came to the set": "新增受影响",
+    "shipped": "已发运",
+    "used": "已使用",
+    "undecided": "待决定",
+    "to be kept": "保留",
+    "to be removed": "移出",
     "recall": "召回",
     "mode": "性质",
     "state": "状态",

@@ -5,12 +5,14 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.cli.demo_posting import DemoFailed, expected_events, keys_of_sources, post_factory
+from services.cli.demo_posting import DemoFailed, demo_keys, expected_events, post_factory
+from services.cli.demo_recall import desks, recall_story
 from services.cli.options import Hand
 from services.cli.showing import show_trace
 from services.embedded.app import Running, run
@@ -20,6 +22,7 @@ from services.settings import Settings
 
 SIZES = {"small": 1_000, "medium": 20_000, "large": 200_000, "huge": 2_000_000}
 _ROWS = 30
+Answer = dict[str, Any]
 _WIDTH_CHARS = 120
 """of tables where there is no terminal to ask"""
 
@@ -30,6 +33,7 @@ class _Stack:
 
     ingest_urls: tuple[str, ...]
     query_url: str
+    cases_url: str
     key: str
     over: asyncio.Future[Any]
 
@@ -41,7 +45,9 @@ async def demo(settings: Settings, *, units: int, seed: int, once: bool, hand: H
     """
     async with _processes(settings, hand) if kafka else _in_here(settings) as stack:
         hand.tell("Zhuisu is up: {url}  (API description: {url}/docs)", url=stack.query_url)
-        work: asyncio.Future[Any] = asyncio.ensure_future(_main_job(stack, units=units, seed=seed, hand=hand))
+        work: asyncio.Future[Any] = asyncio.ensure_future(
+            _main_job(stack, units=units, seed=seed, folder=settings.data_dir / "reports", hand=hand)
+        )
         await asyncio.wait([work, stack.over], return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             work.result()
@@ -77,7 +83,7 @@ async def _in_here(settings: Settings) -> AsyncIterator[_Stack]:
             service.result()
             raise DemoFailed("the service ended before it was up")
         running = ready.result()
-        yield _Stack((running.url,), running.url, running.key, service)
+        yield _Stack((running.url,), running.url, running.url, running.key, service)
     finally:
         stop.set()
         await service
@@ -96,7 +102,7 @@ async def _processes(settings: Settings, hand: Hand) -> AsyncIterator[_Stack]:
     async with several_processes(settings, told=told) as cluster:
         over = asyncio.ensure_future(_first(asked_to_stop, cluster.failed))
         try:
-            yield _Stack(cluster.ingest_urls, cluster.query_url, cluster.key, over)
+            yield _Stack(cluster.ingest_urls, cluster.query_url, cluster.cases_url, cluster.key, over)
         finally:
             over.cancel()
 
@@ -111,18 +117,25 @@ async def _first(asked_to_stop: asyncio.Event, failed: asyncio.Future[str]) -> N
         raise DemoFailed(failed.result())
 
 
-async def _main_job(stack: _Stack, *, units: int, seed: int, hand: Hand) -> None:
+async def _main_job(stack: _Stack, *, units: int, seed: int, folder: Path, hand: Hand) -> None:
     facts = about(units, seed)
+    keys = await demo_keys(stack.query_url, stack.key)
     headers = {"Authorization": f"Bearer {stack.key}"}
     async with httpx.AsyncClient(base_url=stack.query_url, headers=headers, timeout=120, trust_env=False) as client:
-        position = await _post_with_bar(stack, client, units=units, seed=seed, hand=hand)
+        position = await _post_with_bar(stack, client, keys, units=units, seed=seed, hand=hand)
         back = await _ask(client, "backward", item=facts.failed_bike, position=position)
         forward = await _ask(client, "forward", item=facts.bad_lot, position=position)
         reel = await _ask(client, "forward", item=facts.bad_reel, position=position)
+    if not hand.as_json:
+        _show(hand, facts, back=back, forward=forward, reel=reel)
+    async with desks(stack.query_url, stack.cases_url, stack.ingest_urls[0], keys=keys) as people:
+        recall = await recall_story(people, facts, folder=folder, hand=hand)
     if hand.as_json:
-        answers = {"backward": back, "forward": forward, "reel": reel}
+        answers = {"backward": back, "forward": forward, "reel": reel, "recall": recall}
         hand.json({"url": stack.query_url, "key": stack.key, **answers})
-        return
+
+
+def _show(hand: Hand, facts: DemoFacts, *, back: Answer, forward: Answer, reel: Answer) -> None:
     if not hand.out.is_terminal:
         hand.out.width = max(hand.out.width, _WIDTH_CHARS)
     hand.out.rule(hand.say("A bike failed in the field: where did it come from?"))
@@ -136,6 +149,7 @@ async def _main_job(stack: _Stack, *, units: int, seed: int, hand: Hand) -> None
     hand.tell("zhuisu trace forward {item}", item=facts.bad_reel)
     show_trace(hand, reel, rows=_ROWS)
     _explain(hand, facts, reel)
+    hand.out.rule(hand.say("The lot is recalled: frozen, approved, held, answered, accounted for"))
 
 
 def _explain(hand: Hand, facts: DemoFacts, reel: dict[str, Any]) -> None:
@@ -158,10 +172,11 @@ def _explain(hand: Hand, facts: DemoFacts, reel: dict[str, Any]) -> None:
 _TESTER = "zhuisu exposure --instrument {} --since-last-good"
 
 
-async def _post_with_bar(stack: _Stack, client: httpx.AsyncClient, *, units: int, seed: int, hand: Hand) -> str:
+async def _post_with_bar(
+    stack: _Stack, client: httpx.AsyncClient, keys: dict[str, str], *, units: int, seed: int, hand: Hand
+) -> str:
     """Post everything, then wait until the views have it; a bar for each. Returns the position to ask at."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    keys = await keys_of_sources(stack.query_url, stack.key)
     with Progress(*columns, console=hand.err, disable=hand.as_json) as bars:
         posting = bars.add_task(hand.say("Posting the demo factory"), total=expected_events(units, seed))
         posted = await post_factory(

@@ -14,6 +14,8 @@ from services.factory import SOURCES, Event, generate
 
 BATCH_EVENTS = 1_000
 _IN_FLIGHT = 4
+PEOPLE = ("coordinator", "approver")
+"""Who works the demo's recall: what one froze the other approves."""
 _PATIENCE_SECONDS = 120.0
 _COUNTED_UNITS = 20_000
 _ASK_AGAIN = frozenset({429, 503, 504})
@@ -38,18 +40,19 @@ def expected_events(units: int, seed: int) -> int:
     return sum(1 for _ in generate(counted, seed)) * units // counted
 
 
-async def keys_of_sources(query_url: str, admin_key: str) -> dict[str, str]:
-    """A key for each of the four systems; keys of an earlier demo are taken back."""
+async def demo_keys(query_url: str, admin_key: str) -> dict[str, str]:
+    """A key for each of the four systems and for the people of the recall; keys of an earlier demo are taken back."""
+    wanted = {source: ["capture"] for source in SOURCES} | {person: ["read", "recall"] for person in PEOPLE}
     headers = {"Authorization": f"Bearer {admin_key}"}
     async with httpx.AsyncClient(base_url=query_url, headers=headers, timeout=30, trust_env=False) as client:
-        names = {f"demo {source}" for source in SOURCES}
+        names = {f"demo {name}" for name in wanted}
         for old in _read(await client.get("/v1/keys"))["keys"]:
             if old["name"] in names and old["revoked_at"] is None:
                 _read(await client.delete(f"/v1/keys/{old['key_id']}"))
         keys = {}
-        for source in SOURCES:
-            wanted = {"name": f"demo {source}", "source": source, "roles": ["capture"]}
-            keys[source] = _read(await client.post("/v1/keys", json=wanted))["key"]
+        for name, roles in wanted.items():
+            asked = {"name": f"demo {name}", "source": name, "roles": roles}
+            keys[name] = _read(await client.post("/v1/keys", json=asked))["key"]
         return keys
 
 
@@ -63,7 +66,10 @@ async def post_factory(
 ) -> Posted:
     """Post everything, each system its own events in its own batches; `told` hears how many events were taken."""
     posted, vector = Posted(), dict[int, int]()
-    async with _clients(ingest_urls, keys) as clients, asyncio.TaskGroup() as group:
+    async with (
+        _clients(ingest_urls, {source: keys[source] for source in SOURCES}) as clients,
+        asyncio.TaskGroup() as group,
+    ):
         places = asyncio.Semaphore(_IN_FLIGHT)
         waiting: dict[str, list[Event]] = {source: [] for source in SOURCES}
 

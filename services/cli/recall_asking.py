@@ -11,7 +11,7 @@ from services.cli.options import REFUSED, AsJson, Hand, Key, Url, hand_of
 from services.cli.recall_showing import show_accounting, show_clocks, show_members
 from services.cli.recalling import CaseId, Rows, path_of
 from services.cli.showing import plain_table, short, show_freshness
-from services.cli.words import word
+from services.cli.words import event_kind, word
 
 AsOf = Annotated[str | None, typer.Option(help="As known then: a position (0-1234) or a time.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="The file to write; else named after the report.")]
@@ -52,6 +52,70 @@ def units(
 
 def _wanted(answer: dict[str, Any], *, top: bool) -> list[dict[str, Any]]:
     return [m for m in answer["members"] if m["top"] or not top]
+
+
+def explain(
+    context: typer.Context,
+    case_id: CaseId,
+    item: Annotated[str, typer.Argument(help="Its id.")],
+    *,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why an item is affected, step by step; or why not, and what came nearest.
+
+    Example: zhuisu recall explain RC-2026-1 urn:epc:id:sgtin:9521234.000002.B00000603
+    """
+    hand = hand_of(context, as_json=as_json)
+    answer = Service(hand, url, key).ask("GET", path_of(case_id, "explain"), params={"item": item})
+    if hand.as_json:
+        hand.json(answer)
+    else:
+        hand.tell("{line}", line=answer["text"][hand.say.language])
+
+
+def delta(
+    context: typer.Context, case_id: CaseId, *, url: Url = None, key: Key = None, as_json: AsJson = False
+) -> None:
+    """What came in or would go out since the freeze, by later or corrected events.
+
+    Example: zhuisu recall delta RC-2026-1
+    """
+    hand = hand_of(context, as_json=as_json)
+    answer = Service(hand, url, key).ask("GET", path_of(case_id, "delta"))
+    if hand.as_json:
+        hand.json(answer)
+        return
+    rows = [
+        [short(c["item"]), word(c["change"], hand.say), ", ".join(map(short, c["came_from"])), c.get("decision")]
+        for c in answer["changes"]
+    ]
+    hand.out.print(plain_table(("item", "change", "from", "decision"), rows, hand.say))
+    hand.tell(
+        "{added} came in, {withdrawn} would go out, {pending} of them undecided; up to {position}",
+        **{name: answer["totals"][name] for name in ("added", "withdrawn", "pending")},
+        position=answer["evaluated_to"] or "–",
+    )
+
+
+def alerts(
+    context: typer.Context, case_id: CaseId, *, url: Url = None, key: Key = None, as_json: AsJson = False
+) -> None:
+    """What happened to held items, and what came in: as it was noticed.
+
+    Example: zhuisu recall alerts RC-2026-1
+    """
+    hand = hand_of(context, as_json=as_json)
+    answer = Service(hand, url, key).ask("GET", path_of(case_id, "alerts"))
+    if hand.as_json:
+        hand.json(answer)
+        return
+    rows = [
+        [a["noticed_at"], word(a["alert"], hand.say), short(a["item"]), event_kind(a["kind"], hand.say), a["to"]]
+        for a in answer["alerts"]
+    ]
+    hand.out.print(plain_table(("at", "alert", "item", "event", "to"), rows, hand.say))
 
 
 def account(
@@ -189,8 +253,17 @@ def holds(
     if hand.as_json:
         hand.json(answer)
         return
-    rows = [[short(h["item"]), h["hold_id"], word(h["change"], hand.say), h["occurred_at"]] for h in answer["holds"]]
-    hand.out.print(plain_table(("item", "hold", "change", "at"), rows, hand.say))
+    rows = [
+        [
+            short(h["item"]) if h["item"] else hand.say("all of them"),
+            hand.say("ON HOLD") if h["on_hold"] else word("released", hand.say),
+            ", ".join(h.get("holds", ())) or h["hold_id"],
+            h["occurred_at"],
+        ]
+        for h in answer["holds"]
+    ]
+    hand.out.print(plain_table(("item", "state", "hold", "at"), rows, hand.say))
+    hand.tell("Next time: --since {cursor}", cursor=answer["next"])
 
 
 def given(**asked: str | None) -> dict[str, str]:

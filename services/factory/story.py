@@ -12,7 +12,7 @@ FIRST_LOT_BIKES = 12
 """Bikes 0 to 11 of such a run are of its first lot alone."""
 SHARED_BIKES = (12, 13)
 """Their modules were made in one go from both lots: the record cannot tell which of them has cells of which."""
-FAILED_BIKE, MISTAKEN_BIKE, MISTYPED_BIKE, SPARE_PACK = 3, 16, 5, BIKES_PER_RUN
+FAILED_BIKE, MISTAKEN_BIKE, MISTYPED_BIKE, LATE_BIKE, SPARE_PACK = 3, 16, 5, 18, BIKES_PER_RUN
 
 
 _RUN_SECONDS = 8 * 3600
@@ -59,6 +59,8 @@ class DemoFacts:
     reel_possible: frozenset[str]
     bad_tester: str
     tester_bikes: frozenset[str]
+    late_bike: str
+    """has no cell of the bad lot, until a workshop tells, late, that it put some in"""
 
     @property
     def bike_count(self) -> int:
@@ -98,6 +100,7 @@ def about(units: int, seed: int) -> DemoFacts:
         reel_possible=_bikes(names, (n for p in (-1, 0) for n in panel_boards(SPLICED_BEFORE_PANEL + p))),
         bad_tester=f"ENDTEST-{1 + 2 * (names.number % lanes_of(units))}",
         tester_bikes=_bikes(names, range(0, BIKES_PER_RUN, 2)),
+        late_bike=names.bike_link(LATE_BIKE),
     )
 
 

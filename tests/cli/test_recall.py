@@ -14,6 +14,7 @@ from tests.waiting import eventually
 
 LOT = "urn:zhuisu:lot:own:CELL:CLI-9"
 PACKS = [f"urn:zhuisu:unit:own:PACK:CLI-{n}" for n in range(4)]
+LATE = "urn:zhuisu:unit:own:PACK:CLI-late"
 CASE = "RC-CLI-1"
 
 
@@ -61,6 +62,18 @@ async def test_from_an_open_case_to_a_closed_one(service: httpx.AsyncClient, tmp
         return bool(state["on_hold"]) and state["recalls"] == [CASE]
 
     await eventually(held, within_seconds=30)
+    assert "PACK:CLI-1" in (await zhuisu_beside("holds", "--url", str(service.base_url), "--key", KEY)).out
+    assert "PACK CLI-2 ← CELL lot CLI-9" in (await recall("explain", CASE, PACKS[2])).out
+    late = {**events()[1], "inputs": [{"item": LOT, "quantity": 1}], "outputs": [{"item": LATE}]}
+    await service.post("/v1/events", json=late)
+
+    async def came_in() -> bool:
+        return "PACK:CLI-late" in (await recall("alerts", CASE)).out
+
+    await eventually(came_in, within_seconds=30)
+    changed = await recall("delta", CASE)
+    assert "PACK:CLI-late" in changed.out
+    assert "1 came in, 0 would go out" in changed.out
     told = await recall("notify", CASE, "--to", "all", "--how", "letter", "--json")
     assert told.code == 0, told
     sheet = tmp_path / "answers.csv"
@@ -69,7 +82,7 @@ async def test_from_an_open_case_to_a_closed_one(service: httpx.AsyncClient, tmp
     assert (answered.code, answered.out) == (REFUSED, "1 rows recorded, 1 rejected\n")
     assert "row 3, response" in answered.err
     accounted = json.loads((await recall("account", CASE, "--json")).out)
-    assert (accounted["population"], accounted["buckets"]["remedied"], accounted["outstanding"]) == (4, 1, 3)
+    assert (accounted["population"], accounted["buckets"]["remedied"], accounted["outstanding"]) == (5, 1, 4)
     assert "remedied" in (await recall("account", CASE)).out
     assert "h-1" in (await recall("consignees", CASE)).out
     assert "affected-units" in (await recall("report", CASE)).out

@@ -50,19 +50,29 @@ async def output_of(process: asyncio.subprocess.Process, *, within_seconds: floa
     return out.decode()
 
 
-def assert_true(answer: dict[str, Any]) -> None:
-    """The answers agree with what the factory knows."""
+def assert_true(answer: dict[str, Any], *, again: bool = False) -> None:
+    """The answers agree with what the factory knows; `again`: after the late repair that the recall's story tells."""
     facts = about(UNITS, SEED)
+    late = {facts.late_bike} if again else set()
     assert answer["backward"]["complete"], answer["backward"]["incomplete_because"]
     assert answer["forward"]["complete"], answer["forward"]["incomplete_because"]
     assert facts.bad_lot in {node["item"] for node in answer["backward"]["nodes"]}
     bikes = {n["item"]: n["certainty"] for n in answer["forward"]["nodes"] if n["item"].startswith(BIKES)}
-    assert {bike for bike, sure in bikes.items() if sure == "certain"} == facts.certain
+    assert {bike for bike, sure in bikes.items() if sure == "certain"} == facts.certain | late
     assert {bike for bike, sure in bikes.items() if sure == "possible"} == facts.possible
     assert answer["reel"]["complete"], answer["reel"]["incomplete_because"]
     of_reel = {n["item"]: n["certainty"] for n in answer["reel"]["nodes"] if n["item"].startswith(BIKES)}
     assert {bike for bike, sure in of_reel.items() if sure == "certain"} == facts.reel_certain
     assert {bike for bike, sure in of_reel.items() if sure == "possible"} == facts.reel_possible
+
+
+def assert_recalled(answer: dict[str, Any]) -> None:
+    """The recall's accounting closes to the unit, and its files are there."""
+    accounting = answer["recall"]["accounting"]
+    facts = about(UNITS, SEED)
+    assert sum(accounting["buckets"].values()) == accounting["population"] == len(facts.certain | facts.possible) + 1
+    assert {b for b, n in accounting["buckets"].items() if n} >= {"remedied", "inspected_and_cleared", "unreachable"}
+    assert [Path(f).stat().st_size > 0 for f in answer["recall"]["files"]] == [True] * 3
 
 
 @pytest.mark.slow
@@ -71,13 +81,20 @@ async def test_from_an_empty_folder_to_both_answers_and_the_same_again(tmp_path:
     async with demo("--once", "--json", folder=tmp_path) as process:
         first = json.loads(await output_of(process))
     assert_true(first)
+    assert_recalled(first)
+    raised = {(a["alert"], a["item"]) for a in first["recall"]["alerts"]}
+    assert ("unit_added", about(UNITS, SEED).late_bike) in raised
+    assert [item for alert, item in raised if alert == "sold"] != []
     async with demo("--once", "--json", folder=tmp_path) as process:
         again = json.loads(await output_of(process))
-    assert_true(again)
+    assert_true(again, again=True)
+    assert_recalled(again)
     assert again["key"] == first["key"]
+    assert again["recall"]["accounting"]["buckets"] == first["recall"]["accounting"]["buckets"]
     for way in ("backward", "forward", "reel"):
-        assert again[way]["totals"] == first[way]["totals"]
         assert again[way]["conflicts"] == first[way]["conflicts"] == []
+    for way in ("backward", "reel"):
+        assert again[way]["totals"]["items"] == first[way]["totals"]["items"]
 
 
 @pytest.mark.slow
@@ -127,5 +144,7 @@ async def test_on_kafka_it_is_six_processes_with_the_same_answers(tmp_path: Path
 
         reading = asyncio.create_task(output_of(process, within_seconds=240))
         assert await eventually(six_at_once, within_seconds=120)
-        assert_true(json.loads(await reading))
+        answer = json.loads(await reading)
+        assert_true(answer)
+        assert_recalled(answer)
         assert not [pid for pid in seen if psutil.pid_exists(pid)], "processes were left behind"
