@@ -19,20 +19,26 @@ from services.query.recall_custody import custodies, ours
 from services.query.snapshot import Asked
 from services.query.working_set import working_set
 
-LOOKED_AT = 1_000
+EVENTS_AT_ONCE = 500
 ITEMS_TOLD = 100
-_NAMED_SINCE = """
--- what events name, of members and of containers that held some, which were recorded after the recall was closed
-SELECT i.uri, min(k.event_id) AS event_id
+_TOUCHES = """
+-- events that touched the case, were recorded after it was closed, and lie behind those that were looked at
+SELECT t.event_no, t.log_partition, t.log_offset, k.event_id
 FROM views.case_touches t JOIN views.events e USING (event_no) JOIN views.event_keys k USING (key_no)
-JOIN views.event_items n ON n.event_no = t.event_no JOIN views.items i ON i.item_no = n.item_no
-WHERE t.tenant_id = $1 AND t.case_id = $2 AND e.appended_us > $3 AND (
+WHERE t.tenant_id = $1 AND t.case_id = $2 AND e.appended_us > $3
+AND t.log_offset > coalesce(
+    (SELECT c.seen FROM unnest($4::int[], $5::bigint[]) AS c(part, seen) WHERE c.part = t.log_partition), -1)
+ORDER BY t.log_partition, t.log_offset LIMIT $6
+"""
+_NAMED = """
+-- what these events name, of members and of containers that held some
+SELECT DISTINCT i.uri, n.event_no FROM views.event_items n JOIN views.items i ON i.item_no = n.item_no
+WHERE n.event_no = ANY($3) AND (
     EXISTS (SELECT FROM views.case_members m
         WHERE m.item_no = n.item_no AND m.tenant_id = $1 AND m.case_id = $2 AND m.kind = 'unit')
     OR EXISTS (SELECT FROM views.watched_items w
         WHERE w.item_no = n.item_no AND w.tenant_id = $1 AND w.case_id = $2 AND w.holds_members)
 )
-GROUP BY i.uri ORDER BY i.uri LIMIT $4
 """
 
 
@@ -43,24 +49,33 @@ class TurningUp:
 
     def __init__(self, desk: CaseDesk) -> None:
         self._desk = desk
+        self._looked: dict[tuple[int, str, int], dict[int, int]] = {}
+        """by tenant, case and number of its closing: what was looked at, an offset a partition"""
 
     async def work(self, work: Work) -> bool:
-        """See services.cases.jobs.Job."""
+        """See services.cases.jobs.Job. Looks at some events a round; what was looked at is not looked at again."""
         case = fold(work.acts)
         if case is None or case.closing is None or not case.closing.outstanding or case.approved is None:
             return False
         closed = next(a for a in reversed(case.history) if a.act is case.closing)
+        looked = self._looked.setdefault((work.tenant_id, case.case_id, closed.sequence or 0), {})
         async with looking(self._desk, work.tenant_id) as asked:
-            about = (work.tenant_id, case.case_id, closed.place[0], LOOKED_AT)
-            named = await asked.connection.fetch(_NAMED_SINCE, *about)
-            found = await _not_done(asked, case, [ItemId(r[0]) for r in named]) if named else []
-        if not found:
-            return False
-        events = sorted({r[1] for r in named})
-        now = Moment.parse(self._desk.clock.now())
-        reopened = _reopened(case, closed, found[:ITEMS_TOLD], events=events, now=now)
-        await self._desk.seen(await self._desk.append(work.tenant_id, OWN_SOURCE, [reopened]))
-        return True
+            about = (work.tenant_id, case.case_id, closed.place[0])
+            seen = (list(looked), list(looked.values()))
+            touches = await asked.connection.fetch(_TOUCHES, *about, *seen, EVENTS_AT_ONCE)
+            numbers = [t["event_no"] for t in touches]
+            named = await asked.connection.fetch(_NAMED, work.tenant_id, case.case_id, numbers) if numbers else []
+            found = await _not_done(asked, case, sorted({ItemId(r["uri"]) for r in named})) if named else []
+        if found:
+            by = {r["event_no"] for r in named if r["uri"] in found} or set(numbers)
+            events = sorted(t["event_id"] for t in touches if t["event_no"] in by)
+            now = Moment.parse(self._desk.clock.now())
+            reopened = _reopened(case, closed, found[:ITEMS_TOLD], events=events, now=now)
+            await self._desk.seen(await self._desk.append(work.tenant_id, OWN_SOURCE, [reopened]))
+            return True
+        for touch in touches:
+            looked[touch["log_partition"]] = touch["log_offset"]
+        return False
 
 
 async def _not_done(asked: Asked, case: RecallCase, items: Sequence[ItemId]) -> list[ItemId]:

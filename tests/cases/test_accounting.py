@@ -240,6 +240,8 @@ async def test_a_unit_that_turns_up_in_the_record_reopens_a_closed_recall(recall
     tell = recall.tell
     await tell.post("sold", 30 - 24, items=tell.lines("B/1"), holder="CUSTOMER-1", site="SHOP-DEALER-X")
     await tell.post("scrapped", 20, items=tell.lines("B/3"), site="SHOP-DEALER-X")
+    told = await recall.accounting()
+    assert told["state"] == "closed", "one is cleared, one is gone: nothing turned up"
     await tell.post("returned", 21, items=tell.lines("B/2"), **OURS)
 
     async def reopened() -> bool:
