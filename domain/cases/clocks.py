@@ -17,6 +17,8 @@ from domain.moments import from_us, to_us
 
 HOUR_US = 3_600_000_000
 
+_ENDS = frozenset({"effort_stopped", "closed"})
+
 Status = Literal["due", "overdue", "met", "met_late"]
 
 
@@ -107,7 +109,7 @@ def clocks_of(regime: Regime, happened: Sequence[Happening], *, calendar: Calend
 
     `happened` in the order it was recorded: what is recorded later never renumbers a step.
     """
-    reading = _Reading(regime, happened, calendar, now_us)
+    reading = _Reading(regime, _standing(regime, happened), calendar, now_us)
     return tuple(c for duty in regime.duties for c in reading.clocks(duty))
 
 
@@ -115,6 +117,18 @@ def waiting_of(regime: Regime, clocks: Iterable[Clock]) -> tuple[Duty, ...]:
     """The duties that nothing has started yet."""
     started = {c.duty.code for c in clocks}
     return tuple(d for d in regime.duties if d.code not in started)
+
+
+def _follows_end(duty: Duty) -> bool:
+    """Whether it is owed once a case is over, each time it is: its steps count how often."""
+    return set(duty.trigger) <= _ENDS
+
+
+def _standing(regime: Regime, happened: Sequence[Happening]) -> list[Happening]:
+    """What happened, without the ends of a case that was reopened since, and what was reported of them."""
+    reopened = max((n for n, h in enumerate(happened) if h.name == "reopened"), default=-1)
+    undone = _ENDS.union(*({f"met:{d.code}", *d.met_by} for d in regime.duties if _follows_end(d)))
+    return [h for n, h in enumerate(happened) if n > reopened or h.name not in undone]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +151,8 @@ class _Reading:
             first_us = min((h.earliest_us for h in self._named(duty.requires)), default=None)
             triggers = [(n, t) for n, t in triggers if first_us is not None and t.latest_us >= first_us]
         if not duty.each:
-            triggers = [(1, t) for _, t in sorted(triggers, key=lambda one: one[1].earliest_us)[:1]]
+            step = 1 + (sum(h.name == "reopened" for h in self.happened) if _follows_end(duty) else 0)
+            triggers = [(step, t) for _, t in sorted(triggers, key=lambda one: one[1].earliest_us)[:1]]
         clocks = [self._clock(duty, t.earliest_us, step=n, by=t.event_id) for n, t in triggers]
         return [c for c in clocks if not self._ended(duty, c)]
 

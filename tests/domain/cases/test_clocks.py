@@ -91,9 +91,10 @@ def test_repeated_months_are_counted_from_the_start_and_never_drift(started_us: 
     assert due_us == at_once
 
 
-@given(INSTANTS, st.lists(st.tuples(st.sampled_from(["approved", "closed", "changed", "met:plan", "met:stage",
-                                                     "met:amend"]), st.integers(0, 400)), max_size=12),
-       st.integers(0, 500))  # fmt: skip
+NAMES = st.sampled_from(["approved", "closed", "reopened", "changed", "met:plan", "met:stage", "met:amend"])
+
+
+@given(INSTANTS, st.lists(st.tuples(NAMES, st.integers(0, 400)), max_size=12), st.integers(0, 500))
 def test_laws_of_clocks(start_us: int, told: list[tuple[str, int]], later_days: int) -> None:
     profile = regime(ONCE, STAGE, AMEND)
     day_us = 86_400_000_000
@@ -169,6 +170,26 @@ def test_stages_are_due_each_month_and_a_report_is_of_the_month_it_was_made_in()
     ]
     ended = clocks(regime(STAGE), *told, happening("closed", "2026-03-20T09:00:00+08:00"), now="2026-06-01T00:00:00Z")
     assert [c.step for c in ended] == [1], "what is closed needs no stage after that"
+
+
+def test_a_case_that_is_reopened_owes_its_stages_and_a_summary_again() -> None:
+    summary = {"code": "summary", "trigger": ["effort_stopped", "closed"], "due": {"working_days": 15}}
+    profile = regime({**STAGE, "ends": ["closed", "met:summary"]}, summary)
+    told = [
+        happening("approved", "2026-01-15T09:00:00+08:00"),
+        happening("closed", "2026-03-02T09:00:00+08:00"),
+        happening("met:summary", "2026-03-04T09:00:00+08:00"),
+    ]
+    over = clocks(profile, *told, now="2026-04-01T00:00:00Z")
+    assert [(c.duty.code, c.step) for c in over] == [("stage", 1), ("summary", 1)]
+    told += [happening("reopened", "2026-04-02T09:00:00+08:00")]
+    again = clocks(profile, *told, now="2026-04-03T00:00:00Z")
+    assert [(c.duty.code, c.step) for c in again] == [("stage", 1), ("stage", 2), ("stage", 3)]
+    told += [happening("closed", "2026-05-04T09:00:00+08:00")]
+    summaries = [c for c in clocks(profile, *told, now="2026-05-05T00:00:00Z") if c.duty.code == "summary"]
+    assert [(c.step, c.started_us, c.met_us) for c in summaries] == [(2, us("2026-05-04T09:00:00+08:00"), None)]
+    told += [happening("met:summary", "2026-05-06T09:00:00+08:00", step=2)]
+    assert [c.met_us for c in clocks(profile, *told, now="2026-05-07T00:00:00Z")][-1] == told[-1].latest_us
 
 
 def test_each_change_has_a_clock_of_its_own_and_none_before_the_report() -> None:
