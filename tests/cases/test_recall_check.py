@@ -34,11 +34,15 @@ async def recall(service: httpx.AsyncClient, people: People, service_url: str, *
 
 
 async def check(anybody: httpx.AsyncClient, item: str, **params: str) -> dict[str, Any]:
-    answer = await anybody.get("/v1/recalls/check", params={"item": item, **params})
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    told: dict[str, Any] = answer.json()
-    return told
+    """The answer once nothing is being applied: the holds of an approval come a moment after it."""
+
+    async def told() -> dict[str, Any] | None:
+        answer = await anybody.get("/v1/recalls/check", params={"item": item, **params})
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        return dict(answer.json()) if answer.json()["complete"] else None
+
+    return await eventually(told, within_seconds=20)
 
 
 async def made(recall: Recall, *units: str) -> None:
