@@ -35,6 +35,8 @@ ACTOR = "zhuisu"
 SERIES = "frozen"
 CHUNK_BYTES_MAX = 500_000
 """Members of one event, as JSON: well below what the log takes."""
+FREEZES_AT_ONCE = 2
+"""Sets that one process evaluates at the same time."""
 CHUNKS_AT_ONCE = 8
 """Chunks sent together; the next are sent when the views have those before: neither side piles up."""
 APPLIED_WITHIN_SECONDS = 600.0
@@ -50,6 +52,7 @@ class FreezeJob:
 
     def __init__(self, desk: CaseDesk, evaluator: Evaluator) -> None:
         self._desk, self._evaluator = desk, evaluator
+        self._busy = asyncio.Semaphore(FREEZES_AT_ONCE)
 
     async def work(self, work: Work) -> bool:
         """Freeze, once every partition is applied up to the position that the request names."""
@@ -62,8 +65,11 @@ class FreezeJob:
             applied = await applied_vector(connection)
         if any(applied.get(partition, -1) < offset for partition, offset in vector.items()):
             return False
+        if self._busy.locked():
+            return False  # the next round looks again: waiting here would keep other cases from their turn
         try:
-            await self._freeze(work.tenant_id, case, freeze, vector=vector)
+            async with self._busy:
+                await self._freeze(work.tenant_id, case, freeze, vector=vector)
         except Problem as error:
             if error.status >= 500:
                 raise

@@ -24,7 +24,8 @@ from services.query.case_acts import LISTING, acts_of
 
 log_to = structlog.get_logger("cases")
 
-CASES_AT_ONCE = 4
+CASES_AT_ONCE = 8
+"""Cases that are worked on at the same time; the others of a round wait for their turn."""
 _RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX = 1.0, 60.0
 _LOCKS = 0x7A687563  # "zhuc": the first key of the advisory locks on cases
 
@@ -82,7 +83,9 @@ class Jobs:
         self._known: dict[tuple[int, str], tuple[int, list[Recorded]]] = {}
         self._attempts: dict[tuple[int, str, str], tuple[int, float]] = {}
         self._running: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._mine: set[tuple[int, str]] = set()
         self._locking = asyncio.Lock()
+        self._turns = asyncio.Semaphore(CASES_AT_ONCE)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; what is being done then is left as it is, to be gone on with. A database away is waited for."""
@@ -103,6 +106,7 @@ class Jobs:
             await self._cancel()
 
     async def _cancel(self) -> None:
+        self._mine.clear()
         running = list(self._running.values())
         self._running.clear()
         for task in running:
@@ -122,16 +126,20 @@ class Jobs:
         for key, task in list(self._running.items()):
             if task.done():
                 del self._running[key]
-                await task
-        for work in await self._cases():
+                if (error := task.exception()) is not None:
+                    log_to.error("case_not_worked_on", case=key[1], exc_info=error)
+        for work in await self._cases(locks):
             key = (work.tenant_id, work.case_id)
-            if key not in self._running and len(self._running) < CASES_AT_ONCE:
+            if key not in self._running:
                 self._running[key] = asyncio.create_task(self._alone(work, locks), name=f"case {work.case_id}")
 
-    async def _cases(self) -> list[Work]:
-        """The cases of all tenants, in no order; acts that are known are not read again."""
+    async def _cases(self, locks: asyncpg.Connection) -> list[Work]:
+        """The cases of all tenants, in no order; acts that are known are not read again.
+
+        The connection of the locks is asked for the tenants: when it is gone the locks are, and this is how it is seen.
+        """
         found = []
-        for tenant_id in [r[0] for r in await self._views.fetch("SELECT tenant_id FROM public.tenants")]:
+        for tenant_id in [r[0] for r in await locks.fetch("SELECT tenant_id FROM public.tenants")]:
             async with tenant_transaction(self._desk.pool, tenant_id) as connection:
                 counts = {r[0]: r[1] for r in await connection.fetch(_COUNTS, tenant_id, list(LISTING))}
                 changed = [c for c, n in counts.items() if self._known.get((tenant_id, c), (0, []))[0] != n]
@@ -144,16 +152,15 @@ class Jobs:
         return found
 
     async def _alone(self, work: Work, locks: asyncpg.Connection) -> None:
-        """Work on a case if no other process does. One that ends lets go of its locks with its connection."""
-        name = f"{work.tenant_id}:{work.case_id}"
-        async with self._locking:
-            if not await locks.fetchval("SELECT pg_try_advisory_lock($1, hashtext($2))", _LOCKS, name):
-                return
-        try:
-            await self._work(work)
-        finally:
+        """Work on a case if no other process does. It stays locked until this process, or its connection, ends."""
+        key = (work.tenant_id, work.case_id)
+        if key not in self._mine:
             async with self._locking:
-                await locks.fetchval("SELECT pg_advisory_unlock($1, hashtext($2))", _LOCKS, name)
+                if not await locks.fetchval(_LOCK, _LOCKS, f"{work.tenant_id}:{work.case_id}"):
+                    return
+            self._mine.add(key)
+        async with self._turns:
+            await self._work(work)
 
     async def _work(self, work: Work) -> None:
         """Each job on one case, in turn; again while one did something."""
@@ -217,6 +224,7 @@ class Jobs:
                 await connection.execute(_REPORT, tenant_id, case_id, job, state, code, detail, attempts, next_at)
 
 
+_LOCK = "SELECT pg_try_advisory_lock($1, hashtext($2))"
 _COUNTS = """
 SELECT case_id, count(*) FROM views.case_acts WHERE tenant_id = $1 AND act <> ALL($2) GROUP BY case_id
 """
