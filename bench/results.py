@@ -58,6 +58,8 @@ class Row:
     theirs: float | None = None
     unit: str = "s"
     note: str = ""
+    failed: bool = False
+    """it could not be measured, for no reason that is known: this fails the run, too"""
 
     @property
     def met(self) -> bool | None:
@@ -97,8 +99,8 @@ class Results:
 
     @property
     def wrong(self) -> list[Row]:
-        """Rows whose answers differ from the reference: they fail the run."""
-        return [row for row in self.rows if row.equal is False]
+        """Rows whose answers differ from the reference, or that could not be measured: they fail the run."""
+        return [row for row in self.rows if row.equal is False or row.failed]
 
     def document(self) -> dict[str, Any]:
         return {**self.about, "rows": [row.document() for row in self.rows]}

@@ -1,5 +1,7 @@
 """One run from the data to the results."""
 
+import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
@@ -32,33 +34,58 @@ GROUPS = (*_OF_QUESTIONS, "capture", "visible", "projector")
 async def run(
     size: Size, *, console: Console, began: datetime, only: Sequence[str] = GROUPS, keep: bool = False
 ) -> Results:
-    """Build, measure, and give the results; each row is told when it is there."""
+    """Build, measure, and give the results; each row is told when it is there, and what each group took."""
     async with world(size, console=console, keep=keep) as this:
         results = Results(about(began=began, data=this.data, postgres=await _version(this)))
-        async for row in _rows(this, only):
-            results.rows.append(row)
-            console.print(_told(row), highlight=False)
+        took: dict[str, float] = {}
+        results.about["took_seconds"] = took
+        async for group, row in _rows(this, only, took):
+            if row is not None:
+                results.rows.append(row)
+                console.print(_told(row), highlight=False)
+            else:
+                console.print(f"{group}: {took[group]:.1f} s", highlight=False)
         return results
 
 
-async def _rows(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
+Told = tuple[str, Row | None]
+"""A row of a group; None when the group is done."""
+
+
+async def _rows(this: World, only: Sequence[str], took: dict[str, float]) -> AsyncIterator[Told]:
     if set(_OF_QUESTIONS) & set(only):
-        async for row in _asking(this, only):
-            yield row
+        async for told in _asking(this, only, took):
+            yield told
     for name, group in (("capture", capture), ("visible", visible), ("projector", projector)):
         if name in only:
-            async for row in group(this):
-                yield row
+            async for told in timed(name, group(this), took):
+                yield told
 
 
-async def _asking(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
+async def timed(name: str, rows: AsyncIterator[Row], took: dict[str, float]) -> AsyncIterator[Told]:
+    """Its rows, and then that it is done. What breaks down is a row that fails the run."""
+    began = time.perf_counter()
+    try:
+        async for row in rows:
+            yield name, row
+    except Exception as error:  # noqa: BLE001 - told in the table, and fails the run; other groups are measured
+        traceback.print_exc()
+        yield name, Row(case=name, size="", against="", note=f"failed: {type(error).__name__}: {error}", failed=True)
+    took[name] = round(time.perf_counter() - began, 1)
+    yield name, None
+
+
+async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> AsyncIterator[Told]:
     """Questions about the built data."""
+    began = time.perf_counter()
     async with asking(this, this.url) as asked:
         copies = await reference.copies(this)
         references: list[Reference] = []
         if {"forward", "rivals", "bounded"} & set(only):
             questions = forward_questions(this.size.units)
             references = await reference.written(this, questions, quick=asked.quick, domain=asked.domain)
+        took["reference"] = round(time.perf_counter() - began, 1)
+        yield "reference", None
         groups: dict[str, Callable[[], AsyncIterator[Row]]] = {
             "forward": lambda: forward(asked, copies, references),
             "rivals": lambda: _rivals(this, asked, references),
@@ -70,8 +97,8 @@ async def _asking(this: World, only: Sequence[str]) -> AsyncIterator[Row]:
         }
         for name, group in groups.items():
             if name in only:
-                async for row in group():
-                    yield row
+                async for told in timed(name, group(), took):
+                    yield told
         await copies.close()
 
 

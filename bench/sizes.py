@@ -27,7 +27,16 @@ SIZES = {
     for size in (
         Size(name="tiny", units=400, rounds=1, events=300, singles=64, seconds=0.5, asked=20, serials=50),
         Size(name="dev", units=12_500, rounds=2, events=2_000, singles=300, seconds=1.0, asked=50, serials=500),
-        Size(name="small", units=125_000, rounds=3, events=6_000, singles=1_500, seconds=4.0, asked=200),
+        Size(
+            name="small",
+            units=125_000,
+            rounds=3,
+            events=5_000,
+            singles=1_200,
+            seconds=3.0,
+            asked=200,
+            budget_seconds=5.0,
+        ),
         Size(
             name="middle",
             units=625_000,

@@ -25,7 +25,7 @@ def show(results: Results, console: Console) -> None:
         told = "; ".join(f"{r.case} {r.size} against {r.against}" for r in missed)
         console.print(f"{len(missed)} bars not met (bench/README.md says why): {told}", highlight=False)
     if results.wrong:
-        console.print("[red]Answers differ from the reference: the run fails[/red]")
+        console.print("[red]Answers differ from the reference, or could not be measured: the run fails[/red]")
     elif results.rows:
         console.print("All answers that were compared equal the reference in every column.")
 

@@ -12,7 +12,7 @@ from bench.load import CONNECTIONS, Events, post_batches, post_singles, records_
 from bench.measuring import middle, over, rates_in_turn
 from bench.results import Row, at_least
 from bench.world import Database, World
-from services.embedded.kafka_broker import KafkaBroker, KafkaToolMissing, fetch_jars
+from services.embedded.kafka_broker import KafkaBroker, KafkaBrokerFailed, KafkaToolMissing, fetch_jars
 
 _SINGLE_CONNECTIONS = 64
 _PARSED = "parsing and validating the same bytes"
@@ -39,7 +39,7 @@ async def capture(world: World) -> AsyncIterator[Row]:
             async with broker(world) as log:
                 async for row in _on(world, database, log, bare.url):
                     yield row
-        except KafkaToolMissing as missing:
+        except (KafkaToolMissing, KafkaBrokerFailed) as missing:
             yield Row(case="capture on Kafka", size="", against=_PARSED, note=f"not run: {missing}")
     await database.drop()
 

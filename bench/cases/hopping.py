@@ -23,6 +23,7 @@ async def hopping(asked: Asked) -> AsyncIterator[Row]:
     ours, theirs = await in_turn(
         asked.size.rounds,
         [lambda: asked.stream(lot), lambda: client.ask(lot)],
+        warm_up=False,
         budget_seconds=asked.size.budget_seconds,
     )
     yield Row(

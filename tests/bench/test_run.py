@@ -22,6 +22,7 @@ from bench.rivals import tables
 from bench.rivals.cte import Cte
 from bench.rivals.rival import Exported
 from bench.rows import RowSet
+from bench.run import timed
 from bench.sizes import SIZES
 from bench.table import show
 from bench.world import World, world
@@ -103,3 +104,16 @@ async def _told(built: Built, rows: list[Row]) -> str:
     out = console.file
     assert isinstance(out, StringIO)
     return out.getvalue()
+
+
+async def test_a_group_that_breaks_down_fails_the_run_and_no_other_group() -> None:
+    async def broken_down() -> AsyncIterator[Row]:
+        yield Row(case="one", size="", against="")
+        raise OSError("no room on the disk")
+
+    took: dict[str, float] = {}
+    rows = [row for _, row in [told async for told in timed("visible", broken_down(), took)] if row is not None]
+    assert [row.failed for row in rows] == [False, True]
+    assert "no room on the disk" in rows[1].note
+    assert Results({}, rows).wrong == [rows[1]]
+    assert "visible" in took
