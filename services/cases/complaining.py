@@ -5,6 +5,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
+import structlog
+
 from domain.cases import acts
 from domain.cases.complaints import About, Complaint, Crossing, crossings, rules_of
 from domain.cases.recall import fold
@@ -19,6 +21,8 @@ from services.query.case_acts import acts_of
 from services.query.complaints import EVERY, Told, complaints, in_common
 from services.query.freshness import wait_for
 from services.query.snapshot import Asked, Questions
+
+log_to = structlog.get_logger("cases")
 
 _LOOK_AGAIN_SECONDS = 60.0
 """Without a new complaint: what it shares may have become known, or one may have been voided."""
@@ -65,7 +69,11 @@ class ComplaintWatch:
 
     async def _crossed(self, asked: Asked) -> list[Crossing]:
         longest_us = max(r.days for r in self._rules) * DAY_US
-        told, _ = await complaints(asked, EVERY, since_us=asked.fresh.now_us - 2 * longest_us)
+        told, cut = await complaints(asked, EVERY, since_us=asked.fresh.now_us - 2 * longest_us)
+        if cut:
+            log_to.warning(
+                "complaints_cut", tenant=asked.tenant_id, looked_at=len(told), since_days=2 * longest_us // DAY_US
+            )
         found = [await self._complaint(asked, t) for t in told]
         return crossings(self._rules, found, covered=await _covered(asked))
 
