@@ -296,3 +296,25 @@ async def test_what_a_decision_removed_is_out_and_what_would_be_withdrawn_stays(
     removed = await recall.post("removals", decision="remove", items=[recall.tell.uri("B/1")])
     assert removed.status_code == 200, removed.text
     assert await recall.buckets() == {"with_consignee": 2}
+
+
+async def test_a_pallet_that_moves_with_an_outstanding_unit_reopens_a_closed_recall(recall: Recall) -> None:
+    """The event names the pallet alone."""
+    await delivered(recall, "B/1")
+    await recall.opened()
+    await recall.post("scope", change="set", rule={"items": [recall.tell.uri("B/1")]})
+    assert (await recall.post("freeze")).status_code == 202
+
+    async def shown(name: str, wanted: object) -> bool:
+        found = (await recall.service.get(f"/v1/recalls/{recall.id}")).json()
+        return bool(found[name] == wanted if wanted is not None else found[name] is not None)
+
+    await eventually(lambda: shown("state", "frozen"))
+    await recall.approved()
+    await eventually(lambda: shown("evaluated_to", None))
+    assert (await recall.post("close", outstanding_reason="nobody answers")).json()["state"] == "closed"
+    tell = recall.tell
+    await tell.post("shipped", 21, items=tell.lines("box:DEALER-X"), to_possessor="DEALER-Y", site="SHOP-DEALER-X")
+    await eventually(lambda: shown("state", "frozen"))
+    history = (await recall.service.get(f"/v1/recalls/{recall.id}")).json()["history"]
+    assert [a["items"] for a in history if a["act"] == "reopened"] == [[tell.uri("B/1")]]
