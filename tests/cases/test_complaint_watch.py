@@ -176,3 +176,14 @@ async def test_complaints_are_counted_by_lot_model_channel_and_harm(service: htt
     assert (of_recall["count"], of_recall["complaints"][0]["symptom"]) == (1, "smoke")
     assert (await service.get("/v1/recalls/RC-P")).json()["complaints"]["by_harm"] == {"injury": 1}
     assert (await service.get("/v1/complaints", params={"item": "1042"})).status_code == 422
+
+
+async def test_a_key_limited_to_sites_sees_no_complaints(service: httpx.AsyncClient) -> None:
+    made = await service.post("/v1/keys", json={"name": "limited", "roles": ["read"], "sites": ["urn:site:1"]})
+    headers = {"Authorization": f"Bearer {made.json()['key']}"}
+    await service.post("/v1/recalls", json={"id": "RC-L", "title": "x"})
+    for path in ("/v1/complaints", "/v1/recalls/RC-L/complaints"):
+        refused = await service.get(path, headers=headers)
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/site-scope"), path
+    missing = await service.get("/v1/recalls/RC-NONE/complaints")
+    assert (missing.status_code, missing.json()["type"]) == (404, "/problems/unknown-case")
