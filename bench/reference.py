@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import asyncpg
@@ -57,15 +58,17 @@ class Reference:
     rows: RowSet
     totals: str
     """their digest"""
+    firsts: list[int]
+    lasts: list[int]
 
     def ranges(self) -> tuple[list[int], list[int]]:
         """The numbers as ranges without gaps: firsts, lasts."""
-        firsts, lasts = [self.item_nos[0]], []
-        for before, number in zip(self.item_nos, self.item_nos[1:], strict=False):
-            if number != before + 1:
-                lasts.append(before)
-                firsts.append(number)
-        return firsts, [*lasts, self.item_nos[-1]]
+        return self.firsts, self.lasts
+
+
+def _ranges(numbers: Sequence[int]) -> tuple[list[int], list[int]]:
+    ends = [n for n, (one, other) in enumerate(pairwise(numbers)) if other != one + 1]
+    return [numbers[0], *(numbers[n + 1] for n in ends)], [*(numbers[n] for n in ends), numbers[-1]]
 
 
 async def answer_csv(connection: Connection, lot: str, *, way: str = "forward") -> bytes:
@@ -103,7 +106,8 @@ async def written(
             )
             if len(numbers) != rows.count or not numbers:
                 raise ValueError(f"{question.lot}: {rows.count} rows, {len(numbers)} of them items of the tenant")
-            found.append(Reference(question, [r[0] for r in numbers], rows, totals))
+            item_nos = [r[0] for r in numbers]
+            found.append(Reference(question, item_nos, rows, totals, *_ranges(item_nos)))
         await owner.execute(_SECURED)
         await owner.execute("VACUUM ANALYZE answers")
     finally:
@@ -154,17 +158,22 @@ class Copies:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def by_ids(self, reference: Reference) -> bytes:
-        return await self._copy(_BY_IDS, reference.question.number, reference.item_nos)
+    async def by_ids(self, reference: Reference, taken: io.BytesIO | None = None) -> None:
+        """The rows go to `taken`, or nowhere."""
+        await self._copy(taken, _BY_IDS, reference.question.number, reference.item_nos)
 
-    async def by_ranges(self, reference: Reference) -> bytes:
-        return await self._copy(_BY_RANGES, reference.question.number, *reference.ranges())
+    async def by_ranges(self, reference: Reference, taken: io.BytesIO | None = None) -> None:
+        """As `by_ids`."""
+        await self._copy(taken, _BY_RANGES, reference.question.number, *reference.ranges())
 
-    async def _copy(self, statement: str, *arguments: object) -> bytes:
-        taken = io.BytesIO()
+    async def _copy(self, taken: io.BytesIO | None, statement: str, *arguments: object) -> None:
+        output = taken if taken is not None else _nowhere
         async with tenant_transaction(self._pool, self._tenant_id) as connection:
-            await connection.copy_from_query(statement, *arguments, output=taken, format="csv")
-        return taken.getvalue()
+            await connection.copy_from_query(statement, *arguments, output=output, format="csv")
+
+
+async def _nowhere(piece: bytes) -> None:
+    return
 
 
 async def copies(world: World) -> Copies:

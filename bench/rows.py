@@ -36,7 +36,7 @@ def of_rows(rows: Iterable[Sequence[str]]) -> RowSet:
 
 def of_csv(text: bytes, *, header: bool = True) -> RowSet:
     """Of an answer as CSV. Raises ValueError where its columns are others."""
-    lines = csv.reader(io.StringIO(text.decode(), newline=""))
+    lines = csv.reader(io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline=""))
     if header and (named := tuple(next(lines, ()))) != COLUMNS:
         raise ValueError(f"the answer has other columns: {named}")
     return of_rows(lines)

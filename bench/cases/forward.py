@@ -1,5 +1,6 @@
 """Forward traces as CSV over HTTP, beside copying the finished rows, and their totals alone."""
 
+import io
 import time
 from collections.abc import AsyncIterator
 
@@ -40,8 +41,10 @@ async def forward(asked: Asked, copies: Copies, references: list[Reference]) -> 
 
 
 async def _check_g(copies: Copies, reference: Reference) -> None:
-    for text in (await copies.by_ids(reference), await copies.by_ranges(reference)):
-        if not of_csv(text, header=False).same_as(reference.rows):
+    for copy in (copies.by_ids, copies.by_ranges):
+        taken = io.BytesIO()
+        await copy(reference, taken)
+        if not of_csv(taken.getvalue(), header=False).same_as(reference.rows):
             raise ValueError(f"g of {reference.question.lot} copies other rows than the reference's")
 
 

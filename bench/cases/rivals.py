@@ -39,6 +39,9 @@ async def rivals(asked: Asked, exported: Exported, references: list[Reference]) 
                 yield row
         except CannotRun as error:
             yield Row(case=CASE, size="", against=rival.name, note=f"not run: {error}")
+        except Exception as error:  # noqa: BLE001 - told in the table, and fails the run; the others are asked
+            note = f"failed: {type(error).__name__}: {error}"
+            yield Row(case=CASE, size="", against=rival.name, note=note, failed=True)
         finally:
             await rival.close()
 
@@ -82,5 +85,5 @@ def _bar(rival: Rival, question: Question) -> Bar | None:
 
 
 def _too_slow(rival: Rival, reference: Reference, seconds: float) -> Row:
-    note = f"not run: the question a tenth as large took it {seconds:.1f} s"
+    note = f"not run: a smaller question took it {seconds:.1f} s"
     return Row(case=CASE, size=reference.question.size, against=rival.name, note=note)
