@@ -20,7 +20,6 @@ from domain.exposure import Seed
 from domain.facts import EventFacts, Flow, Mention, Role
 from domain.ids import ItemId, lot_of_supplier
 from domain.moments import DAY_US, Moment, to_us, zone_of
-from services.query.asking import NAMED
 from services.query.exposed import all_known, exposed
 from services.query.exposure_asked import exposure_of
 from services.query.graph.keeper import Graphs
@@ -33,7 +32,20 @@ PRODUCTION_DAY_UNCERTAIN = "production_day_uncertain"
 _CHUNK = 20_000
 _EVENTS_AT_ONCE = 500
 
-_KNOWN = f"SELECT uri FROM views.items i WHERE tenant_id = $1 AND uri = ANY($2) AND {NAMED}"
+_THEN = """($3::int[] IS NULL OR EXISTS (
+    SELECT FROM unnest($3::int[], $4::bigint[]) AS v(part, known)
+    WHERE v.part = e.log_partition AND e.log_offset <= v.known))"""
+"""SQL: the event e lies at or below the position asked as of."""
+_KNOWN = f"""
+-- those of the items that an event named by then; a lot may be known by its serials alone
+SELECT i.uri FROM views.items i WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND (
+    EXISTS (SELECT FROM views.event_items x JOIN views.events e USING (event_no)
+            WHERE x.item_no = i.item_no AND {_THEN})
+    OR EXISTS (SELECT FROM views.memberships m JOIN views.events e USING (event_no)
+               WHERE m.lot_no = i.item_no AND {_THEN})
+    OR EXISTS (SELECT FROM views.serial_ranges r JOIN views.events e USING (event_no)
+               WHERE r.lot_no = i.item_no AND {_THEN}))
+"""
 _SUPPLIER_LOTS = """
 -- lots with one of these numbers that a receipt from the supplier names, as theirs or as ours
 SELECT x.event_no, i.uri, i.number FROM views.dimensions d JOIN views.event_items x USING (event_no)
@@ -56,14 +68,14 @@ WHERE p.tenant_id = $1 AND p.uri = $2 AND e.latest_us >= $3 AND coalesce(e.start
 ORDER BY event_no
 """
 _BROUGHT_FORTH = """
--- those of the items that an event makes or marks as new: what is put together later is not made then
-SELECT DISTINCT i.uri FROM views.items i JOIN views.event_items x USING (item_no)
+-- events that make or mark as new one of the items: what is put together later is not made then
+SELECT i.uri, x.event_no FROM views.items i JOIN views.event_items x USING (item_no)
 WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND (x.role = 2 OR (x.role = 0 AND x.flow = $3))
 """
 _OF_PRODUCT = """
-SELECT i.uri FROM views.items i WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND (i.material = $3 OR EXISTS (
-    SELECT FROM views.item_materials m JOIN views.items c ON c.item_no = m.material_no
-    WHERE m.item_no = i.item_no AND c.uri = $3))
+-- events that declare one of the items to be of the product
+SELECT i.uri, m.event_no FROM views.items i JOIN views.item_materials m USING (item_no)
+JOIN views.items c ON c.item_no = m.material_no WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND c.uri = $3
 """
 _INSPECTED = """
 -- inspections that found the characteristic within these limits, or gave it the verdict
@@ -78,8 +90,8 @@ AND EXISTS (
 ORDER BY e.event_no
 """
 _PARENTS = """
-SELECT DISTINCT i.uri FROM views.items i JOIN views.event_items x USING (item_no)
-WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND x.role IN (3, 5)
+SELECT i.uri, x.event_no FROM views.items i JOIN views.event_items x USING (item_no)
+WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND x.role = 3
 """
 
 
@@ -120,15 +132,24 @@ class Seeding:
         return await exposed(self._asked, exposure)
 
     async def _known(self, items: Sequence[ItemId]) -> set[str]:
-        """Those that an event or a range of serials names."""
-        found: set[str] = set()
-        ranges = Ranges(self._asked.connection, self._asked.tenant_id)
+        """Those that an event or a range of serials named by then."""
+        asked, found = self._asked, set[str]()
+        vector = asked.vector
+        then = (None, None) if vector is None else (list(vector), list(vector.values()))
+        ranges = Ranges(asked.connection, asked.tenant_id)
         for start in range(0, len(items), _CHUNK):
             some = items[start : start + _CHUNK]
-            rows = await self._asked.connection.fetch(_KNOWN, self._asked.tenant_id, [str(i) for i in some])
+            rows = await asked.connection.fetch(_KNOWN, asked.tenant_id, [str(i) for i in some], *then)
             found |= {r[0] for r in rows}
-            found |= {str(item) for item, _, _ in await ranges.holding(i for i in some if str(i) not in found)}
+            held = await ranges.holding(i for i in some if str(i) not in found)
+            found |= await self._told_by((str(item), event_no) for item, event_no, _ in held)
         return found
+
+    async def _told_by(self, rows: Iterable[tuple[str, int]]) -> set[str]:
+        """Of pairs of an item and an event, the items of events that count, as known then."""
+        pairs = [(uri, event_no) for uri, event_no in rows]
+        counting = await self._asked.record().happened({event_no for _, event_no in pairs}) if pairs else {}
+        return {uri for uri, event_no in pairs if event_no in counting}
 
     async def _named(self, items: Sequence[ItemId]) -> Start:
         known = await self._known(items)
@@ -183,10 +204,11 @@ class Seeding:
         if whole:
             names = [str(i) for i in whole]
             rows = await asked.connection.fetch(_BROUGHT_FORTH, asked.tenant_id, names, int(Flow.ENTER))
-            made |= whole - {ItemId(r[0]) for r in rows}
+            made |= whole - set(map(ItemId, await self._told_by((r[0], r[1]) for r in rows)))
         other = [str(i) for i in made if i.material != product]
         declared = await asked.connection.fetch(_OF_PRODUCT, asked.tenant_id, other, str(product)) if other else []
-        return sorted({i for i in made if i.material == product} | {ItemId(r[0]) for r in declared})
+        theirs = set(map(ItemId, await self._told_by((r[0], r[1]) for r in declared)))
+        return sorted({i for i in made if i.material == product} | theirs)
 
     async def _inspected(self, leaf: Inspection) -> Start:
         rows = await self._asked.connection.fetch(
@@ -249,7 +271,7 @@ class Seeding:
         for start in range(0, len(names), _CHUNK):
             some = names[start : start + _CHUNK]
             rows = await self._asked.connection.fetch(_PARENTS, self._asked.tenant_id, some)
-            holding |= {r[0] for r in rows}
+            holding |= await self._told_by((r[0], r[1]) for r in rows)
         items = {i for i in sure if i.kind in ("unit", "lot") and str(i) not in holding}
         return Start(sorted(items), seeds=[s for s in seeds if s.item not in items])
 

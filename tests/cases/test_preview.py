@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.cases.conftest import People, Post
-from tests.cases.factory import RECORD, SUPPLIER, lot, post, product, unit
+from tests.cases.factory import DAY_1, DAY_2, RECORD, SUPPLIER, lot, measured, modules, post, product, received, unit
 
 L9, L8 = lot("CELL", "L-9"), lot("CELL", "L-8")
 M1, M2, M3, M4 = (unit("MODULE", f"M-{n}") for n in (1, 2, 3, 4))
@@ -167,3 +167,46 @@ async def test_a_recalls_own_scope_is_previewed_by_who_may_read(
 async def test_what_is_no_rule_is_refused(service: httpx.AsyncClient, body: Any, code: str) -> None:
     answer = await service.post("/v1/recalls/preview", json=body)
     assert (answer.status_code, answer.json()["type"]) == (422, f"/problems/{code}")
+
+
+LATE: list[dict[str, Any]] = [
+    # what would be a seed, or made another day, had it been known
+    {"kind": "commissioned", "occurred_at": DAY_1.format(0), "items": [{"item": {"product": "BIKE", "serial": "B-1"}}]},
+    {
+        "kind": "commissioned",
+        "occurred_at": DAY_1.format(0),
+        "items": [{"item": {"product": "MODULE", "serial": "M-9"}}],
+    },
+    # what is a container from now on, so that asked about it would stand for what it holds
+    {
+        "kind": "packed",
+        "occurred_at": DAY_2.format(20),
+        "container": {"product": "MODULE", "serial": "M-2"},
+        "contents": [{"item": {"product": "MODULE", "serial": "M-9"}}],
+    },
+    received("L-7", "S-8"),
+    modules(["M-8"], ["L-9", "L-8"], DAY_1.format(9)),
+    measured("M-4", "1.7", DAY_2.format(6)),
+]
+AS_OF_RULES: list[dict[str, Any]] = [
+    {"items": [unit("MODULE", "M-9"), M1]},
+    {"product": "MODULE", "serials": {"first": "M-2", "last": "M-9"}},
+    {"product": "BIKE", "made": {**MADE, "from": "2026-03-02", "until": "2026-03-02", "day_starts": "00:00"}},
+]
+
+
+async def test_as_of_a_position_every_rule_comes_to_the_same_whatever_is_told_later(
+    service: httpx.AsyncClient, position: str
+) -> None:
+    """A freeze that was killed is done again after more was told: it must come to the same, level by level."""
+    rules = [rule for _, rule, _ in CASES] + AS_OF_RULES
+    before = [await preview(service, position, rule) for rule in rules]
+    then = before[0]["as_of"]["position"]
+    later = await post(service, LATE)
+    changed = 0
+    for rule, known in zip(rules, before, strict=True):
+        again = await preview(service, later, rule, as_of=then)
+        for name in ("members", "totals", "gaps"):
+            assert again[name] == known[name], (rule, name)
+        changed += (await preview(service, later, rule))["members"] != known["members"]
+    assert changed > 10
