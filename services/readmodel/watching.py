@@ -13,6 +13,7 @@ import asyncpg
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 
 from domain.facts import EventFacts
+from domain.ids import ItemId
 from services.readmodel.rows import COLUMNS, Applied, Rows
 from services.readmodel.schema import event, metadata, tenant
 
@@ -77,7 +78,7 @@ def keys_of(facts: EventFacts, topics: frozenset[str]) -> Iterator[Key]:
         if facts.loading is not None:
             yield "equipment", facts.loading.equipment
     if "class" in topics:
-        yield from (("class", str(m.item)) for m in facts.mentions if m.item.kind == "class")
+        yield from (("class", str(item)) for item in _named(facts) if item.kind == "class")
     if "event" in topics:
         yield "event", facts.event_id
     if "dimension" in topics:
@@ -85,10 +86,18 @@ def keys_of(facts: EventFacts, topics: frozenset[str]) -> Iterator[Key]:
     if "parameter" in topics:
         yield from (("parameter", p.name) for p in facts.parameters)
     if "product" in topics:
-        yield from (("product", m.item.material) for m in facts.mentions if m.item.material is not None)
+        yield from (("product", item.material) for item in _named(facts) if item.material is not None)
         yield from (("product", str(r.serials.product)) for r in facts.ranges)
     if "kind" in topics and facts.kind in WATCHED_KINDS:
         yield "kind", facts.kind
+
+
+def _named(facts: EventFacts) -> Iterator[ItemId]:
+    """Every item that the event names, also where it says nothing of it but that it belongs to another."""
+    yield from (m.item for m in facts.mentions)
+    yield from (item for member in facts.memberships for item in (member.lot, member.unit))
+    yield from (item for pair in (*facts.identities, *facts.materials, facts.renaming or ()) for item in pair)
+    yield from (r.lot for r in facts.ranges if r.lot is not None)
 
 
 _GATE = """

@@ -1,0 +1,168 @@
+"""What was frozen and its delta are a fresh evaluation, whatever comes late, twice, voided or disputed (Hypothesis).
+
+The jobs are the real ones, on real views; the log is one that projects each record as soon as it is appended. A batch
+that did not touch the case evaluates nothing: an event that changes the set and was not noted as touching it is found.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.cases import acts
+from domain.cases.recall import fold
+from domain.clock import FixedClock
+from domain.corrections import Copy
+from domain.envelope import Envelope
+from domain.events.casework import CaseRecorded, act_id
+from domain.moments import Moment, from_us
+from domain.ports import Position, Record
+from domain.positions import vector_token
+from services.cases.commands import CaseDesk
+from services.cases.delta import Delta
+from services.cases.delta_set import DeltaSet
+from services.cases.freezing import FreezeJob
+from services.cases.jobs import Job, Work
+from services.codec import decode
+from services.query.evaluating import Evaluator, snapshot_at
+from services.query.freshness import applied_vector
+from services.query.graph.keeper import Graphs
+from services.query.rules import rule_of
+from services.readmodel.changes import Batch, ViewWriter
+from services.readmodel.rows import Applied
+from services.settings import load_settings
+from tests.domain.histories import CLASSES, LOTS, UNITS, entangled, histories
+from tests.domain.telling import History, item, us
+from tests.projections.test_record_over_sql import Views, views
+
+__all__ = ["views"]
+
+NOW = from_us(us(200))
+CASE = "RC"
+
+leaves = st.one_of(
+    st.lists(st.sampled_from(LOTS + UNITS), min_size=1, max_size=2, unique=True).map(
+        lambda names: {"items": [str(item(n)) for n in names]}
+    ),
+    st.sampled_from(CLASSES).map(lambda name: {"product": str(item(name))}),
+)
+rules = leaves | st.tuples(st.sampled_from(["any", "all", "except"]), leaves, leaves).map(
+    lambda r: {r[0]: [r[1], r[2]]}
+)
+
+
+class Straight:
+    """A log of two partitions whose records are in the views when they are acknowledged."""
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+        self._writer = ViewWriter(views.projector)
+        self._appended_us = itertools.count(us(100))
+
+    async def append(self, records: Sequence[Record], *, deadline_seconds: float) -> list[Position]:
+        return [
+            await self.take(decode(r.value), partition=r.key[-1] % 2, appended_us=next(self._appended_us))
+            for r in records
+        ]
+
+    async def take(self, envelope: Envelope, *, partition: int, appended_us: int) -> Position:
+        self._views.offset += 1
+        position = Position(partition, self._views.offset)
+        applied = Applied.of(position, appended_us, envelope)
+        await self._writer.apply(Batch(partition, 1, position.offset, appended_us, [applied]))
+        return position
+
+
+class Followed:
+    """A recall of one example: its jobs, and what they came to."""
+
+    def __init__(self, views: Views, tenant: int) -> None:
+        self.views, self.tenant, self.log = views, tenant, Straight(views)
+        self.settings = load_settings(trace_graph="off", case_full_evaluation_seconds=1e9)
+        log: Any = self.log
+        self.desk = CaseDesk(log=log, pool=views.api, clock=FixedClock(NOW), settings=self.settings)
+        self.evaluator = Evaluator(Graphs(views.api, self.settings), self.settings)
+        self.delta = Delta(self.desk, views.projector, evaluator=self.evaluator)
+
+    async def tell(self, entries: Sequence[tuple[Copy, Envelope]]) -> None:
+        for copy, envelope in entries:
+            await self.log.take(envelope, partition=copy.partition, appended_us=copy.appended_us)
+
+    async def freeze(self, rule: dict[str, Any]) -> None:
+        async with self.views.api.acquire() as connection:
+            vector = vector_token(await applied_vector(connection))
+        told: list[acts.AnyAct] = [
+            acts.Opened(mode="mock", title="x"),
+            acts.FreezeRequested(freeze=1, vector=vector, as_of=Moment.parse(NOW), rule=rule),
+        ]
+        events = [
+            CaseRecorded(
+                occurred_at=Moment.parse(NOW),
+                event_id=act_id(CASE, n),
+                case_id=CASE,
+                case_type="recall",
+                sequence=n,
+                actor="wang",
+                act=act,
+            )
+            for n, act in enumerate(told, 1)
+        ]
+        await self.desk.append(self.tenant, "zhuisu", events)
+        await self.work(FreezeJob(self.desk, self.evaluator))
+
+    async def work(self, job: Job) -> None:
+        while await job.work(Work(self.tenant, CASE, await self.desk.acts(self.tenant, CASE))):
+            self.delta._quiet.clear()
+        self.delta._quiet.clear()
+
+    async def sets(self, rule: dict[str, Any]) -> tuple[set[str], set[str]]:
+        """What the log tells of the set, and what the rule comes to now."""
+        case = fold(await self.desk.acts(self.tenant, CASE))
+        assert case is not None
+        assert case.frozen is not None
+        asking = snapshot_at(self.views.api, self.settings, tenant_id=self.tenant, vector=None, now_us=us(200))
+        async with asking as asked:
+            told = await DeltaSet(asked.connection, self.tenant, case=case)._present()
+            found = await self.evaluator.begin(rule_of(rule), asked)
+            fresh = {str(one.member.item) async for some in found.members() for one in some}
+        return told, fresh
+
+
+def moved(h: History, cuts: list[bool], *, tenant: int, again: bool) -> list[tuple[Copy, Envelope]]:
+    """The history over two partitions, as a tenant's own; some of it a second time."""
+    log = [
+        (Copy(c.appended_us, int(cuts[n % len(cuts)]), c.offset), replace(e, tenant_id=tenant))
+        for n, (c, e) in enumerate(h.log)
+    ]
+    return log + log[::3] if again else log
+
+
+@given(
+    h=histories | entangled,
+    rule=rules,
+    cuts=st.lists(st.booleans(), min_size=1, max_size=3),
+    split=st.floats(0, 0.9),
+    size=st.integers(1, 4),
+    again=st.booleans(),
+)
+@pytest.mark.timeout(900)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_frozen_and_delta_are_a_fresh_evaluation(
+    views: Views, h: History, *, rule: dict[str, Any], cuts: list[bool], split: float, size: int, again: bool
+) -> None:
+    tenant = await views.fresh_tenant()
+    log = moved(h, cuts, tenant=tenant, again=again)
+    first = int(len(log) * split)
+    followed = Followed(views, tenant)
+    await followed.tell(log[:first])
+    await followed.freeze(rule)
+    await followed.work(followed.delta)
+    for start in range(first, len(log), size):
+        await followed.tell(log[start : start + size])
+        await followed.work(followed.delta)
+        told, fresh = await followed.sets(rule)
+        assert told == fresh, (sorted(fresh - told), sorted(told - fresh))
