@@ -150,7 +150,7 @@ def moved(h: History, cuts: list[bool], *, tenant: int, again: bool) -> list[tup
     again=st.booleans(),
 )
 @pytest.mark.timeout(900)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_frozen_and_delta_are_a_fresh_evaluation(
     views: Views, h: History, *, rule: dict[str, Any], cuts: list[bool], split: float, size: int, again: bool
 ) -> None:
