@@ -23,8 +23,8 @@ _HELP = {
     "ZHUISU_DATABASE_URL names another server, ZHUISU_BOOTSTRAP_KEY gives the first key its value.": (
         "ZHUISU_DATABASE_URL 可指定别的数据库服务器，ZHUISU_BOOTSTRAP_KEY 给定第一个密钥的值。"
     ),
-    "Start the service, post a demo factory through its API, show both answers, and go on serving.": (
-        "启动服务，通过接口写入演示工厂的事件，显示正反两向的追溯结果，并继续提供服务。"
+    "Start the service, post a demo factory through its API, show its answers, recall a bad lot, and go on serving.": (
+        "启动服务，通过接口写入演示工厂的事件，显示正反两向的追溯结果，召回问题批次，并继续提供服务。"
     ),
     "Again on the same --data-dir, the same events come again, and change nothing.": (
         "在同一个 --data-dir 上再次运行时，相同的事件会再次写入，结果不变。"

@@ -148,8 +148,10 @@ async def _late_and_sold(
     alerts: list[dict[str, Any]] = [a for a in found["alerts"] if a["item"] in wanted]
     for alert in alerts:
         hand.tell("Alert {alert}: {item}", alert=word(alert["alert"], hand.say), item=short(alert["item"]))
-    why = _read(await desks.query.get(f"{path}/explain", params={"item": facts.late_bike}))
-    hand.tell("{line}", line=why["text"][hand.say.language])
+    explained = await _until(
+        lambda: _asked(desks.query, f"{path}/explain?item={facts.late_bike}"), lambda told: "path" in told, "the delta"
+    )
+    hand.tell("{line}", line=explained["text"][hand.say.language])
     return alerts
 
 

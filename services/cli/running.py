@@ -118,7 +118,7 @@ def demo(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start the service, post a demo factory through its API, show both answers, and go on serving.
+    """Start the service, post a demo factory through its API, show its answers, recall a bad lot, and go on serving.
 
     Again on the same --data-dir, the same events come again, and change nothing.
     Example: zhuisu demo --once --size medium
