@@ -74,7 +74,7 @@ bench: .venv/.bench  ## Measure beside what limits us and beside others (SIZE=sm
 lock: setup  ## Write the lock files anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(PIP) install --quiet uv
 	@for lock in "requirements.lock" "requirements-dev.lock --extra dev" \
-		"requirements-bench.lock --extra dev --extra bench"; do \
+		"requirements-bench.lock --extra dev --extra bench --constraint requirements-dev.lock"; do \
 		$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-annotate --no-header --no-emit-index-url $(if $(UPGRADE),--upgrade) --output-file $$lock; done
 
