@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from services.cli.demo_posting import keys_of_sources, post_factory
+from services.cli.demo_posting import demo_keys, post_factory
 from services.factory.story import about
 from tests.cases.conftest import People
 from tests.cases.frozen import Recall
@@ -19,7 +19,7 @@ async def test_the_bad_lot_of_the_factory_is_accounted_for_as_its_trace_tells(
 ) -> None:
     """Buckets equal what the forward trace says of the same units, as all ways of reading the record must agree."""
     url, facts = str(service.base_url), about(UNITS, SEED)
-    keys = await keys_of_sources(url, KEY)
+    keys = await demo_keys(url, KEY)
     posted = await post_factory([url], keys, units=UNITS, seed=SEED, told=lambda count: None)
     wait = {"wait_for": posted.position, "item": facts.bad_lot}
     trace = (await service.get("/v1/trace/forward", params=wait)).json()
