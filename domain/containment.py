@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from domain.facts import Action, Role
+from domain.facts import Action, Role, may_swap
 from domain.ids import ItemId
 from domain.record import Happened, Naming
 from domain.sightings import Lasting, Leaving, Sighting, sightings_of
@@ -196,7 +196,8 @@ class Simulation:
                     through = one.via is not None and parent in opened
                     if one.item in self._lots and not through:
                         continue
-                    if one.untold or one.item not in always:  # only what surely was used has surely left
+                    early = may_swap(taking.event.facts, stay.start.facts)  # perhaps it was put in after this use
+                    if early or one.untold or one.item not in always:  # only what surely was used has surely left
                         self._doubted.add((stay.start.no, one.item))
                     elif not self._stays_on(one.item, parent, at_us):
                         leaving.setdefault((one.item, parent), taking.event)

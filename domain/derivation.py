@@ -152,6 +152,7 @@ def derivation(used: Used, out: Output, *, clear: bool) -> Link:
         leave_us=taken.begins_us,
         leave_until_us=taken.latest_us,
         reach_us=max(taken.begins_us, made.begins_us),
+        reach_until_us=made.latest_us,
         against_time=against,
         quantity=used.naming.mention.quantity,
         uom=used.naming.mention.uom,

@@ -294,3 +294,10 @@ class EventFacts:
     def begins_us(self) -> int:
         """When making began: an output exists from here."""
         return self.earliest_us if self.started_us is None else self.started_us
+
+
+def may_swap(one: EventFacts, other: EventFacts) -> bool:
+    """Whether nothing says which of two events came first: one is known to a date, or a span, that the other is in."""
+    if one.begins_us == one.latest_us and other.begins_us == other.latest_us:
+        return False
+    return one.begins_us <= other.latest_us and other.begins_us <= one.latest_us

@@ -1,6 +1,7 @@
 """What is part of what, and what is in what, as links over intervals (SEMANTICS §3 'part_of')."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from domain.answers import Conflict
@@ -86,7 +87,8 @@ def _interval_links(
     stay: Part | Stay,
     reasons: frozenset[str],
 ) -> list[Link]:
-    links = [build(stay.since_us, stay.until_us, reasons)]
+    held = build(stay.since_us, stay.until_us, reasons)
+    links = [replace(held, since_from_us=stay.since_from_us, until_from_us=stay.until_from_us)]
     if stay.end_pending and stay.until_us is not None and stay.possible_until_us != stay.until_us:
         links.append(build(stay.until_us, stay.possible_until_us, reasons | {"replacement_pending"}))
     return links
@@ -126,11 +128,11 @@ def stay_links(stay: Stay) -> list[Link]:
 
 
 def two_parents(parts: Mapping[ItemId, Sequence[Part]]) -> list[Conflict]:
-    """Items that were in two units at the same time; both stand."""
+    """Items that surely were in two units at the same time; both stand."""
     found: dict[Conflict, None] = {}
     for item, stays in parts.items():
         for one, other in combinations(stays, 2):
-            if one.whole != other.whole and _overlap(one, other):
+            if one.whole != other.whole and not (one.again or other.again) and _overlap(one, other):
                 events = tuple(sorted({one.start.facts.event_id, other.start.facts.event_id}))
                 wholes = sorted((one.whole, other.whole))
                 detail = f"{item} is recorded in {wholes[0]} and in {wholes[1]} at the same time"
@@ -140,5 +142,5 @@ def two_parents(parts: Mapping[ItemId, Sequence[Part]]) -> list[Conflict]:
 
 def _overlap(one: Part, other: Part) -> bool:
     starts = max(one.since_us, other.since_us)
-    ends = [u for u in (one.until_us, other.until_us) if u is not None]
+    ends = [u for u in (one.until_from_us, other.until_from_us) if u is not None]
     return not ends or starts < min(ends)

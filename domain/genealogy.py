@@ -4,20 +4,21 @@
 implementation, and over SQL.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from domain.answers import Conflict, Gap, Limits, Node, Superseded, Trace, Way, node_of
 from domain.assembly import Part
-from domain.departure import first_departures
+from domain.departure import Departure, first_departures
 from domain.exposure import Seed, opened
 from domain.facts import Role
 from domain.fitting import two_parents
 from domain.ids import ItemId
 from domain.kinds import kind_of
 from domain.linking import Linked, Linker
-from domain.links import Link, Relation
+from domain.links import NEVER_US, Link, Relation
 from domain.opening import opened_classes, opened_containers
 from domain.record import Found, Known, Need, Question
 from domain.removing import removed_parts
@@ -25,20 +26,26 @@ from domain.renaming import doubted, other_ids
 from domain.walk import (
     CERTAIN,
     ONLY_CERTAIN,
+    ORDER_UNCERTAIN,
     START_BACKWARD,
     START_FORWARD,
     Mode,
     Path,
     Reached,
+    born,
     closed,
     extend_backward,
     extend_forward,
     merge,
     outcome,
     shown_forward,
+    sure_reach_us,
 )
 
 __all__ = ["Conflict", "Gap", "Limits", "Mode", "Node", "Trace", "Way", "trace"]
+
+Fresh = dict[Path, frozenset[str]]
+"""States of an item that were not walked on yet, with their labels."""
 
 SLICE_ITEMS = 2_000
 """Items of one level that are looked at together."""
@@ -113,7 +120,7 @@ class _Walk:
         for told in (yield from removed_parts(self.linker.fittings, starts, at_us=self.at_us)):
             if told.target not in self.starts:
                 link = doubted(self.known.things, told)
-                left = Path(True, bound_us=link.reach_us)
+                left = Path(True, bound_us=link.reach_us, sure_bound_us=sure_reach_us(link))
                 merge(self.reached.setdefault(link.target, Reached()), left, link.reasons or ONLY_CERTAIN, forward=True)
                 self._arrive(link.target, link, (link.source, 1))
 
@@ -154,29 +161,32 @@ class _Walk:
                 return
             level += 1
             touched: set[ItemId] = set()
+            fresh = {item: self._take_fresh(item) for item in frontier}  # what comes up meanwhile is one hop further
             for some in _slices(frontier):
                 self.known.forget_if_over(ENTRIES_KEPT)
-                touched |= yield from self._expand(some, level)
+                touched |= yield from self._expand({item: fresh[item] for item in some}, level)
                 if len(self.reached) > self.limits.items:
                     self.answer.incomplete.append("row_limit")
                     return
             frontier = touched | {i for i in members if self.reached[i].fresh}
 
-    def _expand(self, frontier: frozenset[ItemId], level: int) -> Generator[Need, Found, set[ItemId]]:
-        forward = self.way is Way.FORWARD
+    def _take_fresh(self, item: ItemId) -> Fresh:
+        fresh, self.reached[item].fresh = self.reached[item].fresh, {}
+        return fresh
+
+    def _expand(self, states: Mapping[ItemId, Fresh], level: int) -> Generator[Need, Found, set[ItemId]]:
+        forward, frontier = self.way is Way.FORWARD, frozenset(states)
         linked = yield from (self.linker.out_of(frontier) if forward else self.linker.into(frontier))
         self._tell(linked)
         if forward:
             self._two_parents(linked.parts)
-        built = yield from self._held_when_built(linked.links)
+        links = yield from self._held_when_built(linked.links)
         touched: set[ItemId] = set()
         for item in sorted(frontier):
-            fresh, self.reached[item].fresh = self.reached[item].fresh, {}
-            origin = (item, level)
-            for link in linked.links.get(item, []):
-                if built is not None and link.relation is Relation.PART_OF and link not in built:
-                    continue
-                if self._follow(origin, fresh, link):
+            born_us = linked.born.get(item, NEVER_US)
+            fresh = _born(states[item], born_us) if forward else states[item]
+            for link in links.get(item, []):
+                if self._follow((item, level), fresh, link, born_us=born_us):
                     touched.add(link.target if forward else link.source)
         return touched
 
@@ -189,16 +199,16 @@ class _Walk:
         self.told |= {*gaps, *conflicts}
         self.superseded.update(linked.superseded)
 
-    def _follow(self, origin: tuple[ItemId, int], fresh: dict[Path, frozenset[str]], link: Link) -> bool:
+    def _follow(self, origin: tuple[ItemId, int], fresh: Fresh, link: Link, *, born_us: int) -> bool:
         forward = self.way is Way.FORWARD
         other = link.target if forward else link.source
-        extend = extend_forward if forward else extend_backward
+        extend = extend_forward if forward else partial(extend_backward, born_us=born_us)
         extended = [extend(path, labels, link, mode=self.mode, at_us=self.at_us) for path, labels in fresh.items()]
         walked = [e for e in extended if e is not None]
         if not walked:
             return False
         reached = self.reached.setdefault(other, Reached())
-        if any(self._shows(path) for path, _ in walked):
+        if any(self._shown(path) is not None for path, _ in walked):
             self._arrive(other, link, origin)
         news = [merge(reached, self._same_path(path), labels, forward=forward) for path, labels in walked]
         return any(news)
@@ -212,20 +222,28 @@ class _Walk:
         if self.way is Way.BACKWARD and link.target != link.source:
             self.has_upstream.add(link.target)
 
-    def _held_when_built(self, links: dict[ItemId, list[Link]]) -> Generator[Need, Found, set[Link] | None]:
-        """As built: the part_of links that held when the unit was first shipped, sold or released; never: now."""
+    def _held_when_built(self, links: dict[ItemId, list[Link]]) -> Generator[Need, Found, dict[ItemId, list[Link]]]:
+        """As built: the links, and of part_of those that held when the unit was first shipped, sold or released; never:
+        now.
+        """
         if self.mode is not Mode.AS_BUILT:
+            return links
+        parts = {link.target for ls in links.values() for link in ls if link.relation is Relation.PART_OF}
+        left = yield from first_departures(self.known, sorted(parts))
+        held = {item: [self._built(link, left) for link in ls] for item, ls in links.items()}
+        return {item: [link for link in ls if link is not None] for item, ls in held.items()}
+
+    def _built(self, link: Link, left: dict[ItemId, Departure]) -> Link | None:
+        """The link if it held, or may have held, when its unit left."""
+        if link.relation is not Relation.PART_OF:
+            return link
+        departed = left.get(link.target, Departure(self.at_us, self.at_us))
+        from_us, by_us = departed.from_us, self.at_us if departed.by_us is None else departed.by_us
+        (since, until), (sure_since, sure_until) = link.window, link.sure_window
+        if not (since <= by_us and from_us < until):
             return None
-        parts = [link for ls in links.values() for link in ls if link.relation is Relation.PART_OF]
-        left = yield from first_departures(self.known, sorted({p.target for p in parts}))
-        held = set()
-        for part in parts:
-            departed_us = left.get(part.target)
-            when_us = self.at_us if departed_us is None else departed_us
-            since, until = part.window
-            if since <= when_us < until:
-                held.add(part)
-        return held
+        sure = sure_since <= from_us and by_us < sure_until
+        return link if sure else replace(link, reasons=link.reasons | {ORDER_UNCERTAIN})
 
     # -- what the record says beside the answer
 
@@ -291,13 +309,15 @@ class _Walk:
 
     def _shown_states(self, reached: Reached) -> list[tuple[Path, frozenset[str]]]:
         if self.way is Way.BACKWARD:
-            return [(path, closed(path, labels)) for path, labels in reached.states.items()]
-        return [(path, labels) for path, labels in reached.states.items() if self._shows(path)]
+            return [closed(path, labels) for path, labels in reached.states.items()]
+        found = ((self._shown(path), labels) for path, labels in reached.states.items())
+        return [(path, labels) for path, labels in found if path is not None]
 
-    def _shows(self, path: Path) -> bool:
+    def _shown(self, path: Path) -> Path | None:
+        """The path as it makes its item a node; None if it does not."""
         if self.follow_removed and not path.consistent:  # where a part was before it was taken out is not asked
-            return False
-        return self.way is Way.BACKWARD or shown_forward(path, mode=self.mode, at_us=self.at_us)
+            return None
+        return path if self.way is Way.BACKWARD else shown_forward(path, mode=self.mode, at_us=self.at_us)
 
     def _node(self, item: ItemId, certainty: str, reasons: tuple[str, ...]) -> Node:
         level = 1 if item in self.seeded else None
@@ -309,3 +329,14 @@ def _slices(items: Iterable[ItemId]) -> Iterator[frozenset[ItemId]]:
     rest = iter(sorted(items))
     while some := frozenset(islice(rest, SLICE_ITEMS)):
         yield some
+
+
+def _born(fresh: Fresh, born_us: int) -> Fresh:
+    """The states of an item that came forth by then."""
+    if born_us == NEVER_US:
+        return fresh
+    found: Fresh = {}
+    for path, labels in fresh.items():
+        at_birth = born(path, born_us)
+        found[at_birth] = found.get(at_birth, frozenset()) | labels
+    return found

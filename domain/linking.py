@@ -33,6 +33,8 @@ class Linked:
     superseded: list[Superseded] = field(default_factory=list)
     parts: dict[ItemId, list[Part]] = field(default_factory=dict)
     """component -> where it was fitted (forward only)"""
+    born: dict[ItemId, int] = field(default_factory=dict)
+    """by when what came forth only once had done so: what went into it then is in it from the beginning"""
 
 
 class Linker:
@@ -103,11 +105,13 @@ class Linker:
         taken = self.uses.taken(items, around)
         fits = {i: [u for u in uses if u.naming.mention.role is Role.COMPONENT] for i, uses in taken.items()}
         yield from self.derivations.load_targets(fits)
-        return {i: self.fittings.parts_of_component(i, fits[i], around) for i in items}, around
+        parts = {i: self.fittings.parts_of_component(i, fits[i], around) for i in items}
+        return {i: [p for p in found if not p.again] for i, found in parts.items()}, around
 
     def into(self, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
         """The links that arrive at these items: from inputs, components, lots, contents (follow_all), other names."""
         yield from self.known.require(Need(linked=items))
+        yield from self.uses.load_names(items)
         result = Linked()
         keys = frozenset(
             n.event.facts.transformation
@@ -150,6 +154,7 @@ class Linker:
 
     def _finished(self, linked: Linked) -> Generator[Need, Found, Linked]:
         """Without the links that a scan supersedes; a thing whose ids may be of two things makes its links possible."""
+        linked.born = {item: born_us for item in linked.links if (born_us := self.uses.born_us(item)) is not None}
         linked.superseded += yield from self.superseding.split(linked.links)
         linked.links = {item: [doubted(self.known.things, link) for link in ls] for item, ls in linked.links.items()}
         return linked

@@ -49,8 +49,10 @@ TIMING = {
 class Link:
     """From `source` (input, component, lot, content) to `target` (output, unit, container).
 
-    INTERVAL links hold over [`since_us`, `until_us`) (an interval of one instant counts as that instant). INSTANT links
-    leave their source at some instant of [`leave_us`, `leave_until_us`] and reach their target at `reach_us`.
+    INTERVAL links hold over [`since_us`, `until_us`) (an interval of one instant counts as that instant); where these
+    are known to a date only, `since_from_us` and `until_from_us` are the earliest instants they may have been (None: no
+    earlier). INSTANT links leave their source at some instant of [`leave_us`, `leave_until_us`] and reach their target
+    at some instant of [`reach_us`, `reach_until_us`].
     `reasons` is why the link is only possible; empty for a certain one. `against_time`: recorded backwards.
     `share`: the part that the source is of what came out with the target, by the plant's own books.
     """
@@ -61,9 +63,12 @@ class Link:
     event_id: str
     since_us: int | None = None
     until_us: int | None = None
+    since_from_us: int | None = None
+    until_from_us: int | None = None
     leave_us: int = NEVER_US
     leave_until_us: int = ALWAYS_US
     reach_us: int = NEVER_US
+    reach_until_us: int = NEVER_US
     against_time: bool = False
     quantity: Decimal | None = None
     uom: str | None = None
@@ -73,10 +78,15 @@ class Link:
 
     @property
     def window(self) -> tuple[int, int]:
-        """[first, end) of an INTERVAL link in whole microseconds; never empty."""
-        since = NEVER_US if self.since_us is None else self.since_us
-        until = ALWAYS_US if self.until_us is None else self.until_us
-        return since, max(until, since + 1)
+        """[first, end) in which an INTERVAL link may hold, in whole microseconds; never empty."""
+        first = _first(self.since_from_us, self.since_us, NEVER_US)
+        return first, max(_first(self.until_us, ALWAYS_US), first + 1)
+
+    @property
+    def sure_window(self) -> tuple[int, int]:
+        """[first, end) in which it surely holds; the end may come first, if nothing says which of two events did."""
+        end = _first(self.until_from_us, self.until_us, ALWAYS_US)
+        return _first(self.since_us, NEVER_US), max(end, self.window[0] + 1)
 
     @property
     def sort_key(self) -> tuple[str, str, str, str, int, int, str, int, int, str]:
@@ -91,5 +101,10 @@ class Link:
             ",".join(sorted(self.reasons)),
             self.leave_us,
             self.reach_us,
-            f"{self.quantity} {self.uom} {self.basis}",
+            f"{self.quantity} {self.uom} {self.basis} {self.since_from_us} {self.until_from_us}",
         )
+
+
+def _first(*instants: int | None) -> int:
+    """The first that is told."""
+    return next(i for i in instants if i is not None)

@@ -7,7 +7,7 @@ from domain.answers import Conflict, Gap
 from domain.bookings import BOOKED_WITHIN_US, is_bounded, made_since_us
 from domain.facts import Role
 from domain.ids import ItemId
-from domain.links import Link, Relation
+from domain.links import NEVER_US, Link, Relation
 from domain.moments import DAY_US
 from domain.mountings import Scene, find_ends, scene_of, windows_of
 from domain.record import Found, LoadSign, Making, Need, OrderStart
@@ -242,6 +242,7 @@ def _link(making: Making, source: ItemId, target: ItemId, *, holding: _Holding) 
         leave_us=making.since_us,
         leave_until_us=facts.latest_us,
         reach_us=making.since_us,
+        reach_until_us=NEVER_US if facts.kind == "commissioned" else facts.latest_us,
         basis=MOUNTED,
         reasons=holding.reasons,
     )

@@ -53,6 +53,16 @@ class Stay:
     changes: tuple[tuple[int, Balance], ...] = ()
 
     @property
+    def since_from_us(self) -> int:
+        """The earliest instant at which it may have come."""
+        return self.start.facts.begins_us
+
+    @property
+    def until_from_us(self) -> int | None:
+        """The earliest instant at which it may have gone."""
+        return self.ended_by.facts.begins_us if self.ended_by is not None else None
+
+    @property
     def until_inferred(self) -> bool:
         return self.end in ("elsewhere", "taken")
 

@@ -73,6 +73,23 @@ class Uses:
             todo += others
         return found
 
+    def born_us(self, item: ItemId) -> int | None:
+        """By when the thing had come forth, where one event alone brought it forth and nothing was done with it before.
+
+        None: it was there already when something flowed into it, or that is not known.
+        """
+        namings = [n for name in self.names(item) for n in self.known.found.namings.get(name, [])]
+        makings = {n.event.no: n.event.facts for n in namings if n.mention.role is Role.OUTPUT}
+        if len(makings) != 1:
+            return None
+        [(making_no, making)] = makings.items()
+        before = (
+            n.event.no != making_no and n.event.facts.latest_us < making.begins_us
+            for n in namings
+            if n.mention.role is not Role.SUBJECT
+        )
+        return None if making.kind == "reworked" or any(before) else making.latest_us
+
     # -- containers standing for their contents
 
     def around_takings(self, items: frozenset[ItemId]) -> Generator[Need, Found, Containment]:

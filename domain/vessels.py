@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.acts import drawn_lot
 from domain.derivation import SURE_BASES
 from domain.events import VesselMode
 from domain.facts import EventFacts, Role, VesselAct
@@ -11,7 +12,7 @@ from domain.fifo import shares
 from domain.fills import Held, breaks_of, fill_of, held_in, merged_fills
 from domain.ids import ItemId
 from domain.kinds import is_lot
-from domain.links import Link, Relation
+from domain.links import NEVER_US, Link, Relation
 from domain.presence import Presence
 from domain.record import Found, Naming, Need, VesselSign
 from domain.spans import FillSpan
@@ -203,6 +204,12 @@ class Vessels:
         return found
 
 
+def _is_drawn(discharge: VesselSign) -> bool:
+    """Whether what came out is a lot of its own: it is nothing before."""
+    facts, fact = discharge.event.facts, discharge.fact
+    return fact.item == drawn_lot(fact.vessel, facts.event_id, fact.part)
+
+
 def _link(
     charge: VesselSign, discharge: VesselSign, source: _Source, *, reasons: frozenset[str], share: Decimal | None
 ) -> Link:
@@ -217,6 +224,7 @@ def _link(
         leave_us=taken.begins_us,
         leave_until_us=taken.latest_us,
         reach_us=max(taken.begins_us, made.begins_us),
+        reach_until_us=NEVER_US if _is_drawn(discharge) else made.latest_us,
         quantity=charge.fact.quantity,
         uom=charge.fact.uom,
         basis=source.basis,

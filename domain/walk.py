@@ -2,10 +2,13 @@
 
 A path's certainty depends on the whole path, so the walk carries *states*, not just visited items. A path is a
 sequence of *chains* (runs of INTERVAL links, which must share one instant) and INSTANT links between them. A state
-stands for all paths that end in one item alike: whether they are consistent in time, the window of the chain at their
-end, and the instant they must keep. Per state a set of *labels* says what is true of some path in it: CERTAIN, or a
-reason. Extending a path acts on each label by itself, so states with equal windows merge. The same holds mirrored for
-the backward walk, which builds paths from their end.
+stands for all paths that end in one item alike: whether they can be in time, whether they surely are, the window of the
+chain at their end, and the instants they must keep. Per state a set of *labels* says what is true of some path in it:
+CERTAIN, or a reason. Extending a path acts on each label by itself, so states with equal windows merge. The same holds
+mirrored for the backward walk, which builds paths from their end.
+
+An instant may be known to a date only. A path is *consistent* if its links may have happened one after the other, and
+`ordered` if they surely did (docs/semantics.md, 'Order in time').
 """
 
 from collections.abc import Callable, Iterable
@@ -18,6 +21,7 @@ from domain.links import ALWAYS_US, NEVER_US, TIMING, Link, Relation, Timing
 CERTAIN = "certain"
 TOUCHED = "touched"
 AGAINST_TIME = "against_time"
+ORDER_UNCERTAIN = "order_uncertain"
 
 
 class Mode(StrEnum):
@@ -35,6 +39,9 @@ class Path(NamedTuple):
     the earliest instant the path can be there. Backward: the window of the chain at the beginning, `bound_us` the
     latest instant the path may get there; `next_from_us`/`next_to_us` when the INSTANT link after that chain leaves
     (ALWAYS: the chain ends the path), `next_derives` whether that link is a derivation.
+
+    While `ordered`, `sure_…` say what is sure: when the last part of the chain surely was in, when the first may have
+    gone, when the path surely is there (backward: until when it must surely get there).
     """
 
     consistent: bool
@@ -45,10 +52,14 @@ class Path(NamedTuple):
     next_from_us: int = ALWAYS_US
     next_to_us: int = ALWAYS_US
     next_derives: bool = False
+    ordered: bool = True
+    sure_from_us: int = NEVER_US
+    sure_to_us: int = ALWAYS_US
+    sure_bound_us: int = NEVER_US
 
 
 START_FORWARD = Path(True)
-START_BACKWARD = Path(True, bound_us=ALWAYS_US)
+START_BACKWARD = Path(True, bound_us=ALWAYS_US, sure_bound_us=ALWAYS_US)
 
 Labels = frozenset[str]
 ONLY_CERTAIN: Labels = frozenset({CERTAIN})
@@ -70,33 +81,56 @@ def extend_forward(path: Path, labels: Labels, link: Link, *, mode: Mode, at_us:
         return path, labels
     if timing is Timing.INTERVAL:
         return _chain_forward(path, labels, link, mode=mode, at_us=at_us)
-    if mode is Mode.AS_MAINTAINED:
+    kept = mode is Mode.AS_MAINTAINED
+    if kept:
         if link.leave_us > at_us:
             return None
         if path.in_chain and not (path.chain_from_us <= link.leave_until_us and link.leave_us < path.chain_to_us):
             return None
-    if path.in_chain and link.relation is Relation.DERIVATION and path.chain_to_us <= link.leave_us:
+    derives = link.relation is Relation.DERIVATION
+    touched = path.in_chain and derives and path.chain_to_us <= link.leave_us
+    if touched:
         labels = _add(labels, {TOUCHED})
-    earliest = max(path.bound_us, path.chain_from_us)
-    consistent = path.consistent and not link.against_time and earliest <= link.leave_until_us
+    consistent = (
+        path.consistent and not link.against_time and max(path.bound_us, path.chain_from_us) <= link.leave_until_us
+    )
     if not consistent:
-        return Path(False), _add(labels, {AGAINST_TIME})
-    return Path(True, bound_us=link.reach_us), labels
+        return Path(False, ordered=False), _add(labels, {AGAINST_TIME})
+    gone = path.in_chain and (derives or kept) and not touched and path.sure_to_us <= link.leave_until_us
+    ordered = path.ordered and not gone and max(path.sure_bound_us, path.sure_from_us) <= link.leave_us
+    return in_order(Path(True, bound_us=link.reach_us, ordered=ordered, sure_bound_us=sure_reach_us(link))), labels
 
 
 def _chain_forward(path: Path, labels: Labels, link: Link, *, mode: Mode, at_us: int) -> tuple[Path, Labels] | None:
-    since, until = link.window
+    (since, until), (sure_since, sure_until) = link.window, link.sure_window
     first, end = max(path.chain_from_us, since), min(path.chain_to_us, until)
     if mode is Mode.AS_MAINTAINED and (first >= end or since > at_us):
         return None
     if not (path.consistent and max(first, path.bound_us) < end):
-        return Path(False, True, first, end), _add(labels, {AGAINST_TIME})
-    bound = path.bound_us if path.bound_us > first else NEVER_US
-    return Path(True, True, first, end, bound), labels
+        return in_order(Path(False, True, first, end, ordered=False)), _add(labels, {AGAINST_TIME})
+    ordered = path.ordered and max(path.sure_from_us, path.sure_bound_us) < sure_until and sure_since < path.sure_to_us
+    sure_from = max(path.sure_from_us, sure_since)
+    longer = Path(
+        True,
+        True,
+        first,
+        end,
+        path.bound_us if path.bound_us > first else NEVER_US,
+        ordered=ordered,
+        sure_from_us=sure_from,
+        sure_to_us=min(path.sure_to_us, sure_until),
+        sure_bound_us=path.sure_bound_us if path.sure_bound_us > sure_from else NEVER_US,
+    )
+    return in_order(longer), labels
 
 
-def extend_backward(path: Path, labels: Labels, link: Link, *, mode: Mode, at_us: int) -> tuple[Path, Labels] | None:
-    """The path with the link put before its beginning; None if the mode does not walk it."""
+def extend_backward(
+    path: Path, labels: Labels, link: Link, *, mode: Mode, at_us: int, born_us: int = NEVER_US
+) -> tuple[Path, Labels] | None:
+    """The path with the link put before its beginning; None if the mode does not walk it.
+
+    `born_us`: by when its target came forth; what went into that until then is in it from the beginning.
+    """
     timing = TIMING[link.relation]
     labels = _add(labels, link.reasons)
     if timing is Timing.NONE:
@@ -105,56 +139,99 @@ def extend_backward(path: Path, labels: Labels, link: Link, *, mode: Mode, at_us
         return _chain_backward(path, labels, link, mode=mode, at_us=at_us)
     if mode is Mode.AS_MAINTAINED and link.leave_us > at_us:
         return None
-    labels = closed(path, labels)
+    path, labels = closed(path, labels)
+    derives = link.relation is Relation.DERIVATION
     consistent = path.consistent and not link.against_time and link.reach_us <= path.bound_us
+    there_us = sure_reach_us(link)
+    there_us = link.reach_us if there_us <= born_us else there_us
     if not consistent:
         labels = _add(labels, {AGAINST_TIME})
-    return (
-        Path(
-            consistent,
-            bound_us=link.leave_until_us if consistent else ALWAYS_US,
-            next_from_us=link.leave_us,
-            next_to_us=link.leave_until_us,
-            next_derives=link.relation is Relation.DERIVATION,
-        ),
-        labels,
+    longer = Path(
+        consistent,
+        bound_us=link.leave_until_us if consistent else ALWAYS_US,
+        next_from_us=link.leave_us,
+        next_to_us=link.leave_until_us,
+        next_derives=derives,
+        ordered=consistent and path.ordered and there_us <= path.sure_bound_us,
+        sure_bound_us=link.leave_us,
     )
+    return in_order(longer, backward=True), labels
 
 
 def _chain_backward(path: Path, labels: Labels, link: Link, *, mode: Mode, at_us: int) -> tuple[Path, Labels] | None:
-    since, until = link.window
+    (since, until), (sure_since, sure_until) = link.window, link.sure_window
     first, end = max(path.chain_from_us, since), min(path.chain_to_us, until)
-    ends_path = path.next_to_us == ALWAYS_US
-    if mode is Mode.AS_MAINTAINED:
-        hold_from, hold_to = (at_us, at_us) if ends_path else (path.next_from_us, path.next_to_us)
-        if first >= end or since > at_us or not (first <= hold_to and hold_from < end):
-            return None
+    kept, ends_path = mode is Mode.AS_MAINTAINED, path.next_to_us == ALWAYS_US
+    hold_from, hold_to = (at_us, at_us) if ends_path else (path.next_from_us, path.next_to_us)
+    if kept and (first >= end or since > at_us or not (first <= hold_to and hold_from < end)):
+        return None
     # the chain's instant must lie in its window and not after the link that follows it has left
-    bound = min(path.bound_us if not path.in_chain else ALWAYS_US, path.next_to_us, end - 1)
-    if path.in_chain:
-        bound = min(bound, path.bound_us)
-    consistent = path.consistent and first < end and first <= bound
-    if not consistent:
-        labels = _add(labels, {AGAINST_TIME})
-        bound = ALWAYS_US
-    return (
-        Path(consistent, True, first, end, bound, path.next_from_us, path.next_to_us, path.next_derives),
-        labels,
+    bound = min(path.bound_us, path.next_to_us, end - 1)
+    if not (path.consistent and first < end and first <= bound):
+        late = path._replace(
+            consistent=False,
+            in_chain=True,
+            chain_from_us=first,
+            chain_to_us=end,
+            bound_us=ALWAYS_US,
+            ordered=False,
+        )
+        return in_order(late, backward=True), _add(labels, {AGAINST_TIME})
+    ordered = path.ordered and path.sure_from_us < sure_until and sure_since < path.sure_to_us
+    ordered = ordered and sure_since <= path.next_from_us
+    ordered = ordered and (not kept or (sure_since <= hold_from and hold_to < sure_until))
+    longer = path._replace(
+        in_chain=True,
+        chain_from_us=first,
+        chain_to_us=end,
+        bound_us=bound,
+        ordered=ordered,
+        sure_from_us=max(path.sure_from_us, sure_since),
+        sure_to_us=min(path.sure_to_us, sure_until),
+        sure_bound_us=min(path.sure_bound_us, path.next_from_us, sure_until - 1),
     )
+    return in_order(longer, backward=True), labels
 
 
-def closed(path: Path, labels: Labels) -> Labels:
-    """Backward: the labels once the chain at the beginning is complete; a derivation after its end only touched it."""
-    if path.in_chain and path.next_derives and path.chain_to_us <= path.next_from_us:
-        return _add(labels, {TOUCHED})
-    return labels
+def closed(path: Path, labels: Labels) -> tuple[Path, Labels]:
+    """Backward: the path once the chain at its beginning is complete: a derivation after its end only touched it."""
+    if not (path.in_chain and path.next_derives):
+        return path, labels
+    if path.chain_to_us <= path.next_from_us:
+        return path, _add(labels, {TOUCHED})
+    if path.ordered and path.sure_to_us <= path.next_to_us:
+        return in_order(path._replace(ordered=False), backward=True), labels
+    return path, labels
 
 
-def shown_forward(path: Path, *, mode: Mode, at_us: int) -> bool:
-    """Whether such a path makes its item a node: as maintained, the last chain must hold together at t."""
+def sure_reach_us(link: Link) -> int:
+    """When what the link carries surely is in its target."""
+    return max(link.reach_us, link.reach_until_us)
+
+
+def in_order(path: Path, *, backward: bool = False) -> Path:
+    """The path; what is sure of one that is not surely in order is not looked at any more."""
+    if path.ordered:
+        return path
+    bound = ALWAYS_US if backward else NEVER_US
+    return path._replace(sure_from_us=NEVER_US, sure_to_us=ALWAYS_US, sure_bound_us=bound)
+
+
+def born(path: Path, born_us: int) -> Path:
+    """Forward: the path at what came forth by then: what went into it until then is in it from the beginning."""
+    if path.in_chain or not path.ordered or not path.bound_us < path.sure_bound_us <= born_us:
+        return path
+    return path._replace(sure_bound_us=path.bound_us)
+
+
+def shown_forward(path: Path, *, mode: Mode, at_us: int) -> Path | None:
+    """The path as it makes its item a node; None if not: as maintained, the last chain must hold together at t."""
     if mode is not Mode.AS_MAINTAINED or not path.in_chain:
-        return True
-    return path.chain_from_us <= at_us < path.chain_to_us
+        return path
+    if not path.chain_from_us <= at_us < path.chain_to_us:
+        return None
+    sure = path.sure_from_us <= at_us < path.sure_to_us
+    return path if sure else in_order(path._replace(ordered=False))
 
 
 def _add(labels: Labels, reasons: Iterable[str]) -> Labels:
@@ -164,18 +241,25 @@ def _add(labels: Labels, reasons: Iterable[str]) -> Labels:
 
 
 def outcome(states: Iterable[tuple[Path, Labels]]) -> tuple[str, tuple[str, ...]]:
-    """Certainty and reasons of a node: certain if one whole path is certain and consistent; a possible node gives the
-    reasons of its consistent paths, else of all.
+    """Certainty and reasons of a node: certain if one whole path is certain and surely in order.
+
+    A possible node gives the reasons of the paths that surely are in order, else `order_uncertain` and those of the
+    paths that may be, else those of all.
     """
+    ordered: set[str] = set()
     consistent: set[str] = set()
     everything: set[str] = set()
     for path, labels in states:
         everything |= labels
         if path.consistent:
             consistent |= labels
-    if CERTAIN in consistent:
+            if path.ordered:
+                ordered |= labels
+    if CERTAIN in ordered:
         return CERTAIN, ()
-    return "possible", tuple(sorted((consistent or everything) - {CERTAIN}))
+    if consistent and not ordered:
+        consistent.add(ORDER_UNCERTAIN)
+    return "possible", tuple(sorted((ordered or consistent or everything) - {CERTAIN}))
 
 
 Extend = Callable[..., tuple[Path, Labels] | None]
@@ -190,7 +274,9 @@ def merge(reached: Reached, path: Path, labels: Labels, *, forward: bool) -> boo
     if forward and path.consistent and not path.in_chain:
         # outside a chain: being there earlier can do all that being there later can
         for other, theirs in reached.states.items():
-            if other.consistent and not other.in_chain and other.bound_us <= path.bound_us:
+            if not other.consistent or other.in_chain or other.bound_us > path.bound_us:
+                continue
+            if not path.ordered or (other.ordered and other.sure_bound_us <= path.sure_bound_us):
                 new -= theirs
         if not new:
             return False

@@ -153,7 +153,7 @@ BASES = st.sampled_from([ev.Basis.SCANNED] * 4 + [ev.Basis.BACKFLUSHED])
 def moments(draw: st.DrawFn) -> Moment:
     """Mostly an hour; sometimes the whole day."""
     hour = draw(st.integers(1, 8))
-    return Moment.parse("2026-03-01Z") if draw(st.integers(0, 9)) == 0 else at(hour)
+    return Moment.parse("2026-03-01Z") if draw(st.integers(0, 5)) == 0 else at(hour)
 
 
 @st.composite

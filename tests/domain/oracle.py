@@ -6,7 +6,7 @@ list of links, looked at whole. Slow on purpose. Cycles are walked too: a path m
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.corrections import Copy
 from domain.envelope import Envelope
@@ -25,7 +25,9 @@ TWICE = 2
 
 @dataclass(frozen=True)
 class Step:
-    """One link. `window`: [first, end) for intervals; `leaves`, `reaches`: earliest and latest instants of the rest."""
+    """One link. `window`: [first, end) of intervals, `surely` the same of what is sure; `leaves`: earliest and latest
+    instants of the rest; `reaches`, `there`: when what it carries may be, and surely is, in the target.
+    """
 
     relation: str
     source: ItemId
@@ -34,14 +36,17 @@ class Step:
     window: tuple[int, int] | None = None
     leaves: tuple[int, int] | None = None
     reaches: int = 0
+    there: int = 0
+    surely: tuple[int, int] = (-FOREVER, FOREVER)
     backwards: bool = False
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What one path is: consistent in time or not, and all that makes it only possible."""
+    """What one path is: in order of time or not, or surely in order, and all that makes it only possible."""
 
     consistent: bool
+    ordered: bool
     reasons: frozenset[str]
 
 
@@ -104,7 +109,10 @@ class Oracle:
         if backwards:
             why.add("against_time")
         reaches = max(begun, made.facts.begins_us)
-        return Step("derivation", source, target, frozenset(why), None, (begun, taken.at), reaches, backwards)
+        born = self.record.born(target)
+        there = reaches if born is not None and made.at <= born else max(reaches, made.at)
+        leaves = (begun, taken.at)
+        return Step("derivation", source, target, frozenset(why), None, leaves, reaches, there, backwards=backwards)
 
     def _meant(self, e: Ev, named: ItemId) -> Mapping[ItemId, frozenset[str]]:
         return self.stood.get((e.facts.event_id, named), {named: frozenset()})
@@ -179,7 +187,7 @@ class Oracle:
                     ]
                     at = min(births or [ev.facts.begins_us for ev, _ in seen] or [at])
                 why = frozenset({"replacement_pending"} if e.pending else ())
-                yield Step("member_of_lot", member.lot, member.unit, why, None, (at, at), at)
+                yield Step("member_of_lot", member.lot, member.unit, why, None, (at, at), at, at)
 
     def _names(self) -> Iterator[Step]:
         for e in self.record.events:
@@ -195,7 +203,9 @@ class Oracle:
     ) -> Answer:
         """Every node of the question, from every path."""
         held = self._held_when_built(at) if mode == "as_built" else None
-        steps = [s for s in self.steps if held is None or s.relation != "part_of" or s in held]
+        steps = self.steps
+        if held is not None:
+            steps = [*(s for s in self.steps if s.relation != "part_of"), *held]
         leads: dict[ItemId, list[Step]] = {}
         for s in steps:
             leads.setdefault(s.source if forward else s.target, []).append(s)
@@ -204,7 +214,7 @@ class Oracle:
         for item, reasons, hops in self._beginnings(starts, at=at, at_given=at_given):
             queue.append((item, (), reasons, hops))
             if hops:
-                fates.setdefault(item, []).append((Fate(True, reasons), hops))
+                fates.setdefault(item, []).append((Fate(True, True, reasons), hops))
         looked = 0
         while queue:
             item, path, base, hops = queue.popleft()
@@ -218,7 +228,7 @@ class Oracle:
                 alive, fate = judged(longer, mode=mode, at=at)
                 other = s.target if forward else s.source
                 if fate is not None:
-                    fates.setdefault(other, []).append((Fate(fate.consistent, fate.reasons | base), hops + 1))
+                    fates.setdefault(other, []).append((replace(fate, reasons=fate.reasons | base), hops + 1))
                 if alive and (forward or fate is not None):
                     queue.append((other, longer, base, hops + 1))
         return Answer(_summed(fates, starts), whole=True)
@@ -266,33 +276,51 @@ class Oracle:
     def _held_when_built(self, now: int) -> list[Step]:
         held = []
         for part in self.parts:
-            left = min(self._departures(part.outer, -FOREVER, FOREVER, ()), default=now)
-            held += [s for s in _over_time("part_of", part) if s.window and s.window[0] <= left < s.window[1]]
+            departures = list(self._departures(part.outer, _WHENEVER, ()))
+            first = min((e.facts.begins_us for e, _ in departures), default=now)
+            last = min((e.at for e, sure in departures if sure), default=now)
+            for s in _over_time("part_of", part):
+                assert s.window is not None
+                if s.window[0] <= last and first < s.window[1]:
+                    sure = s.surely[0] <= first and last < s.surely[1]
+                    held.append(s if sure else replace(s, reasons=s.reasons | {"order_uncertain"}))
         return held
 
-    def _departures(  # noqa: PLR0917
-        self, item: ItemId, since: int, until: int, climbing: tuple[ItemId, ...]
-    ) -> list[int]:
-        """When it was shipped, sold or released: itself, or what it was in or fitted in at the time."""
-        found = [
-            e.at
-            for e, m in self.record.naming(item)
-            if since <= e.at <= until and (m.status in (Status.IN_TRANSIT, Status.SOLD) or e.facts.kind == "released")
-        ]
+    def _departures(
+        self, item: ItemId, inside: tuple[int, int, int, int], climbing: tuple[ItemId, ...]
+    ) -> Iterator[tuple[Ev, bool]]:
+        """When it was shipped, sold or released: itself, or what it was in or fitted in at the time; and whether that
+        is sure. `inside`: possibly from, to; surely from, to.
+        """
+        since, until, sure_since, sure_until = inside
+        for e, m in self.record.naming(item):
+            left = m.status in (Status.IN_TRANSIT, Status.SOLD) or e.facts.kind == "released"
+            if left and since <= e.at and e.facts.begins_us <= until:
+                yield e, sure_since <= e.facts.begins_us and e.at <= sure_until
         for stay in [*self.boxes.stays, *self.parts]:
-            begin, end = max(since, stay.since), min(until, stay.until)
-            if stay.inner == item and begin <= end and stay.outer not in climbing:
-                found += self._departures(stay.outer, begin, end, (*climbing, item))
-        return found
+            then = (
+                max(since, stay.begun.facts.begins_us),
+                min(until, stay.until),
+                max(sure_since, stay.since),
+                min(sure_until, stay.may_end),
+            )
+            if stay.inner == item and not stay.again and then[0] <= then[1] and stay.outer not in climbing:
+                yield from self._departures(stay.outer, then, (*climbing, item))
+
+
+_WHENEVER = (-FOREVER, FOREVER, -FOREVER, FOREVER)
 
 
 def _over_time(relation: str, stay: Interval) -> list[Step]:
     """A link over its interval; where the end is pending, a possible one from that end on."""
     why = set(stay.reasons) | ({"replacement_pending"} if stay.begun.pending else set())
-    found = [Step(relation, stay.inner, stay.outer, frozenset(why), (stay.since, max(stay.until, stay.since + 1)))]
+    first = stay.begun.facts.begins_us
+    window, surely = (first, max(stay.until, first + 1)), (stay.since, max(stay.may_end, first + 1))
+    found = [Step(relation, stay.inner, stay.outer, frozenset(why), window, surely=surely)]
     if stay.maybe_until is not None and stay.maybe_until != stay.until:
         after = (stay.until, max(stay.maybe_until, stay.until + 1))
-        found.append(Step(relation, stay.inner, stay.outer, frozenset(why | {"replacement_pending"}), after))
+        later = frozenset(why | {"replacement_pending"})
+        found.append(Step(relation, stay.inner, stay.outer, later, after, surely=after))
     return found
 
 
@@ -307,8 +335,8 @@ def _last_fill(stays: list[Interval]) -> list[Interval]:
 def judged(path: Sequence[Step], *, mode: str, at: int) -> tuple[bool, Fate | None]:
     """Whether the path may go on, and its fate; None if its mode does not show what it leads to."""
     kept = mode == "as_maintained"
-    here = -FOREVER
-    consistent = True
+    here = there = -FOREVER
+    consistent = ordered = True
     reasons: set[str] = set()
     chain: list[Step] = []
     for s in path:
@@ -321,25 +349,41 @@ def judged(path: Sequence[Step], *, mode: str, at: int) -> tuple[bool, Fate | No
         if s.leaves is None:
             continue
         first, end = _shared(chain)
+        derives = s.relation == "derivation"
         if chain:
             if kept and not (first < end and first <= s.leaves[1] and s.leaves[0] < end):
                 return False, None
-            if s.relation == "derivation" and end <= s.leaves[0]:
+            if derives and end <= s.leaves[0]:
                 reasons.add("touched")
+            elif derives or kept:
+                ordered = ordered and all(one.surely[1] > s.leaves[1] for one in chain)
             consistent = consistent and max(first, here) < end
             here = max(first, here)
+        ordered = ordered and _surely_together(chain, there)
+        ordered = ordered and max([there, *(one.surely[0] for one in chain)]) <= s.leaves[0]
         consistent = consistent and not s.backwards and here <= s.leaves[1]
-        here, chain = s.reaches, []
+        here, there, chain = s.reaches, s.there, []
     if chain:
         first, end = _shared(chain)
         if kept and first >= end:
             return False, None
         consistent = consistent and max(first, here) < end
+        ordered = ordered and _surely_together(chain, there)
         if kept and not first <= at < end:
             return True, None
+        if kept:
+            ordered = ordered and all(one.surely[0] <= at < one.surely[1] for one in chain)
     if not consistent:
         reasons.add("against_time")
-    return True, Fate(consistent, frozenset(reasons))
+    return True, Fate(consistent, consistent and ordered, frozenset(reasons))
+
+
+def _surely_together(chain: Sequence[Step], there: int) -> bool:
+    """Whether the parts were in each other at one instant, after the path was there, whenever in its time each came and
+    went.
+    """
+    pairs = (one.surely[0] < other.surely[1] for one in chain for other in chain if one is not other)
+    return all(pairs) and all(there < one.surely[1] for one in chain)
 
 
 def _shared(chain: Sequence[Step]) -> tuple[int, int]:
@@ -350,16 +394,20 @@ def _shared(chain: Sequence[Step]) -> tuple[int, int]:
 def _summed(
     fates: Mapping[ItemId, Sequence[tuple[Fate, int]]], starts: Sequence[ItemId]
 ) -> dict[ItemId, tuple[str, tuple[str, ...], int]]:
-    """§3: certain if one whole path is certain and consistent; else the reasons of its consistent paths, else all."""
+    """Certain if one whole path is certain and surely in order; else the reasons of the paths that surely are in order,
+    else of those that may be, else of all.
+    """
     found = {}
     for item, paths in fates.items():
         if item in starts:
             continue
         level = min(hops for _, hops in paths)
         fitting = [f for f, _ in paths if f.consistent]
-        if any(not f.reasons for f in fitting):
+        ordered = [f for f in fitting if f.ordered]
+        if any(not f.reasons for f in ordered):
             found[item] = ("certain", (), level)
         else:
-            why = frozenset().union(*(f.reasons for f in fitting or [f for f, _ in paths]))
+            why = frozenset().union(*(f.reasons for f in ordered or fitting or [f for f, _ in paths]))
+            why |= {"order_uncertain"} if fitting and not ordered else set()
             found[item] = ("possible", tuple(sorted(why)), level)
     return found

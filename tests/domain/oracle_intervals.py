@@ -25,6 +25,14 @@ class Interval:
     """set where its end is pending: the next mark that is not"""
     reasons: frozenset[str] = frozenset()
     quantity: object = None
+    ended_first: int = FOREVER
+    """the earliest at which anything that may have ended it may have happened"""
+    again: bool = False
+    """told by a fitting that changes nothing as the marks are ordered, and may have come after the removal"""
+
+    @property
+    def may_end(self) -> int:
+        return min(self.ended_first, self.ended.facts.begins_us if self.ended is not None else FOREVER)
 
     def holds(self, at: int) -> bool:
         return self.since <= at < self.until
@@ -218,7 +226,10 @@ class Boxes:
                     through = item != m.item
                     if self.record.several(item) and not (through and stay.outer in inner_boxes):
                         continue
-                    if item not in surely:
+                    put, use = stay.begun.facts, e.facts
+                    exact = put.begins_us == put.latest_us and use.begins_us == use.latest_us
+                    overlap = put.begins_us <= use.latest_us and use.begins_us <= put.latest_us
+                    if item not in surely or (overlap and not exact):
                         self.doubted.add((stay.begun.facts.event_id, item))
                     elif not self._seen_there_next(stay, now):
                         leaving.append((stay, e))
@@ -249,6 +260,7 @@ def _sum(a: object, b: object, sign: int) -> object:
 def parts(record: Record, stood: dict[tuple[str, ItemId], dict[ItemId, frozenset[str]]]) -> list[Interval]:
     """Every part_of interval. A removal ends what the fitting of that name, or of that item, began in that unit."""
     done: list[Interval] = []
+    shares: set[tuple[str, ItemId, ItemId]] = set()
     for whole in record.items:
         events = [e for e in record.events if e.parent == whole and e.names(Role.WHOLE)]
         for now in sorted({e.at for e in events}):
@@ -261,17 +273,58 @@ def parts(record: Record, stood: dict[tuple[str, ItemId], dict[ItemId, frozenset
                     if m.action is Action.TAKE_ALL and empty:
                         again.append((e, m))
                     elif m.action in (Action.TAKE, Action.TAKE_ALL) and m.role is not Role.WHOLE:
-                        if not _remove(done, whole, e=e, m=m, events=events):
+                        if not _remove(done, whole, e=e, m=m, events=events, shares=shares):
                             again.append((e, m))
                     elif m.action is Action.TAKE_ALL:
-                        _remove(done, whole, e=e, m=m, events=events)
+                        _remove(done, whole, e=e, m=m, events=events, shares=shares)
             for e in here:
                 for m in sorted(e.names(Role.COMPONENT), key=lambda m: m.item):
                     if m.action in PUTS:
                         _fit(done, whole, e=e, m=m, stood=stood, events=events)
             for e, m in again:
-                _remove(done, whole, e=e, m=m, events=events)
-    return done
+                _remove(done, whole, e=e, m=m, events=events, shares=shares)
+    for p in done:
+        p.ended_first = min((e.facts.begins_us for e in record.events if _may_end(p, e, shares)), default=FOREVER)
+    return done + [more for p in done for more in _again(p, done, record=record, stood=stood)]
+
+
+def _ends(p: Interval, e: Ev) -> bool:
+    """Whether the event takes it out of its unit: by a name, or everything."""
+    everything = any(m.role is Role.WHOLE and m.action is Action.TAKE_ALL for m in e.facts.mentions)
+    named = any(m.action is Action.TAKE and m.item in (p.inner, p.named) for m in e.names(Role.COMPONENT))
+    return e.parent == p.outer and (everything or named)
+
+
+def _may_end(p: Interval, e: Ev, shares: set[tuple[str, ItemId, ItemId]]) -> bool:
+    """Whatever takes it out, not only a share of it, and is not surely before it was put in."""
+    share = (e.facts.event_id, p.named, p.inner) in shares
+    return _ends(p, e) and not share and e is not p.begun and e.at > p.begun.facts.begins_us
+
+
+def _again(
+    p: Interval,
+    done: list[Interval],
+    *,
+    record: Record,
+    stood: dict[tuple[str, ItemId], dict[ItemId, frozenset[str]]],
+) -> list[Interval]:
+    """It may be in there again, by fittings of which nothing says whether they came before the removal."""
+    if p.ended is None:
+        return []
+    told = [o.begun for o in done if (o.inner, o.named, o.outer) == (p.inner, p.named, p.outer)]
+    out, found = p.ended.facts, []
+    for e in record.events:
+        puts = any(m.item == p.named and m.action in PUTS for m in e.names(Role.COMPONENT))
+        meant = stood.get((e.facts.event_id, p.named), {p.named: frozenset[str]()})
+        exact = e.facts.begins_us == e.at and out.begins_us == out.latest_us
+        apart = e.facts.begins_us > out.latest_us or out.begins_us > e.at
+        if e.parent != p.outer or not puts or e in told or p.inner not in meant or exact or apart:
+            continue
+        until = min((o.at for o in record.events if _ends(p, o) and o.facts.begins_us > e.at), default=FOREVER)
+        more = Interval(p.inner, p.outer, e.at, e, p.named, until, reasons=meant[p.inner] | {"order_uncertain"})
+        more.again, more.ended_first = True, e.facts.begins_us
+        found.append(more)
+    return found
 
 
 def _fit(
@@ -295,7 +348,15 @@ def _fit(
         done.append(Interval(item, whole, e.at, e, m.item, reasons=frozenset(why), quantity=m.quantity))
 
 
-def _remove(done: list[Interval], whole: ItemId, *, e: Ev, m: Mention, events: list[Ev]) -> bool:
+def _remove(
+    done: list[Interval],
+    whole: ItemId,
+    *,
+    e: Ev,
+    m: Mention,
+    events: list[Ev],
+    shares: set[tuple[str, ItemId, ItemId]],
+) -> bool:
     everything = m.role is Role.WHOLE
     found = [
         p for p in done if p.outer == whole and p.until == FOREVER and (everything or m.item in (p.inner, p.named))
@@ -303,6 +364,7 @@ def _remove(done: list[Interval], whole: ItemId, *, e: Ev, m: Mention, events: l
     for p in found:
         if not everything and m.quantity is not None and p.quantity is not None and m.quantity < p.quantity:  # type: ignore[operator]
             p.quantity = _sum(p.quantity, m.quantity, -1)
+            shares.add((e.facts.event_id, p.named, p.inner))
         else:
             _end_part(p, e, events)
     return bool(found)

@@ -96,6 +96,17 @@ class Record:
         """A thing of its own: ever an output, or the parent of an assembly."""
         return bool(self.naming(item, Role.OUTPUT, Role.WHOLE))
 
+    def born(self, item: ItemId) -> int | None:
+        """By when the one event that brought it forth had done so; None if others did too, or it was seen before."""
+        names = self.same_thing(item)
+        roles = [(e, m.role) for e in self.events for m in e.facts.mentions if m.item in names]
+        outs = {e.facts.event_id: e for e, role in roles if role is Role.OUTPUT}
+        if len(outs) != 1:
+            return None
+        [made] = outs.values()
+        seen = any(e is not made and role is not Role.SUBJECT and e.at < made.facts.begins_us for e, role in roles)
+        return None if seen or made.facts.kind == "reworked" else made.at
+
     def materials(self, item: ItemId) -> set[str]:
         declared = {str(c) for e in self.events for i, c in e.facts.materials if i == item}
         return declared | ({item.material} if item.material else set())

@@ -63,3 +63,21 @@ async def test_parts_of_a_damaged_unit_are_followed(service: httpx.AsyncClient) 
     assert (link["relation"], link["event_id"]) == ("removed_from", "u-out")
     refused = await service.get("/v1/trace/backward", params=asked)
     assert (refused.status_code, "removed_parts" in refused.json()["detail"]) == (422, True)
+
+
+async def test_a_part_removed_on_a_date_alone_is_possibly_reworked_in_its_unit(service: httpx.AsyncClient) -> None:
+    """Nobody knows which came first: the unit is named, and not as certain."""
+    part = {"components": [{"item": unit("DPACK/1")}], "parent": unit("DBIKE/1")}
+    glue = {"product": "DGLUE", "lot": "G"}
+    position = await post(
+        service,
+        {"kind": "assembled", "occurred_at": "2026-02-27T08:00:00+08:00", **part},
+        {"kind": "disassembled", "occurred_at": "2026-03-01+08:00", **part},
+        {"kind": "reworked", "occurred_at": HOUR.format(15), "item": unit("DPACK/1"), "materials": [{"item": glue}]},
+    )
+    lot = "urn:zhuisu:lot:own:DGLUE:G"
+    found = await ask(service, "/v1/trace/forward", item=lot, wait_for=position)
+    told = {n["item"]: (n["certainty"], n["reasons"]) for n in found["nodes"]}
+    assert told == {uri("DPACK/1"): ("certain", []), uri("DBIKE/1"): ("possible", ["order_uncertain"])}
+    back = await ask(service, "/v1/trace/backward", item=uri("DBIKE/1"))
+    assert {n["item"]: n["certainty"] for n in back["nodes"]}[lot] == "possible"

@@ -36,11 +36,11 @@ def transform(p: Plant) -> None:
     key = f"urn:sim:t{p.number()}"
     inputs, outputs = _inputs(used), _outputs(made)
     if p.maybe(0.3):
-        p.post(ev.Transformed(occurred_at=p.when(begun), transformation_id=key, inputs=inputs))
-        p.post(ev.Transformed(occurred_at=p.when(ended), transformation_id=key, outputs=outputs))
+        p.post(ev.Transformed(occurred_at=p.when(begun, dated=0.2), transformation_id=key, inputs=inputs))
+        p.post(ev.Transformed(occurred_at=p.when(ended, dated=0.2), transformation_id=key, outputs=outputs))
         return
     start = p.when(begun) if p.maybe(0.5) else None
-    told = {"occurred_at": p.when(ended), "started_at": start, "outputs": outputs}
+    told = {"occurred_at": p.when(ended, dated=0.2), "started_at": start, "outputs": outputs}
     p.post(ev.Transformed(**told, inputs=inputs), wrong=_wrong(p, told))
 
 
@@ -92,7 +92,7 @@ def order(p: Plant) -> None:
     made = _made(p)
     p.use_of(kept, made)
     mes = at | {"order": at["order"].lstrip("0")}
-    p.post(ev.OutputReported(occurred_at=p.when(p.later()), outputs=_outputs(made), **mes))
+    p.post(ev.OutputReported(occurred_at=p.when(p.later(), dated=0.2), outputs=_outputs(made), **mes))
     if p.maybe(0.7):
         p.post(ev.OrderClosed(occurred_at=p.when(p.later()), **at))
 
@@ -305,7 +305,7 @@ def fit(p: Plant) -> None:
     if part.material == "U":
         part.wholes.add(whole)
         whole.parts.add(part)
-    told: dict[str, Any] = {"occurred_at": p.when(p.later()), "parent": whole.id}
+    told: dict[str, Any] = {"occurred_at": p.when(p.later(), dated=0.3), "parent": whole.id}
     wrong = ev.Assembled(components=(ev.ItemQuantity(item=other.id),), **told) if p.maybe(0.2) else None
     p.post(ev.Assembled(components=(ev.ItemQuantity(item=part.id),), **told), wrong=wrong)
 
@@ -323,7 +323,7 @@ def remove(p: Plant) -> None:
         whole.parts.discard(one)
     named = () if everything else (ev.ItemQuantity(item=part.id),)
     out = {"components": named, "all_components": everything}
-    p.post(ev.Disassembled(occurred_at=p.when(p.later()), parent=whole.id, **out))
+    p.post(ev.Disassembled(occurred_at=p.when(p.later(), dated=0.3), parent=whole.id, **out))
 
 
 def rework(p: Plant) -> None:
@@ -332,7 +332,7 @@ def rework(p: Plant) -> None:
         return
     unit, lot = p.pick(p.units)[0], p.pick(p.lots)[0]
     unit.take(lot)
-    p.post(ev.Reworked(occurred_at=p.when(p.later()), item=unit.id, materials=_inputs([lot])))
+    p.post(ev.Reworked(occurred_at=p.when(p.later(), dated=0.3), item=unit.id, materials=_inputs([lot])))
 
 
 def tray(p: Plant) -> None:

@@ -111,6 +111,8 @@ class Graph:
     standing: Standing
     loaded: frozenset[str]
     """equipment on which something was ever mounted"""
+    born_us: Ints
+    """by when each item came forth, where that is known (domain.uses.born_us); NEVER elsewhere"""
 
     def __len__(self) -> int:
         return len(self.names)

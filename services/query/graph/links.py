@@ -16,11 +16,13 @@ RELATIONS = ("derivation", "part_of", "member_of_lot", "contained_in", "identifi
 REASONS = (
     "against_time",
     "basis",
+    "booked_later",
     "class_level",
     "duration_unknown",
     "edge",
     "inferred",
     "net_quantity",
+    "order_uncertain",
     "packaging_level",
     "replacement_pending",
     "several_inputs",
@@ -35,6 +37,8 @@ CERTAIN_BIT = 1
 class LinkColumns:
     """Links, oriented as recorded, one a row. See `domain.links.Link` for the instants; NEVER and ALWAYS where open.
 
+    [`first_us`, `end_us`) and [`sure_first_us`, `sure_end_us`) are its windows.
+
     `reasons` are bits. `event`, `mention` and `made` are rows of the graph that tell the rest (-1: none); `told` is the
     number of a link that the domain made (-1: a plain one).
     """
@@ -47,6 +51,11 @@ class LinkColumns:
     leave_us: Ints
     leave_until_us: Ints
     reach_us: Ints
+    reach_until_us: Ints
+    first_us: Ints
+    end_us: Ints
+    sure_first_us: Ints
+    sure_end_us: Ints
     against: Bools
     reasons: Ints
     event: Ints
@@ -130,6 +139,8 @@ def _derivations(graph: Graph, used: Ints, made: Ints) -> LinkColumns:
         leave_us=events.begins_us[taking],
         leave_until_us=events.latest_us[taking],
         reach_us=np.maximum(events.begins_us[taking], events.begins_us[making]),
+        reach_until_us=events.latest_us[making],
+        **_no_window(len(used)),
         against=against,
         reasons=reasons,
         event=taking,
@@ -150,6 +161,11 @@ def _parts(graph: Graph, fitted: Ints) -> LinkColumns:
         leave_us=_all(n, NEVER_US),
         leave_until_us=_all(n, ALWAYS_US),
         reach_us=_all(n, NEVER_US),
+        reach_until_us=_all(n, NEVER_US),
+        first_us=graph.events.begins_us[event],
+        end_us=_all(n, ALWAYS_US),
+        sure_first_us=graph.events.latest_us[event],
+        sure_end_us=_all(n, ALWAYS_US),
         against=np.zeros(n, dtype=np.bool_),
         reasons=_all(n, 0),
         event=event,
@@ -170,6 +186,8 @@ def _members(graph: Graph, rows: Ints) -> LinkColumns:
         leave_us=at_us,
         leave_until_us=at_us,
         reach_us=at_us,
+        reach_until_us=_all(n, NEVER_US),
+        **_no_window(n),
         against=np.zeros(n, dtype=np.bool_),
         reasons=_all(n, 0),
         event=event,
@@ -190,6 +208,8 @@ def _identities(graph: Graph, items: Ints, *, forward: bool) -> list[LinkColumns
             leave_us=_all(n, NEVER_US),
             leave_until_us=_all(n, ALWAYS_US),
             reach_us=_all(n, NEVER_US),
+            reach_until_us=_all(n, NEVER_US),
+            **_no_window(n),
             against=np.zeros(n, dtype=np.bool_),
             reasons=_all(n, 0),
             event=event,
@@ -203,6 +223,12 @@ def _identities(graph: Graph, items: Ints, *, forward: bool) -> list[LinkColumns
         turned(same, ones, same.one[ones], same.other[ones]),
         turned(same, others, same.other[others], same.one[others]),
     ]
+
+
+def _no_window(count: int) -> dict[str, Ints]:
+    """Of links that hold over no interval."""
+    open_ends = {"first_us": NEVER_US, "end_us": ALWAYS_US, "sure_first_us": NEVER_US, "sure_end_us": ALWAYS_US}
+    return {name: _all(count, value) for name, value in open_ends.items()}
 
 
 def _all(count: int, value: int) -> Ints:

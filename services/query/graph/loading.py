@@ -7,12 +7,13 @@ import numpy as np
 
 from domain.facts import Role
 from domain.ids import other_levels
+from services.query.graph.births import births
 from services.query.graph.drawing import standing_of
 from services.query.graph.drawn import Drawn
 from services.query.graph.graph import Events, Graph, Mentions, Numbers, Relations, Told
 from services.query.graph.groups import Bools, Groups, Ints, any_by, positions, small
 from services.query.graph.kinds import LOT
-from services.query.graph.plain import odd_items, several_inputs
+from services.query.graph.plain import odd_items, several_inputs, things
 from services.query.graph.raw import Raw, read
 from services.query.graph.spelling import spelled_out
 from services.query.graph.texts import Texts
@@ -111,6 +112,12 @@ def _build(raw: Raw) -> Graph:
         same=_relations(drawn.same, troubled, count),
         standing=standing,
         loaded=raw.loaded,
+        born_us=births(
+            events,
+            mentions,
+            thing=things(count, drawn.same["one"], drawn.same["other"]),
+            reworks=raw.events["reworks"].astype(np.bool_),
+        ),
     )
 
 

@@ -160,6 +160,7 @@ class _Found:
         made = self.those([r for r in self.named if r["role"] in (Role.OUTPUT, Role.WHOLE)])
         links[_lots_into(graph, np.union1d(made, members))] = True
         links[self._alike()] = True
+        links[_names(graph, np.flatnonzero(links))] = True
         state = links.copy()
         state[_contents(graph, np.flatnonzero(links))] = True
         if restrains:

@@ -4,6 +4,7 @@ import numpy as np
 
 from domain.answers import FROM_SHOWN, LINKS_SHOWN, Node
 from domain.links import ALWAYS_US, NEVER_US, Link, Relation
+from domain.walk import ORDER_UNCERTAIN
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, first_of_each, pairs, picked, positions
 from services.query.graph.links import CERTAIN_BIT, REASONS, RELATIONS, bit_of
@@ -11,6 +12,7 @@ from services.query.graph.names import Names
 from services.query.graph.tracing import Walked
 from services.query.graph.walking import Collision, mixed
 
+_UNCERTAIN = bit_of(ORDER_UNCERTAIN)
 _BY_WORD = np.argsort(np.argsort(np.array(RELATIONS)))
 """The place of each relation in the order of the words."""
 
@@ -144,6 +146,8 @@ class Nodes:
             leave_us=int(c.leave_us[at]),
             leave_until_us=int(c.leave_until_us[at]),
             reach_us=int(c.reach_us[at]),
+            reach_until_us=int(c.reach_until_us[at]),
+            since_from_us=None if c.first_us[at] == NEVER_US else int(c.first_us[at]),
             against_time=bool(c.against[at]),
             quantity=quantity,
             uom=uom,
@@ -154,8 +158,10 @@ class Nodes:
     def verdict(self, rows: Ints) -> Ints:
         """Certainty and reasons as one number (`domain.walk.outcome`): CERTAIN_BIT, or the bits of the reasons."""
         labels, consistent = self.walked.labels[rows], self.walked.consistent_labels[rows]
-        bits = np.where(consistent > 0, consistent, labels) & ~CERTAIN_BIT
-        return np.where(consistent & CERTAIN_BIT, CERTAIN_BIT, bits)
+        ordered = self.walked.ordered_labels[rows]
+        consistent = np.where((consistent > 0) & (ordered == 0), consistent | _UNCERTAIN, consistent)
+        bits = np.where(ordered > 0, ordered, np.where(consistent > 0, consistent, labels)) & ~CERTAIN_BIT
+        return np.where(ordered & CERTAIN_BIT, CERTAIN_BIT, bits)
 
     def some(self, rows: Ints) -> list[Node]:
         """The nodes at these rows, as the domain tells them."""

@@ -91,6 +91,8 @@ def odd_items(drawn: Drawn, unclear: Bools) -> Odd:
     odd |= (drawn.kind == CLASS) | _of(drawn.declared, n)
     for name in ("one", "other"):
         odd |= _of(drawn.same[name][drawn.event_troubled[drawn.same["event"]]], n)
+    thing = things(n, drawn.same["one"], drawn.same["other"])
+    odd = any_by(thing, odd, n)[thing]  # what one of its names went through may be of all of them
     inputs, outputs = _odd_flows(drawn, is_container, unclear)
     lots, units = unit_over_lot(drawn)
     used_classes = drawn.item[(role == Role.INPUT) & (drawn.kind[drawn.item] == CLASS)]

@@ -29,7 +29,7 @@ SELECT e.event_no, e.key_no, e.latest_us, e.earliest_us, coalesce(e.started_us, 
        coalesce(hashtextextended(e.site, 0), 0),
        CASE WHEN e.clears_holder THEN 1 ELSE coalesce(hashtextextended(e.holder, 0), 0) END,
        coalesce(hashtextextended(e.owner, 0), 0), coalesce(hashtextextended(e.disposition, 0), 0),
-       e.hold IS NOT NULL OR e.recall IS NOT NULL
+       e.hold IS NOT NULL OR e.recall IS NOT NULL, e.kind = 'reworked'
 FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.tenant_id = $1::int ORDER BY e.event_no
 """
 _EVENT_TYPES = {
@@ -53,6 +53,7 @@ _EVENT_TYPES = {
     "owner": "int8",
     "disposition": "int8",
     "restrains": "bool",
+    "reworks": "bool",
 }
 _EVENT_IDS = """
 SELECT k.event_id FROM views.events e JOIN views.event_keys k USING (key_no)

@@ -27,7 +27,7 @@ from services.query.graph.links import (
     plain_out_of,
 )
 from services.query.graph.names import Names
-from services.query.graph.walking import Paths, Seen, closed, concatenated, extended
+from services.query.graph.walking import Paths, Seen, at_birth, closed, concatenated, extended, held_at, of_birth
 from services.query.record import SqlRecord
 
 _ODD_SLICE = 2_000
@@ -47,6 +47,7 @@ class Walked:
     nodes: Ints
     labels: Ints
     consistent_labels: Ints
+    ordered_labels: Ints
     links: LinkColumns
     arrived: Ints
     came_from: Ints
@@ -87,6 +88,8 @@ class GraphWalk:
         self._known = Known()
         self._linker = Linker(self._known, follow_all=False)
         self._tables: list[LinkColumns] = []
+        self._born = np.full(names.count, NEVER_US, dtype=np.int64)
+        """by item looked at: by when it came forth, if only once (domain.uses.born_us)"""
         self._arrived: list[Ints] = []
         self._came_from: list[Ints] = []
         self._hops: list[Ints] = []
@@ -138,8 +141,13 @@ class GraphWalk:
 
     def _step(self, seen: Seen, fresh: Paths, links: LinkColumns, *, depth: int) -> Paths:
         """Take the links that leave the frontier; the paths that are new."""
+        if self.forward:
+            fresh = at_birth(fresh, self._born[fresh.item])
         on, rows = _matched(fresh.item, links.source if self.forward else links.target)
-        paths, walked = extended(fresh.take(on), links.take(rows), forward=self.forward, at_us=self.at_us)
+        ahead = links.take(rows)
+        if not self.forward:
+            ahead = of_birth(ahead, self._born[ahead.target])
+        paths, walked = extended(fresh.take(on), ahead, forward=self.forward, at_us=self.at_us)
         kept = np.unique(rows[walked & self._shows(paths)])
         self._tables.append(links.take(kept))
         near, far = (links.source, links.target) if self.forward else (links.target, links.source)
@@ -158,6 +166,8 @@ class GraphWalk:
 
     async def _links(self, items: Ints) -> LinkColumns:
         odd = self.names.odd(items, forward=self.forward)
+        self._reach_out()
+        self._born[items[~odd]] = self.graph.born_us[items[~odd]]
         plain = plain_out_of if self.forward else plain_into
         if len(items) < _FEW_LINKS:
             tables = [plain(self.graph, items[~odd])]
@@ -174,6 +184,7 @@ class GraphWalk:
         question = self._linker.out_of(frozenset(ids)) if self.forward else self._linker.into(frozenset(ids))
         linked = await answered(question, self._record)
         links = [link for item in ids for link in linked.links.get(item, [])]
+        self._born[items] = [linked.born.get(item, NEVER_US) for item in ids]
         self._beside |= dict.fromkeys((*linked.gaps, *linked.conflicts, *linked.superseded))
         if self.forward:
             self._beside |= dict.fromkeys(two_parents(linked.parts))
@@ -182,6 +193,11 @@ class GraphWalk:
         first = len(self._told)
         self._told += links
         return self._as_columns(links, first)
+
+    def _reach_out(self) -> None:
+        """Room for items that came up since."""
+        more = np.full(max(self.names.count - len(self._born), 0), NEVER_US, dtype=np.int64)
+        self._born = np.concatenate([self._born, more])
 
     def _as_columns(self, links: list[Link], first: int) -> LinkColumns:
         def column(values: list[int]) -> Ints:
@@ -197,6 +213,11 @@ class GraphWalk:
             leave_us=column([link.leave_us for link in links]),
             leave_until_us=column([link.leave_until_us for link in links]),
             reach_us=column([link.reach_us for link in links]),
+            reach_until_us=column([link.reach_until_us for link in links]),
+            first_us=column([link.window[0] for link in links]),
+            end_us=column([link.window[1] for link in links]),
+            sure_first_us=column([link.sure_window[0] for link in links]),
+            sure_end_us=column([link.sure_window[1] for link in links]),
             against=np.array([link.against_time for link in links], dtype=np.bool_),
             reasons=column([bits_of(link.reasons) for link in links]),
             event=none,
@@ -215,15 +236,17 @@ class GraphWalk:
             column.clear()
         paths = seen.paths
         paths = paths.take(self._shows(paths) & ~np.isin(paths.item, starts))
-        labels = paths.labels if self.forward else closed(paths)
-        order = np.argsort(paths.item, kind="stable")
-        item, labels, consistent = paths.item[order], labels[order], paths.consistent[order]
+        paths = held_at(paths, self.at_us) if self.forward else closed(paths)
+        paths = paths.take(np.argsort(paths.item, kind="stable"))
+        item, labels, consistent = paths.item, paths.labels, paths.consistent
+        ordered = consistent & paths.ordered
         first = first_of_each(item)
         some = bool(len(first))
         return Walked(
             nodes=item[first],
             labels=np.bitwise_or.reduceat(labels, first) if some else labels,
             consistent_labels=np.bitwise_or.reduceat(np.where(consistent, labels, 0), first) if some else labels,
+            ordered_labels=np.bitwise_or.reduceat(np.where(ordered, labels, 0), first) if some else labels,
             links=links,
             arrived=arrived,
             came_from=came_from,
