@@ -24,7 +24,7 @@ from services.query.graph.names import Names
 from services.query.graph.newer import TooNew, changed
 from services.query.graph.standing import stand
 from services.query.record import SqlRecord
-from tests.domain.histories import BOXES, CLASSES, LOTS, UNITS, build, histories, steps
+from tests.domain.histories import BOXES, CLASSES, LOTS, UNITS, build, entangled, histories, steps
 from tests.domain.telling import History, at, item, q, us
 from tests.projections.test_record_over_sql import Views, apply, partitioned, scanned, views
 from tests.query.serving import Both, Drawn, both, generation
@@ -46,7 +46,7 @@ def _bookings(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
 
 
 booked = st.lists(_bookings() | steps(), min_size=2, max_size=9).map(build)
-HISTORIES = histories | scanned | booked
+HISTORIES = histories | scanned | booked | entangled
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
