@@ -285,3 +285,16 @@ def _tail(serial: str) -> tuple[str, int] | None:
 def fits(first: str, last: str, *, alphabet: str | None, check: Check | None) -> bool:
     """Whether the two count up within one leading text, counted as said (or in any way)."""
     return bool(_ways(first, last, alphabet, check))
+
+
+def counts_from(serial: str, first: str) -> bool | None:
+    """Whether a serial is `first` or comes after it (False: before it), by every way of counting that fits both.
+
+    None where none fits, or two disagree. Where both are vehicle identification numbers, they count as such.
+    """
+    if serial == first:
+        return True
+    vins = all(vin_check_digit(s) == s[_VIN_CHECK_AT : _VIN_CHECK_AT + 1] for s in (serial, first))
+    check: Check | None = "vin" if vins else None
+    after, before = bool(_ways(first, serial, None, check)), bool(_ways(serial, first, None, check))
+    return None if after == before else after

@@ -6,7 +6,8 @@ The rules, by number, are those of docs/semantics.md, "Line loading".
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from domain.bookings import BOOKED_LATER, is_booked
+from domain.bookings import BOOKED_LATER, is_booked, may_begin_us
+from domain.facts import EventFacts
 from domain.ids import ItemId
 from domain.links import ALWAYS_US, NEVER_US
 from domain.record import LoadSign, Making
@@ -97,6 +98,18 @@ def held(position: Position, stand: Stand, making: Making, *, units_between: Uni
     if stand.start.event.pending or done_us >= stand.pending_us:
         reasons.add("replacement_pending")
     return frozenset(reasons)
+
+
+def stood_during(position: Position, facts: EventFacts) -> frozenset[str] | None:
+    """Why something only possibly stood at a position while an event made something; empty: surely; None: nothing."""
+    begins_us, done_us = may_begin_us(facts), facts.latest_us
+    there = [s for s in position.stands if s.touches(begins_us, done_us)]
+    if not there:
+        return None
+    if is_booked(facts):
+        return frozenset({BOOKED_LATER})
+    sure = any(s.sure_from_us < begins_us and done_us < s.sure_until_us and not s.start.event.pending for s in there)
+    return frozenset() if sure else frozenset({"edge"})
 
 
 def _near_start(stand: Stand, begins_us: int, units_between: UnitsBetween) -> bool:

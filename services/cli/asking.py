@@ -107,6 +107,9 @@ def exposure(
     since_last_good: Annotated[
         bool, typer.Option("--since-last-good", help="Only while the instrument was out of tolerance, as far as known.")
     ] = False,
+    position: Annotated[str | None, typer.Option(help="Of the machine: while something was mounted here.")] = None,
+    change: Annotated[str | None, typer.Option(help="Made with this engineering change.")] = None,
+    without_change: Annotated[bool, typer.Option("--without-change", help="Made without that change.")] = False,
     calibration: Annotated[str | None, typer.Option(help="What this calibration (its event id) makes suspect.")] = None,
     parameter: Annotated[
         str | None, typer.Option(help="A parameter of process, store or transport: NAME, NAME>=5, NAME<=9, NAME=5..9.")
@@ -123,6 +126,8 @@ def exposure(
     Example: zhuisu exposure --equipment WELDER-2 --since 2024-01-08T08:00:00+08:00 --until 2024-01-09T08:00:00+08:00
 
     Example: zhuisu exposure --instrument ENDTEST-1 --since-last-good
+
+    Example: zhuisu exposure --change ECO-4711 --without-change
     """
     hand = hand_of(context, as_json=as_json)
     dimensions = {
@@ -139,10 +144,14 @@ def exposure(
         "cavity": cavity,
         "shift": shift,
         "calibration": calibration,
+        "position": position,
+        "change": change,
     }
     body: dict[str, Any] = {name: value for name, value in dimensions.items() if value is not None}
     if since_last_good:
         body["since_last_good"] = True
+    if without_change:
+        body["without_change"] = True
     if parameter is not None:
         body["parameter"] = _parameter(hand, parameter)
     if not body:

@@ -172,6 +172,9 @@ _OPTIONS = {
     "Of the recipe: this version.": "该配方的这一版本。",
     "Made in this cavity of a mould.": "在模具的该型腔中成型。",
     "Made in this shift.": "在该班次生产。",
+    "Of the machine: while something was mounted here.": "该设备的此站位装有物料期间。",
+    "Made with this engineering change.": "按此工程变更生产。",
+    "Made without that change.": "未按该工程变更生产。",
     "Only while the instrument was out of tolerance, as far as known.": "仅限该仪器（据现有记录）超差期间。",
     "What this calibration (its event id) makes suspect.": "该次校准（事件编号）使哪些产品存疑。",
     "A parameter of process, store or transport: NAME, NAME>=5, NAME<=9, NAME=5..9.": (

@@ -10,6 +10,8 @@ from domain.exposure import RECEIVED, Circumstance, Seed, exposed_items, neighbo
 from domain.record import Need
 from services.problems import Problem
 from services.query.exposure_asked import Exposure
+from services.query.exposure_changes import changed
+from services.query.exposure_positions import at_position
 from services.query.exposure_stretches import Part, doubted, parts_of
 from services.query.record import SqlRecord
 from services.query.snapshot import Asked
@@ -79,11 +81,18 @@ async def all_known(asked: Asked, circumstance: Circumstance) -> None:
 
 async def exposed(asked: Asked, exposure: Exposure) -> list[Seed]:
     """What was exposed. Raises Problem 404 and 422 for what cannot be asked."""
-    return [seed for part in await parts_of(asked, exposure) for seed in await _seeds(asked, part)]
+    if exposure.change is not None:
+        return await changed(asked, exposure.change, without=exposure.without_change)
+    parts = await parts_of(asked, exposure)
+    return [seed for part in parts for seed in await _seeds(asked, part, exposure)]
 
 
-async def _seeds(asked: Asked, part: Part) -> list[Seed]:
+async def _seeds(asked: Asked, part: Part, exposure: Exposure) -> list[Seed]:
     matching, why = await doubted(asked, part, await _matching(asked, part.circumstance))
+    if exposure.position is not None:
+        equipment = exposure.value("equipment") or ""
+        matching, more = await at_position(asked, equipment, exposure.position, matching=matching)
+        why = {no: why.get(no, frozenset()) | more.get(no, frozenset()) for no in {*why, *more}}
     return seeds(part.circumstance, matching, stretch=part.stretch, doubted=why)
 
 

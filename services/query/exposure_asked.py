@@ -15,17 +15,35 @@ DIMENSIONS = (
     *("recipe", "version", "cavity", "shift"),
 )
 PLAIN = ("mode", "at", "as_of", "follow")
-_OPTIONS = ("since_last_good", "calibration", "parameter", "since", "until", *PLAIN)
+_OPTIONS = (
+    *PLAIN,
+    "since_last_good",
+    "calibration",
+    "parameter",
+    "change",
+    "without_change",
+    "position",
+    "since",
+    "until",
+)
+_WITH_CHANGE = {"change", "without_change", *PLAIN}
 _PARAMETER_FIELDS = {"name", "at_least", "at_most"}
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """`since_last_good`: only while the instrument was suspect; `calibration`: as far as this one brought up."""
+    """`since_last_good`: only while the instrument was suspect; `calibration`: as far as this one brought up.
+
+    `change`: what was made with this engineering change, or `without_change`.
+    """
 
     circumstance: Circumstance
     since_last_good: bool = False
     calibration: str | None = None
+    change: str | None = None
+    without_change: bool = False
+    position: str | None = None
+    """of the one equipment: only while something was mounted there"""
 
     @property
     def of_suspect_instrument(self) -> bool:
@@ -44,21 +62,41 @@ def exposure_of(body: Mapping[str, Any]) -> Exposure:
     given = tuple((name, _canonical(name, text_of(body, name))) for name in DIMENSIONS if body.get(name) is not None)
     parameter = _parameter(body["parameter"]) if body.get("parameter") is not None else None
     calibration = text_of(body, "calibration") if body.get("calibration") is not None else None
-    since_last_good = body.get("since_last_good") or False
-    if not isinstance(since_last_good, bool):
-        raise _refused("since_last_good: send true or false")
+    since_last_good = _flag(body, "since_last_good")
+    if body.get("change") is not None or _flag(body, "without_change"):
+        return _of_change(body)
     if not given and parameter is None and calibration is None:
-        raise _refused(f"say what they were exposed to: {', '.join(DIMENSIONS)}, calibration or parameter")
+        raise _refused(f"say what they were exposed to: {', '.join(DIMENSIONS)}, calibration, change or parameter")
     named = {name for name, _ in given}
     if since_last_good and "instrument" not in named:
         raise _refused("since_last_good: name the instrument, too")
+    position = text_of(body, "position") if body.get("position") is not None else None
+    if position is not None and "equipment" not in named:
+        raise _refused("position: name the equipment, too")
     if "version" in named and "recipe" not in named:
         raise _refused("version: name the recipe, too")
     since_us, until_us = (instant(text_of(body, n), n) if body.get(n) is not None else None for n in ("since", "until"))
     if since_us is not None and until_us is not None and since_us >= until_us:
         raise _refused("until: the window ends before it begins: since must be earlier")
     circumstance = Circumstance(dimensions=given, parameter=parameter, since_us=since_us, until_us=until_us)
-    return Exposure(circumstance, since_last_good, calibration)
+    return Exposure(circumstance, since_last_good, calibration, position=position)
+
+
+def _of_change(body: Mapping[str, Any]) -> Exposure:
+    """A change names its product and its break-in itself: nothing else goes with it."""
+    more = sorted(set(body) - _WITH_CHANGE)
+    if more:
+        raise _refused(f"{more[0]}: a change is asked for alone")
+    if body.get("change") is None:
+        raise _refused("without_change: name the change, too")
+    return Exposure(Circumstance(), change=text_of(body, "change"), without_change=_flag(body, "without_change"))
+
+
+def _flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name) or False
+    if not isinstance(value, bool):
+        raise _refused(f"{name}: send true or false")
+    return value
 
 
 def text_of(body: Mapping[str, Any], name: str) -> str:

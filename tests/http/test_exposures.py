@@ -36,9 +36,9 @@ def made(number: str, at: str, **circumstances: Any) -> dict[str, Any]:
     }
 
 
-async def exposed(service: httpx.AsyncClient, position: str, **body: Any) -> dict[str, str]:
+async def exposed(service: httpx.AsyncClient, known: str, **body: Any) -> dict[str, str]:
     """Item -> certain, or the reasons joined."""
-    answer = await service.post("/v1/exposures", json=body, params={"wait_for": position})
+    answer = await service.post("/v1/exposures", json=body, params={"wait_for": known})
     assert answer.status_code == 200, answer.text
     told = answer.json()
     assert (told["question"], told["items"], told["complete"]) == ("exposure", [], True)
@@ -210,3 +210,59 @@ async def test_a_key_limited_to_sites_begins_with_what_its_own_events_made(servi
     }
     secret = await service.post("/v1/exposures", json={"equipment": "XS-SECRET"}, headers=headers)
     assert (secret.status_code, secret.json()["nearest"]) == (404, [])
+
+
+async def test_what_was_made_with_an_engineering_change_and_without(service: httpx.AsyncClient) -> None:
+    pack = {"product": "ECOPACK"}
+    made_at = [("C1", "08:00"), ("C2", "10:00"), ("C3", "12:00")]
+    packs = [
+        {
+            "kind": "transformed",
+            "occurred_at": DAY.format(time),
+            "outputs": [{"item": {**pack, "serial": number}}],
+            "inputs": [{"item": {"product": "IN", "lot": number}}],
+        }
+        for number, time in made_at
+    ]
+    fitted = {"parent": unit("ecobike"), "components": [{"item": {**pack, "serial": "C3"}}]}
+    told = {"kind": "change_effective", "change": "ECO-1", "product": pack, "occurred_at": DAY.format("11:00")}
+    position = await post(
+        service,
+        *packs,
+        {"kind": "assembled", "occurred_at": DAY.format("13:00"), **fitted},
+        {**told, "from_time": DAY.format("11:00")},
+        {**told, "change": "ECO-2", "from_serial": "C2"},
+        {**told, "change": "ECO-3", "from_time": "2026-03-02+08:00"},
+    )
+    assert await exposed(service, position, change="ECO-1") == {"C3": "certain", "ecobike": "certain"}
+    before = await exposed(service, position, change="ECO-1", without_change=True)
+    assert before == {"C1": "certain", "C2": "certain"}
+    assert set(await exposed(service, position, change="ECO-2")) == {"C2", "C3", "ecobike"}
+    assert await exposed(service, position, change="ECO-2", without_change=True) == {"C1": "certain"}
+    day = await exposed(service, position, change="ECO-3")
+    assert day == await exposed(service, position, change="ECO-3", without_change=True)
+    assert set(day.values()) == {"edge"}
+    unknown = await service.post("/v1/exposures", json={"change": "ECO-99"})
+    assert (unknown.status_code, unknown.json()["dimension"]) == (404, "change")
+    for body in ({"change": "ECO-1", "line": "L"}, {"without_change": True}, {"change": "ECO-1", "without_change": 1}):
+        refused = await service.post("/v1/exposures", json=body)
+        assert refused.status_code == 422, body
+
+
+async def test_what_was_made_while_a_feeder_was_in_use(service: httpx.AsyncClient) -> None:
+    feeder = {"equipment": "SMT-POS", "position": "F7"}
+    reel = {"item": {"product": "CAP", "lot": "POS"}}
+    on = {"equipment": ["SMT-POS"]}
+    position = await post(
+        service,
+        made("p-before", "07:00", **on),
+        {"kind": "mounted", "occurred_at": DAY.format("08:00"), **feeder, **reel},
+        made("p-in", "09:00", **on),
+        made("p-edge", "10:10", started_at="09:50", **on),
+        {"kind": "unmounted", "occurred_at": DAY.format("10:00"), **feeder},
+        made("p-after", "11:00", **on),
+    )
+    assert await exposed(service, position, **feeder) == {"p-in": "certain", "p-edge": "edge"}
+    unknown = await service.post("/v1/exposures", json={**feeder, "position": "F8"})
+    assert (unknown.status_code, unknown.json()["dimension"]) == (404, "position")
+    assert (await service.post("/v1/exposures", json={"position": "F7"})).status_code == 422
