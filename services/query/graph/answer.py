@@ -114,14 +114,18 @@ class OverGraph:
         return links.source[rows], links.target[rows]
 
     def counts(self) -> Bools:
-        """By row of the nodes, whether it counts: of ids that are surely of one thing the first that is shown."""
+        """By row of the nodes, whether it counts: of ids that are surely of one thing the first that is shown, and none
+        of a thing that was asked about.
+        """
         counts = np.zeros(len(self.nodes), dtype=np.bool_)
         one, other = self._same()
         if not len(one):
             counts[self.order] = True
             return counts
         items = self.names.ids(self.nodes.walked.nodes[self.order])
-        kept = one_a_thing(items, list(zip(self.names.ids(one), self.names.ids(other), strict=True)))
+        kept = one_a_thing(
+            [*self.trace.items, *items], list(zip(self.names.ids(one), self.names.ids(other), strict=True))
+        )
         counts[self.order] = [item in kept for item in items]
         return counts
 
@@ -148,9 +152,8 @@ class OverGraph:
     # -- what is told beside the nodes
 
     async def _tell(self, starts: Ints, walked: Walked, way: Way) -> None:
-        possible = (walked.consistent_labels & CERTAIN_BIT) == 0
-        bits = np.where(walked.consistent_labels > 0, walked.consistent_labels, walked.labels)
-        pending = walked.nodes[possible & (bits & _PENDING > 0)]
+        verdicts = self.nodes.verdict(np.arange(len(walked.nodes)))
+        pending = walked.nodes[(verdicts != CERTAIN_BIT) & (verdicts & _PENDING > 0)]
         if way is Way.BACKWARD:
             await self._tell_two_parents(np.union1d(walked.nodes, starts))
         if len(pending):

@@ -80,7 +80,7 @@ class ColumnDressing:
     def _count(self, rows: Ints, stood: Stood) -> None:
         totals, walked = self.dressing.totals, self._nodes.walked
         assert totals is not None
-        items, certain = walked.nodes[rows], (walked.consistent_labels[rows] & CERTAIN_BIT) > 0
+        items, certain = walked.nodes[rows], (walked.ordered_labels[rows] & CERTAIN_BIT) > 0
         plain = ~stood.by_domain
         kind = np.zeros(len(rows), dtype=np.int64)
         kind[plain] = self._over.graph.standing.kind[items[plain]]
