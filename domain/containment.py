@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from domain.facts import Action, Role, may_swap
 from domain.ids import ItemId
+from domain.links import ALWAYS_US
 from domain.record import Happened, Naming
-from domain.sightings import Lasting, Leaving, Sighting, sightings_of
+from domain.sightings import Lasting, Leaving, Sighting, emptyings_of, sightings_of, swapping
 from domain.stays import Balance, Containment, Mark, StandIn, Stay, marks_of, takings_of
 
 
@@ -40,6 +41,7 @@ class Simulation:
             item for item, ns in namings.items() if any(n.mention.role in (Role.OUTPUT, Role.WHOLE) for n in ns)
         )
         self._seen = {item: sightings_of(ns) for item, ns in namings.items()}
+        self._all_out = {item: emptyings_of(ns) for item, ns in namings.items()}
         self._emptied = {
             item: [m.at_us for m in marks_of(ns) if m.action is Action.TAKE_ALL and not m.event.pending]
             for item, ns in namings.items()
@@ -52,7 +54,7 @@ class Simulation:
         for ns in self._namings.values():
             for mark in marks_of(ns):
                 if mark.action in (Action.PUT, Action.OBSERVE):
-                    self._dated.add(mark.parent, mark.event, mark)
+                    self._dated.add(mark.parent, mark.event, mark, until_us=self._may_be_in_until(mark))
                 if mark.action in (Action.TAKE, Action.TAKE_ALL):
                     self._leavings.add(mark.parent, mark.event, Leaving(mark.event, mark.child))
                 marks.setdefault(mark.at_us, {})[(mark.event.no, mark.child or mark.parent, mark.action)] = mark
@@ -72,6 +74,24 @@ class Simulation:
         for stays in self._done.values():
             stays.sort(key=lambda s: (s.since_us, s.start.facts.order))
         return Containment(self._done, self._stood_for)
+
+    def _may_be_in_until(self, mark: Mark) -> int | None:
+        """Of a packing that may have come after what took the child away: until when it may be in there, after all.
+
+        None: nothing leaves that open.
+        """
+        child, facts = mark.child, mark.event.facts
+        if child is None or child in self._lots:
+            return None
+        seen, out = self._seen.get(child, []), self._all_out.get(mark.parent, [])
+        away = any(s.event_no != mark.event.no and s.takes_away_from(mark.parent) for s in swapping(seen, facts))
+        if not away and not any(swapping(out, facts)):
+            return None
+        self._doubted.add((mark.event.no, child))
+        after = [s for s in (*seen, *out) if s.begins_us > facts.latest_us and not s.pending]
+        taken = (s for s in self._seen.get(mark.parent, []) if s.takes and not s.pending)
+        used = [s.at_us + 1 for s in taken if s.begins_us > facts.latest_us]
+        return min((*(s.at_us for s in after), *used), default=ALWAYS_US)
 
     def _glances(
         self, marks: Mapping[int, Mapping[tuple[int, ItemId | None, Action], Mark]], takings: Mapping[int, list[Naming]]

@@ -162,7 +162,8 @@ async def _by_nodes(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walked
     following = _following(ask, asked, (last.level, str(last.item)) if last is not None else None)
     if ask.cursor is not None:
         del nodes[ask.limit :]
-    totals = Totals(counted_once(nodes, start.items)) if ask.cursor is None else None
+    counted = counted_once(nodes, start.items) - set(start.items)
+    totals = Totals(counted) if ask.cursor is None else None
     dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=totals, veil=veil)
 
     async def pieces() -> AsyncIterator[bytes]:

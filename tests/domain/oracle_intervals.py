@@ -65,8 +65,17 @@ class Boxes:
     doubted: set[tuple[str, ItemId]] = field(default_factory=set)
     """(packing, child): it may have been used up, as what only possibly was in a box that was used"""
 
+    may_be_until: dict[tuple[str, ItemId], int] = field(default_factory=dict)
+    """(packing, child) -> until when it may be in there, though it was taken away: perhaps before that packing"""
+
     def __post_init__(self) -> None:
         events = self.record.events
+        for e in events:
+            for m in e.names(Role.CHILD):
+                until = self._perhaps_still(e, m) if m.action in PUTS and not self.record.several(m.item) else None
+                if until is not None:
+                    self.may_be_until[e.facts.event_id, m.item] = until
+                    self.doubted.add((e.facts.event_id, m.item))
         takings = [(e, m) for e in events for m in e.facts.mentions if takes_up(m)]
         looks: dict[tuple[str, ItemId], list[dict[ItemId, frozenset[str]]]] = {}
         moments = {e.at for e in events} | {e.facts.begins_us for e, _ in takings}
@@ -80,6 +89,25 @@ class Boxes:
                 self.stood[key] = self._over(key[1], seen)
                 self.sure[key] = set.intersection(*(set(look) for look in seen)) or {key[1]}
             self._leave([(e, m) for e, m in takings if e.at == now], now)
+
+    def _perhaps_still(self, put: Ev, m: Mention) -> int | None:
+        """Where nothing says whether it was packed before or after it was taken away: until the next that is sure."""
+        box, unsure, sure = put.parent, False, [FOREVER]
+        for e in self.record.events:
+            if e is put:
+                continue
+            emptied = e.parent == box and any(p.action is Action.TAKE_ALL for p in e.names(Role.PARENT))
+            mine = [x for x in e.names(Role.CHILD, Role.COMPONENT, Role.INPUT) if x.item == m.item]
+            away = emptied or any(
+                takes_up(x) or (x.role is Role.CHILD and (x.action is Action.TAKE) == (e.parent == box)) for x in mine
+            )
+            exact = e.facts.begins_us == e.at and put.facts.begins_us == put.at
+            apart = e.facts.begins_us > put.at or put.facts.begins_us > e.at
+            unsure = unsure or (away and not exact and not apart)
+            if e.facts.begins_us > put.at and not e.pending:
+                sure += [e.at] if emptied or mine else []
+                sure += [e.at + 1] if any(x.item == box and takes_up(x) for x in e.facts.mentions) else []
+        return min(sure) if unsure else None
 
     def inside(self, outer: ItemId) -> list[Interval]:
         return [s for s in self.stays if s.outer == outer and s.until == FOREVER]
@@ -145,8 +173,11 @@ class Boxes:
         """What was packed in it on a date of which the use is a part, and is not in it by the end of the use."""
         found = []
         for e in self.record.events:
-            if e.parent == box and e.facts.earliest_us <= taking.at < e.at:
-                found += [(e, m.item) for m in e.names(Role.CHILD) if m.action in PUTS]
+            for m in e.names(Role.CHILD):
+                if e.parent == box and m.action in PUTS:
+                    until = self.may_be_until.get((e.facts.event_id, m.item), e.at)
+                    if e.facts.begins_us <= taking.at < until:
+                        found.append((e, m.item))
         return [(e, i) for e, i in found if i not in {s.inner for s in self.inside(box)}]
 
     def _stands_for(self, box: ItemId, taking: Ev, key: tuple[str, ItemId]) -> dict[ItemId, frozenset[str]]:

@@ -154,3 +154,39 @@ def test_the_level_of_what_was_in_a_unit_that_was_used_for_itself(hour: float | 
     asked = {"mode": "as_maintained", "at": at_us, "at_given": hour is not None}
     assert told == Oracle(h.log).trace(starts, forward=False, **asked).nodes
     assert told == {item("V/1"): ("possible", (UNCERTAIN,), 2 if hour is None else 1)}
+
+
+def pack(h: History, box: str, when: Moment) -> None:
+    h.tell(ev.Packed(occurred_at=when, container=item(box), contents=(q("u"),)))
+
+
+def test_unpacked_perhaps_after_it_was_packed_that_day() -> None:
+    h = History()
+    pack(h, "tray:T", DATE)
+    h.tell(ev.Unpacked(occurred_at=at(10), container=item("tray:T"), contents=(q("u"),)))
+    made(h, "M", "tray:T", at(30))
+    made(h, "N", "tray:T", at(40))
+    assert both_ways(h, "u") == named_map({"M": "inferred"})
+
+
+def test_packed_in_two_boxes_on_one_day() -> None:
+    h = History()
+    pack(h, "tray:S", at(10))
+    pack(h, "tray:T", DATE)
+    made(h, "M", "tray:T", at(30))
+    made(h, "N", "tray:S", at(31))
+    assert both_ways(h, "u") == named_map({"M": "inferred", "N": "inferred"})
+
+
+def test_packed_once_more_perhaps_after_it_was_unpacked_that_day() -> None:
+    h = History()
+    pack(h, "tray:T", at(-20))
+    pack(h, "tray:T", at(10))
+    h.tell(ev.Unpacked(occurred_at=DATE, container=item("tray:T"), contents=(q("u"),)))
+    made(h, "M", "tray:T", at(30))
+    assert both_ways(h, "u") == named_map({"M": "inferred"})
+    later = History()
+    later.log = h.log[:-1]
+    pack(later, "tray:S", at(26))
+    made(later, "M", "tray:T", at(30))
+    assert later.forward("u") == {}

@@ -64,3 +64,18 @@ async def test_one_new_id_for_two_is_a_conflict_that_names_both(service: httpx.A
         (uri("TW/N"), "possible"),
     }
     assert [c["code"] for c in forward["conflicts"]] == ["reidentified_twice"]
+
+
+async def test_the_supplier_s_number_of_a_lot_does_not_count_as_one_more(service: httpx.AsyncClient) -> None:
+    """Asked by either number, one unit is affected, and no lot: the one asked about is left out."""
+    lot = {"product": "SUPM", "lot": "A"}
+    receipt = {"kind": "material_received", "occurred_at": HOUR.format(7), "site": "PL", "item": lot}
+    more = {"quantity": 10, "uom": "KGM", "supplier": "acme", "supplier_lot": "X9"}
+    made = {"inputs": [{"item": lot}], "outputs": [{"item": unit("SUPU/1")}]}
+    position = await post(service, receipt | more, {"kind": "transformed", "occurred_at": HOUR.format(9), **made})
+    for asked in ("urn:zhuisu:lot:own:SUPM:A", "urn:zhuisu:lot:acme:SUPM:X9"):
+        found = await ask(service, "/v1/trace/forward", item=asked, wait_for=position)
+        assert len(found["nodes"]) == 2
+        assert (found["totals"]["units"], found["totals"]["lots"]) == (1, 0)
+    back = await ask(service, "/v1/trace/backward", item="urn:zhuisu:unit:own:SUPU:1")
+    assert (len(back["nodes"]), back["totals"]["lots"]) == (2, 1)

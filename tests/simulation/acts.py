@@ -356,6 +356,40 @@ def tray(p: Plant) -> None:
         free = [u for u in free if u not in held]
 
 
+def shelve(p: Plant) -> None:
+    """A unit goes into a bin, out of it, or into the other; a bin may be used up. Some is told by date alone."""
+    free = [u for u in p.units if not u.wholes]
+    here, there = p.chance.sample(list(p.bins), 2)
+    held = p.bins[here]
+    what = p.chance.choice(["in", "in", "in", "out", "over", "use"])
+    if what == "in" and free:
+        one = p.pick(free)[0]
+        for contents in p.bins.values():
+            contents[:] = [t for t in contents if t is not one]
+        held.append(one)
+        _pack(p, here, one)
+    elif what == "out" and held:
+        one = held.pop()
+        named = (ev.ItemQuantity(item=one.id),)
+        p.post(ev.Unpacked(occurred_at=p.when(p.later(), dated=0.3), container=item(here), contents=named))
+    elif what == "over" and held:
+        one = held.pop()
+        p.bins[there].append(one)
+        _pack(p, there, one)
+    elif what == "use" and held:
+        made = _made(p)
+        for one in made:
+            one.take(*held)
+        held.clear()
+        used, outputs = (ev.Input(item=item(here)),), _outputs(made)
+        p.post(ev.Transformed(occurred_at=p.when(p.later(), dated=0.2), inputs=used, outputs=outputs))
+
+
+def _pack(p: Plant, box: str, one: Thing) -> None:
+    contents = (ev.ItemQuantity(item=one.id),)
+    p.post(ev.Packed(occurred_at=p.when(p.later(), dated=0.3), container=item(box), contents=contents))
+
+
 def relabel(p: Plant) -> None:
     """A unit or lot gets a new label; it stays what it is."""
     alike = p.units if p.maybe(0.5) else p.lots

@@ -10,7 +10,7 @@ ACTS: list[Act] = [
     *(acts.receive, acts.receive, acts.transform, acts.transform, acts.order, acts.backflush, acts.booked_shift),
     *(acts.mount, acts.mount, acts.unmount, acts.splice, acts.board, acts.board),
     *(acts.charge, acts.charge, acts.discharge, acts.discharge, acts.clean),
-    *(acts.fit, acts.fit, acts.remove, acts.rework, acts.tray, acts.relabel),
+    *(acts.fit, acts.fit, acts.remove, acts.rework, acts.tray, acts.shelve, acts.shelve, acts.relabel),
     *(station.inspect, station.inspect, station.calibrate, station.label, station.build, station.build),
 ]
 

@@ -71,6 +71,7 @@ class Plant:
         self.part_lots: list[Thing] = []
         self.vessels = [Vessel("V"), Vessel("T")]
         self.slots: dict[tuple[str, str], Thing | None] = dict.fromkeys([("P1", "F1"), ("P1", "F2"), ("P2", "F1")])
+        self.bins: dict[str, list[Thing]] = {"bin:1": [], "bin:2": []}
         self.gauge = Gauge()
         self.posted: list[ev.LifecycleEvent] = []
         self._count = 0
