@@ -29,10 +29,11 @@ from domain.walk import (
     ORDER_UNCERTAIN,
     START_BACKWARD,
     START_FORWARD,
+    Fresh,
     Mode,
     Path,
     Reached,
-    born,
+    at_birth,
     closed,
     extend_backward,
     extend_forward,
@@ -43,9 +44,6 @@ from domain.walk import (
 )
 
 __all__ = ["Conflict", "Gap", "Limits", "Mode", "Node", "Trace", "Way", "trace"]
-
-Fresh = dict[Path, frozenset[str]]
-"""States of an item that were not walked on yet, with their labels."""
 
 SLICE_ITEMS = 2_000
 """Items of one level that are looked at together."""
@@ -184,7 +182,7 @@ class _Walk:
         touched: set[ItemId] = set()
         for item in sorted(frontier):
             born_us = linked.born.get(item, NEVER_US)
-            fresh = _born(states[item], born_us) if forward else states[item]
+            fresh = at_birth(states[item], born_us) if forward else states[item]
             for link in links.get(item, []):
                 if self._follow((item, level), fresh, link, born_us=born_us):
                     touched.add(link.target if forward else link.source)
@@ -329,14 +327,3 @@ def _slices(items: Iterable[ItemId]) -> Iterator[frozenset[ItemId]]:
     rest = iter(sorted(items))
     while some := frozenset(islice(rest, SLICE_ITEMS)):
         yield some
-
-
-def _born(fresh: Fresh, born_us: int) -> Fresh:
-    """The states of an item that came forth by then."""
-    if born_us == NEVER_US:
-        return fresh
-    found: Fresh = {}
-    for path, labels in fresh.items():
-        at_birth = born(path, born_us)
-        found[at_birth] = found.get(at_birth, frozenset()) | labels
-    return found

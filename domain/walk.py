@@ -65,6 +65,10 @@ Labels = frozenset[str]
 ONLY_CERTAIN: Labels = frozenset({CERTAIN})
 
 
+Fresh = dict[Path, Labels]
+"""States of an item that were not walked on yet, with their labels."""
+
+
 @dataclass(slots=True)
 class Reached:
     """Everything the walk knows of one item: its states, each with its labels, and what is new of it."""
@@ -217,8 +221,19 @@ def in_order(path: Path, *, backward: bool = False) -> Path:
     return path._replace(sure_from_us=NEVER_US, sure_to_us=ALWAYS_US, sure_bound_us=bound)
 
 
-def born(path: Path, born_us: int) -> Path:
-    """Forward: the path at what came forth by then: what went into it until then is in it from the beginning."""
+def at_birth(fresh: Fresh, born_us: int) -> Fresh:
+    """Forward: the states of an item that came forth by then."""
+    if born_us == NEVER_US:
+        return fresh
+    found: Fresh = {}
+    for path, labels in fresh.items():
+        there = _born(path, born_us)
+        found[there] = found.get(there, frozenset()) | labels
+    return found
+
+
+def _born(path: Path, born_us: int) -> Path:
+    """The path at what came forth by then: what went into it until then is in it from the beginning."""
     if path.in_chain or not path.ordered or not path.bound_us < path.sure_bound_us <= born_us:
         return path
     return path._replace(sure_bound_us=path.bound_us)

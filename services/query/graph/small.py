@@ -5,6 +5,7 @@ to the walk over columns.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from domain.answers import Gap, Limits, Node, Trace, Way, node_of
 from domain.facts import Role
@@ -14,8 +15,11 @@ from domain.walk import (
     ONLY_CERTAIN,
     START_BACKWARD,
     START_FORWARD,
+    Fresh,
     Mode,
+    Path,
     Reached,
+    at_birth,
     closed,
     extend_backward,
     extend_forward,
@@ -64,8 +68,9 @@ class SmallWalk:
             if level > self._limits.depth or len(self._reached) > self._limits.items:
                 raise TooMuch
             touched: set[int] = set()
-            for item in sorted(frontier):
-                touched |= self._expand(item, level)
+            fresh = {item: self._take_fresh(item) for item in sorted(frontier)}
+            for item, states in fresh.items():
+                touched |= self._expand(item, states, level)
             frontier = touched
         return self._answer(items, frozenset(starts))
 
@@ -76,13 +81,18 @@ class SmallWalk:
 
     # -- the walk, as `domain.genealogy` has it
 
-    def _expand(self, item: int, level: int) -> set[int]:
+    def _take_fresh(self, item: int) -> Fresh:
+        fresh, self._reached[item].fresh = self._reached[item].fresh, {}
+        return fresh
+
+    def _expand(self, item: int, fresh: Fresh, level: int) -> set[int]:
         graph, changed = self._graph, self._changed
         odd = graph.odd.out if self._forward else graph.odd.into
         if odd[item] or graph.odd.state[item] or graph.barred[item] or changed.links[item]:
             raise TooMuch
-        reached, extend = self._reached[item], extend_forward if self._forward else extend_backward
-        fresh, reached.fresh = reached.fresh, {}
+        born_us = int(graph.born_us[item])
+        extend = extend_forward if self._forward else partial(extend_backward, born_us=born_us)
+        fresh = at_birth(fresh, born_us) if self._forward else fresh
         touched = set()
         for other, link in self._out_of(item) if self._forward else self._into(item):
             extended = [
@@ -91,7 +101,7 @@ class SmallWalk:
             walked = [e for e in extended if e is not None]
             if not walked:
                 continue
-            if any(self._shows(path) for path, _ in walked):
+            if any(self._shown(path) is not None for path, _ in walked):
                 self._arrivals.setdefault(other, {}).setdefault(link, (self._id(item), level))
                 if not self._forward and link.target != link.source:
                     self._has_upstream.add(item)
@@ -101,17 +111,17 @@ class SmallWalk:
                 touched.add(other)
         return touched
 
-    def _shows(self, path: object) -> bool:
-        return not self._forward or shown_forward(path, mode=self._mode, at_us=self._at_us)  # type: ignore[arg-type]
+    def _shown(self, path: Path) -> Path | None:
+        return shown_forward(path, mode=self._mode, at_us=self._at_us) if self._forward else path
 
     def _answer(self, items: Sequence[ItemId], starts: frozenset[int]) -> Trace:
         answer = Trace(tuple(dict.fromkeys(items)))
         for item, reached in self._reached.items():
-            states = [
-                (path, labels if self._forward else closed(path, labels))
-                for path, labels in reached.states.items()
-                if self._shows(path)
-            ]
+            if self._forward:
+                found = ((self._shown(path), labels) for path, labels in reached.states.items())
+                states = [(path, labels) for path, labels in found if path is not None]
+            else:
+                states = [closed(path, labels) for path, labels in reached.states.items()]
             if item not in starts and states:
                 answer.nodes.append(self._node(item, *outcome(states)))
         answer.nodes.sort(key=lambda n: (n.level, n.item))
@@ -184,6 +194,7 @@ class SmallWalk:
             leave_us=begins_us,
             leave_until_us=int(events.latest_us[taking]),
             reach_us=max(begins_us, int(events.begins_us[making])),
+            reach_until_us=int(events.latest_us[making]),
             against_time=bool(against),
             quantity=quantity,
             uom=uom,
@@ -201,6 +212,7 @@ class SmallWalk:
             target=self._id(int(graph.events.parent[event])),
             event_id=graph.events.ids[event],
             since_us=int(graph.events.latest_us[event]),
+            since_from_us=int(graph.events.begins_us[event]),
             quantity=quantity,
             uom=uom,
         )
