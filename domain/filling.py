@@ -70,6 +70,12 @@ def _may_have_begun(stay: Stay, at_us: int) -> bool:
     return stay.start.facts.earliest_us <= at_us < stay.since_us
 
 
+def _may_have_ended(stay: Stay, at_us: int) -> bool:
+    """Whether it was taken out on a date alone of which the instant is a part."""
+    begins_us = stay.until_from_us
+    return begins_us is not None and stay.until_us is not None and begins_us <= at_us < stay.until_us
+
+
 def _last_fill(stays: list[Stay]) -> tuple[list[Stay], list[Stay]]:
     """The stays since it was last empty, and those before. All of them have ended."""
     last: list[Stay] = []
@@ -99,7 +105,7 @@ def _links(
         stay, doubts, above = todo.pop()
         reasons = set(doubts)
         early = at_us is not None and _may_have_begun(stay, at_us)
-        if early:
+        if early or (at_us is not None and _may_have_ended(stay, at_us)):
             reasons.add("inferred")
         if stay.start.pending or (at_us is not None and not early and not stay.covers(at_us)):
             reasons.add("replacement_pending")

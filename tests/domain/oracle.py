@@ -256,7 +256,8 @@ class Oracle:
             stay, doubts, above = todo.pop()
             why = set(doubts)
             early = not last and stay.may_have_begun(at)
-            if early:
+            leaving = stay.ended is not None and stay.ended.facts.begins_us <= at < stay.until
+            if early or (not last and leaving):
                 why.add("inferred")
             if stay.begun.pending or (not last and not early and not stay.holds(at)):
                 why.add("replacement_pending")
