@@ -74,6 +74,7 @@ def seeds_of(
     for item in items:
         doubts = _joined([_with(change, item, made, lots_of=lots_of) for change in changes])
         side = _other(doubts) if without else doubts
+        side = frozenset() if side is None and pending else side  # it may hold from elsewhere on
         if side is not None and not (item.kind == "lot" and all(c.from_serial is not None for c in changes)):
             at_us = made[item].done_us if item in made else changes[0].event.facts.latest_us
             found.append(Seed(item, at_us, side | pending))

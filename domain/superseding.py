@@ -115,10 +115,10 @@ class Superseding:
         return min(times, default=None)
 
     def _went_on(self, unit: ItemId) -> int:
-        """When it first was packed, fitted into something, shipped, sold or released."""
+        """The earliest that it may first have been packed, fitted into something, shipped, sold or released."""
         return min(
             (
-                n.event.facts.latest_us
+                n.event.facts.begins_us
                 for n in self.known.found.namings.get(unit, [])
                 if n.mention.role is Role.CHILD
                 or (n.mention.role is Role.COMPONENT and n.mention.action in _PUT)

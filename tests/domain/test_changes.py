@@ -1,6 +1,7 @@
 """With an engineering change or without it: docs/semantics.md, 'Circumstances', Changes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,3 +122,10 @@ def test_made_first_counts() -> None:
     facts = [(Happened(no, f), f.mentions) for no, (_, e) in enumerate(h.log) for f in [facts_of(e)]]
     first = facts[1][0].facts
     assert makings({item("P/1")}, facts) == {item("P/1"): Made(first.begins_us, first.latest_us)}
+
+
+def test_a_break_in_that_may_yet_be_void_tells_nothing_for_sure() -> None:
+    h = History()
+    change = replace(break_in(h, from_serial="100"), event=Happened(1, facts_of(h.log[-1][1]), True))
+    doubt = dict.fromkeys(("P/99", "P/100"), "replacement_pending")
+    assert sides(h, [change], ["P/99", "P/100"]) == [doubt, doubt]

@@ -10,6 +10,7 @@ from domain import events as ev
 from domain.genealogy import Way, trace
 from domain.gs1 import check_digit
 from domain.ids import ItemId
+from domain.moments import Moment
 from domain.record import answer
 from tests.domain.histories import LOTS, UNITS, build, steps
 from tests.domain.scans import scan_steps
@@ -203,3 +204,13 @@ def test_forward_and_backward_are_one_relation_with_scans(h: History) -> None:
     forward = {(item(x), y): sure for x in names for y, sure in ask(Way.FORWARD, x).items() if y in known}
     backward = {(x, item(y)): sure for y in names for x, sure in ask(Way.BACKWARD, y).items() if x in known}
     assert forward == backward
+
+
+def test_a_spare_of_the_day_it_was_packed_on_does_not_cover_what_was_in_before() -> None:
+    """Packed on a date alone: it may have been packed before the spares were scanned."""
+    h = History()
+    module(h, "lot:C/K", "2", at_hour=-20)
+    h.tell(ev.Packed(occurred_at=Moment.parse("2026-03-01Z"), container=item("box:1"), contents=(q("M"),)))
+    scanned(h, at_hour=15)
+    assert item("M") in h.forward("lot:C/K")
+    assert not h.trace(Way.FORWARD, "lot:C/K").superseded
