@@ -11,6 +11,8 @@ from bench.wire import Connection, connected
 from bench.world import Process, World
 
 _READY_SECONDS = 120.0
+LIMITS: dict[str, object] = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
+"""Of query processes: nothing is too large for them, nor too small for a graph."""
 _READY = ("graph_built", "graph_not_used", "graph_not_built")
 
 
@@ -26,10 +28,14 @@ class Asked:
     once: dict[str, float] = field(default_factory=dict)
     """seconds of forward traces, by lot, that took longer than a case's budget: they are not run again"""
 
-    async def stream(self, lot: str, *, way: str = "forward") -> int:
-        """A trace read to its end and thrown away; its size in bytes."""
-        answer = await self.quick.get(f"/v1/trace/{way}", taken=_nothing, item=lot, format="csv")
-        return answer.size
+    async def stream(self, lot: str) -> int:
+        """A forward trace read to its end and thrown away; its size in bytes."""
+        return await stream(self.quick, lot)
+
+
+async def stream(connection: Connection, lot: str) -> int:
+    """As `Asked.stream`, of another process."""
+    return (await connection.get("/v1/trace/forward", taken=_nothing, item=lot, format="csv")).size
 
 
 def _nothing(piece: bytes) -> None:
@@ -37,25 +43,24 @@ def _nothing(piece: bytes) -> None:
 
 
 @contextlib.asynccontextmanager
-async def asking(world: World, url: str, *, suffix: str = "") -> AsyncIterator[Asked]:
+async def asking(world: World, url: str) -> AsyncIterator[Asked]:
     """Both processes on the database `url`, the quick one when its graph is there, and a projector that beats."""
-    limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
     key = world.tenant.key
     wanted: dict[str, dict[str, object]] = {
-        f"projector-beating{suffix}": {},
-        f"query-quick{suffix}": {**limits, "log_level": "info"},
-        f"query-domain{suffix}": {**limits, "trace_graph": "off"},
+        "projector-beating": {},
+        "query-quick": {**LIMITS, "log_level": "info"},
+        "query-domain": {**LIMITS, "trace_graph": "off"},
     }
     async with (
         world.processes(url, wanted) as (_, quick, domain),
         connected(quick.url, key) as one,
         connected(domain.url, key) as other,
     ):
-        await _graph_built(world, quick, one)
+        await graph_built(world, quick, one)
         yield Asked(world.size, key, quick, one, other)
 
 
-async def _graph_built(world: World, process: Process, connection: Connection) -> None:
+async def graph_built(world: World, process: Process, connection: Connection) -> None:
     """Ask once, so that it is begun, and wait until the process says what came of it."""
     lot = world.some_lot
     with contextlib.suppress(TimeoutError):

@@ -1,5 +1,6 @@
 """One run from the data to the results."""
 
+import asyncio
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -23,7 +24,7 @@ from bench.cases.visible import visible
 from bench.questions import forward_questions
 from bench.reference import Reference
 from bench.results import Results, Row, about
-from bench.rivals import tables
+from bench.rivals import tables, tryton
 from bench.sizes import Size
 from bench.world import World, world
 
@@ -35,7 +36,10 @@ async def run(
     size: Size, *, console: Console, began: datetime, only: Sequence[str] = GROUPS, keep: bool = False
 ) -> Results:
     """Build, measure, and give the results; each row is told when it is there, and what each group took."""
+    # While the data are built nothing is measured: what one rival needs is made beside it.
+    preparing = asyncio.create_task(asyncio.to_thread(tryton.set_up if "rivals" in only else lambda: None))
     async with world(size, console=console, keep=keep) as this:
+        await asyncio.gather(preparing, return_exceptions=True)  # it is told where that rival is loaded
         results = Results(about(began=began, data=this.data, postgres=await _version(this)))
         took: dict[str, float] = {}
         results.about["took_seconds"] = took

@@ -63,11 +63,9 @@ async def broker(world: World) -> AsyncIterator[Log]:
 
 async def _on(world: World, database: Database, log: Log, bare: str) -> AsyncIterator[Row]:  # noqa: PLR0917
     events, key = Events(world.size.events), world.tenant.key
-    async with contextlib.AsyncExitStack() as stack:
-        urls = [
-            (await stack.enter_async_context(world.process(f"ingest-{n}", database.url, **log.settings))).url
-            for n in (1, 2)
-        ]
+    wanted = {f"ingest-{number}": log.settings for number in (1, 2)}
+    async with world.processes(database.url, wanted) as processes:
+        urls = [process.url for process in processes]
         await post_batches(urls, key, path="/v1/events", bodies=events.batches()[:2])  # warm
         one, two, parsed, barely = await rates_in_turn(
             world.size.rounds,

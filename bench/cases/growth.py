@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from bench.asked import Asked, asking
+from bench.asked import LIMITS, Asked, graph_built, stream
 from bench.measuring import in_turn, middle, over
 from bench.questions import Question, forward_questions
 from bench.results import Row, at_most
+from bench.wire import connected
 from bench.world import World, another
 
 
@@ -18,11 +19,15 @@ async def growth(world: World, asked: Asked) -> AsyncIterator[Row]:
     if not both:
         return
     url = await another(world, tenth)
-    async with asking(world, url, suffix="-tenth") as other:
-        small, large = both[-1]
+    small, large = both[-1]
+    async with (
+        world.process("query-tenth", url, log_level="info", **LIMITS) as process,
+        connected(process.url, asked.key) as other,
+    ):
+        await graph_built(world, process, other)
         measured = await in_turn(
             world.size.rounds,
-            [lambda: asked.stream(large.lot), lambda: other.stream(small.lot)],
+            [lambda: asked.stream(large.lot), lambda: stream(other, small.lot)],
             budget_seconds=world.size.budget_seconds,
         )
     yield _row(large, small, *measured)

@@ -12,7 +12,7 @@ from bench.load import Events, records_of
 from bench.measuring import middle, over, rates_in_turn
 from bench.results import Row, at_least
 from bench.world import Database, World
-from domain.ports import StoredRecord
+from domain.ports import Record, StoredRecord
 from services.database import projector_pool
 from services.eventlog.postgres import PostgresEventLog
 from services.projector.batches import sort_out
@@ -25,13 +25,15 @@ _CACHED_SHARE = 10
 """The key cache holds one in so many of the items."""
 _BARELY = "key resolution and COPY of the same rows"
 _PARTITIONS = 2
+Log = Sequence[Record]
+"""What a log is filled with: the same for every run, since each has a database of its own."""
 _NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError)
 """What is said of tables that are being made."""
 
 
 async def projector(world: World) -> AsyncIterator[Row]:
     """Each run begins with empty views and the same log. One process; then two beside one."""
-    events = Events(world.size.events)
+    events = list(records_of(world.tenant, Events(world.size.events).lines()))
     live, rebuilt, barely = await rates_in_turn(
         world.size.rounds,
         [partial(_live, world, events), partial(_rebuilt, world, events), partial(_barely, world, events)],
@@ -40,7 +42,7 @@ async def projector(world: World) -> AsyncIterator[Row]:
     for case, ours in (("projector, live", live), ("projector, rebuild", rebuilt)):
         yield _row(case, size, _BARELY, ours=ours, theirs=barely, bar=0.6)
     one, two = await rates_in_turn(
-        world.size.rounds, [partial(_processes, world, events, 1), partial(_processes, world, events, 2)]
+        max(1, world.size.rounds - 1), [partial(_processes, world, events, 1), partial(_processes, world, events, 2)]
     )
     yield _row("projector, two processes", size, "one process", ours=two, theirs=one, bar=1.0)
 
@@ -59,14 +61,13 @@ def _row(case: str, size: str, against: str, *, ours: Sequence[float], theirs: S
 
 
 @contextlib.asynccontextmanager
-async def _filled(world: World, events: Events) -> AsyncIterator[tuple[Database, PostgresEventLog, asyncpg.Pool]]:
+async def _filled(world: World, events: Log) -> AsyncIterator[tuple[Database, PostgresEventLog, asyncpg.Pool]]:
     """A database whose log holds the events and whose views are empty."""
     database = await world.empty_database(log_partitions=_PARTITIONS)
     log = PostgresEventLog(dsn=database.url, partitions=_PARTITIONS)
     await log.start()
-    records = list(records_of(world.tenant, events.lines()))
-    for start in range(0, len(records), 2_000):
-        await log.append(records[start : start + 2_000], deadline_seconds=60)
+    for start in range(0, len(events), 2_000):
+        await log.append(events[start : start + 2_000], deadline_seconds=60)
     views = await projector_pool(database.url)
     try:
         yield database, log, views
@@ -76,12 +77,12 @@ async def _filled(world: World, events: Events) -> AsyncIterator[tuple[Database,
         await database.drop()
 
 
-def _cache_size(events: Events) -> int:
+def _cache_size(events: Log) -> int:
     """A factory names about nine items for ten events."""
     return max(10, len(events) * 9 // 10 // _CACHED_SHARE)
 
 
-async def _live(world: World, events: Events) -> float:
+async def _live(world: World, events: Log) -> float:
     async with _filled(world, events) as (_, log, views):
         running = Projector(log=log, pool=views, name="bench", pace=Pace(batch_records=2_000, heartbeat_seconds=0.2))
         running.writer = ViewWriter(views, cache_size=_cache_size(events))
@@ -104,7 +105,7 @@ async def _applied(views: asyncpg.Pool, records: int, *, schema: str = "views") 
         await asyncio.sleep(0.01)
 
 
-async def _rebuilt(world: World, events: Events) -> float:
+async def _rebuilt(world: World, events: Log) -> float:
     """From the first record read to the last one applied; the swap that ends it waits by the clock."""
     async with _filled(world, events) as (database, log, views):
         await _known(views, log)
@@ -132,7 +133,7 @@ async def _known(views: asyncpg.Pool, log: PostgresEventLog) -> None:
         )
 
 
-async def _barely(world: World, events: Events) -> float:
+async def _barely(world: World, events: Log) -> float:
     """What no projector can do without: a number for each key, and the rows in the tables."""
     async with _filled(world, events) as (_, log, views):
         writer, seconds = ViewWriter(views, cache_size=_cache_size(events)), 0.0
@@ -177,21 +178,20 @@ async def _written(writer: ViewWriter, views: asyncpg.Pool, events: Sequence[App
     return seconds + time.perf_counter() - began
 
 
-async def _processes(world: World, events: Events, count: int) -> float:
+async def _processes(world: World, events: Log, count: int) -> float:
     """The log is written at once, faster than it is projected, when all processes are up and hold a partition."""
     database = await world.empty_database(log_partitions=_PARTITIONS)
     log, views = PostgresEventLog(dsn=database.url, partitions=_PARTITIONS), await projector_pool(database.url)
     await log.start()
-    records = list(records_of(world.tenant, events.lines()))
     async with contextlib.AsyncExitStack() as stack:
-        for number in range(count):
-            settings = {"heartbeat_seconds": 0.2, "projector_lease_seconds": 5}
-            await stack.enter_async_context(world.process(f"projector-{number}", database.url, **settings))
+        settings = {"heartbeat_seconds": 0.2, "projector_lease_seconds": 5}
+        wanted = {f"projector-{number}": settings for number in range(count)}
+        await stack.enter_async_context(world.processes(database.url, wanted))
         await _leased(views, count)
         began = time.perf_counter()
-        for start in range(0, len(records), 5_000):
-            await log.append(records[start : start + 5_000], deadline_seconds=60)
-        rate = len(records) / (await _applied(views, len(records)) - began)
+        for start in range(0, len(events), 5_000):
+            await log.append(events[start : start + 5_000], deadline_seconds=60)
+        rate = len(events) / (await _applied(views, len(events)) - began)
     await views.close()
     await log.stop()
     await database.drop()

@@ -62,7 +62,7 @@ async def asked_of(asked: Asked, rival: Rival, reference: Reference) -> Row:
             asked.size.rounds,
             [lambda: asked.stream(question.lot), lambda: rival.ask(question.lot)],
             warm_up=False,  # both have been asked just now
-            budget_seconds=asked.size.budget_seconds,
+            budget_seconds=asked.size.budget_seconds / 2,
         )
     return Row(
         case=CASE,

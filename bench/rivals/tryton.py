@@ -35,6 +35,40 @@ _SHEETS = {
 }
 
 
+def set_up() -> None:
+    """The database with the modules that lots and productions need, unless it is there: some 12 s of processor time.
+
+    Raises what `subprocess.run` does.
+    """
+    if _TEMPLATE.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-tryton-") as made:
+        folder = Path(made)
+        database, password, config = folder / f"{_NAME}.sqlite", folder / "password", _configured(folder)
+        database.touch()
+        password.write_text("bench\n")
+        admin = [str(Path(sys.executable).with_name("trytond-admin")), "-c", str(config), "-d", _NAME]
+        modules = ["-u", "stock_lot", "production", "--activate-dependencies"]
+        for more in (["--all", "--email", "bench@example.com"], modules):
+            subprocess.run(
+                [*admin, *more],
+                env={**os.environ, "TRYTONPASSFILE": str(password)},
+                check=True,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=_SETUP_SECONDS,
+            )
+        _TEMPLATE.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(database, _TEMPLATE.with_suffix(".new"))
+        _TEMPLATE.with_suffix(".new").rename(_TEMPLATE)
+
+
+def _configured(folder: Path) -> Path:
+    config = folder / "trytond.conf"
+    config.write_text(f"[database]\nuri = sqlite://\npath = {folder}\n")
+    return config
+
+
 class Tryton:
     """`stock.lot.trace` and its upward traces, as its own screens follow them."""
 
@@ -52,35 +86,11 @@ class Tryton:
             raise CannotRun(f"it could not be set up: {error}") from error
 
     def _load(self, exported: Exported) -> None:
-        config = self._folder / "trytond.conf"
-        config.write_text(f"[database]\nuri = sqlite://\npath = {self._folder}\n")
-        if not _TEMPLATE.exists():
-            self._set_up(config)
+        config = _configured(self._folder)
+        set_up()
         shutil.copy(_TEMPLATE, self._folder / f"{_NAME}.sqlite")
         self._start(config)
         self._fill(exported)
-
-    def _set_up(self, config: Path) -> None:
-        """The modules that lots and productions need: a quarter of a minute of processor time."""
-        database, password = self._folder / f"{_NAME}.sqlite", self._folder / "password"
-        database.touch()
-        password.write_text("bench\n")
-        admin = [str(Path(sys.executable).with_name("trytond-admin")), "-c", str(config), "-d", _NAME]
-        for more in (
-            ["--all", "--email", "bench@example.com"],
-            ["-u", "stock_lot", "production", "--activate-dependencies"],
-        ):
-            environment = {**os.environ, "TRYTONPASSFILE": str(password)}
-            subprocess.run(
-                [*admin, *more],
-                env=environment,
-                check=True,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                timeout=_SETUP_SECONDS,
-            )
-        _TEMPLATE.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(database, _TEMPLATE)
 
     def _start(self, config: Path) -> None:
         import trytond.config
