@@ -17,7 +17,7 @@ from domain.cases.record import Recorded, counted, last_sequence
 from domain.envelope import Envelope, partition_key
 from domain.events.casework import CaseRecorded, act_id
 from domain.moments import Moment, to_us
-from domain.ports import Clock, EventLog, LogUnavailable, Position, Record
+from domain.ports import Clock, EventLog, LogUnavailable, Position, Record, RecordTooLarge
 from services.access import Caller
 from services.codec import content_hash, encode, event_document
 from services.database import UNREACHABLE, tenant_transaction
@@ -124,7 +124,7 @@ class CaseDesk:
 
         `documents` are the events as JSON data, where the caller has them already: then they are what is kept.
 
-        Raises Problem 503 where the log did not confirm.
+        Raises Problem 503 where the log did not confirm, 413 for an act that it does not take.
         """
         accepted_us = to_us(self.clock.now())
         nothing: list[Mapping[str, Any] | None] = [None] * len(events)
@@ -140,6 +140,12 @@ class CaseDesk:
         except LogUnavailable as error:
             detail = f"{error}; it may be done or not: read the case, or send the command again with expected_sequence"
             raise Problem(503, "log-unavailable", detail, headers={"Retry-After": "2"}) from error
+        except RecordTooLarge as error:
+            detail = (
+                f"this makes an act of {error.size_bytes} bytes, the log takes at most {error.limit_bytes}: name lots"
+            )
+            detail += " or products in place of their units, or tell it in several commands"
+            raise Problem(413, "act-too-large", detail) from error
 
 
 def _record(tenant_id: int, source: str, event: Any, *, accepted_us: int, document: Mapping[str, Any] | None) -> Record:

@@ -57,12 +57,14 @@ class Recall:
         if approve:
             await self.approved(number)
 
-    async def frozen_members(self, members: list[acts.Member], *, number: int = 1) -> None:
+    async def frozen_members(
+        self, members: list[acts.Member], *, number: int = 1, rule: dict[str, Any] | None = None
+    ) -> None:
         units = [m for m in members if m.kind == "unit"]
         chunks = [tuple(members[i : i + CHUNK]) for i in range(0, len(members), CHUNK)]
         at = Moment.parse("2026-03-02T00:00:00+00:00")
-        rule = {"items": [str(m.item) for m in members], "follow": "none"}
-        requested = acts.FreezeRequested(freeze=number, vector="0-0", as_of=at, rule=rule)
+        said = rule or {"items": [str(m.item) for m in members], "follow": "none"}
+        requested = acts.FreezeRequested(freeze=number, vector="0-0", as_of=at, rule=said)
         whole = acts.Frozen(
             freeze=number,
             chunks=len(chunks),

@@ -104,7 +104,7 @@ async def test_many_units_on_pallets_are_accounted_for(
     units = await _shipped(recall)
     await recall.opened(mode="mock")  # no holds are placed, which are measured elsewhere
     members = [acts.Member(item=ItemId(u), kind="unit", level=1, certainty="certain", top=True) for u in sorted(units)]
-    await recall.frozen_members(members)
+    await recall.frozen_members(members, rule={"product": recall.tell.uri("class:B"), "follow": "none"})
     await recall.approved()
     told = await _timed("consignees", recall.get("consignees"))
     assert (len(told["consignees"]), sum(c["units"] for c in told["consignees"])) == (DEALERS, UNITS)

@@ -140,3 +140,14 @@ async def test_nobody_else_may_post_the_acts_of_a_case(service: httpx.AsyncClien
     }
     answer = await service.post("/v1/events", json=event, headers=people.reader)
     assert answer.status_code == 422
+
+
+async def test_an_act_that_the_log_does_not_take_is_refused_with_the_way_out(
+    service: httpx.AsyncClient, people: People, act: Post
+) -> None:
+    await opened(service, people, "RC-LARGE")
+    rule = {"items": [f"urn:zhuisu:unit:own:BIKE:{n:060d}" for n in range(15_000)]}
+    refused = await act("RC-LARGE", "scope", change="set", rule=rule)
+    assert (refused.status_code, refused.json()["type"]) == (413, "/problems/act-too-large")
+    assert "name lots or products" in refused.json()["detail"]
+    assert (await act("RC-LARGE", "scope", change="set", rule=RULE)).json()["state"] == "scoped"
