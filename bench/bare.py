@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from bench.building import ACCEPTED_US, Tenant, callers
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
+from services.cli.running import collect_seldom
 from services.database import api_pool, tenant_transaction
 from services.ingest.explaining import EventError
 from services.ingest.judging import Posted, validated
@@ -70,4 +71,5 @@ if __name__ == "__main__":
     parser.add_argument("--url", required=True)
     parser.add_argument("--port", type=int, required=True)
     given = parser.parse_args()
+    collect_seldom()  # as every process of the service does
     uvloop.run(serve(given.url, given.port))

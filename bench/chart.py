@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from bench.measuring import middle
 from bench.results import FOLDER, Results, Row
 
-_WIDTH, _LINE, _LEFT, _RIGHT, _TOP = 1060, 21, 520, 140, 58
+_WIDTH, _LINE, _LEFT, _RIGHT, _TOP, _LABEL_CHARS = 1180, 21, 600, 150, 58, 105
 _MET, _MISSED, _TOLD, _LIMIT = "#2e7d32", "#c62828", "#607d8b", "#000000"
 
 
@@ -64,8 +64,9 @@ def _row(row: Row, y: int, scale: _Scale) -> list[str]:
     median, low, high = middle(row.ratios), min(row.ratios), max(row.ratios)
     color = _TOLD if row.met is None else _MET if row.met else _MISSED
     one, at = scale.x(1.0), scale.x(median)
+    label = f"{row.case}{', ' + row.size if row.size else ''} : {row.against}"
     parts = [
-        _text(8, y + 12, f"{row.case}{', ' + row.size if row.size else ''} : {row.against}"),
+        _text(8, y + 12, label if len(label) <= _LABEL_CHARS else f"{label[: _LABEL_CHARS - 1]}…"),
         f'<rect x="{min(one, at):.1f}" y="{y + 3}" width="{max(1.0, abs(at - one)):.1f}" height="11" fill="{color}"/>',
         f'<line x1="{scale.x(low):.1f}" y1="{y + 8.5}" x2="{scale.x(high):.1f}" y2="{y + 8.5}" stroke="#222222"/>',
         _text(_WIDTH - _RIGHT + 10, y + 12, f"{median:.3g}× {f'({row.bar})' if row.bar else ''}", color=color),

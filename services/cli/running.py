@@ -64,7 +64,7 @@ _OF_THE_COMMAND_LINE = frozenset({"ZHUISU_URL", "ZHUISU_KEY"})
 
 def complete(hand: Hand, work: Coroutine[Any, Any, None]) -> None:
     """Run until it is done; what keeps it from running is told in words."""
-    _collect_seldom()
+    collect_seldom()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
@@ -74,7 +74,7 @@ def complete(hand: Hand, work: Coroutine[Any, Any, None]) -> None:
         hand.fail(USAGE, "{error}", error=error)
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """Look for garbage in cycles less often: a batch makes many objects that live and have none.
 
     What is loaded by now stays, so it is never looked at again. Saved a third of the projector's processor time.
