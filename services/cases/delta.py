@@ -6,7 +6,7 @@ differs goes into the log. Killed at any instant it goes on with the same positi
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import asyncpg
@@ -60,6 +60,8 @@ class Delta:
         self._states: dict[Subject, DeltaState] = {}
         self._quiet: dict[Subject, tuple[float, float]] = {}
         """when a case was evaluated last, and until when it is left alone; seconds of the loop's clock"""
+        self._untouched: dict[Subject, Mapping[int, int]] = {}
+        """up to where nothing touched a case, as it was looked at last: idle, no case asks anything"""
 
     async def work(self, work: Work) -> bool:
         """See services.cases.jobs.Job."""
@@ -78,7 +80,7 @@ class Delta:
 
     async def _state(self, of: Subject) -> DeltaState:
         """How far it is; after a rebuild everything is watched and looked at again."""
-        generation = await self._watching.generation()
+        generation = (await self._watching.look()).generation
         state = self._states.get(of) or await read_state(self._desk.pool, of.tenant_id, of.case_id)
         if state is None:
             state = DeltaState(generation=generation)
@@ -159,7 +161,13 @@ class Delta:
             last = self._quiet.setdefault(of, (now, 0.0))[0]
         if now - last > self._desk.settings.case_full_evaluation_seconds:
             return True
-        return await self._watching.touched(of, since=parse_vector(state.checked))
+        applied = (await self._watching.look()).applied
+        if self._untouched.get(of) == applied:
+            return False
+        touched = await self._watching.touched(of, since=parse_vector(state.checked))
+        if not touched:
+            self._untouched[of] = applied
+        return touched
 
     async def _changes(self, of: Subject, case: RecallCase, state: DeltaState) -> Changes:
         assert case.frozen is not None

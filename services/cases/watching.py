@@ -5,7 +5,8 @@ have in common with theirs; and it looks for what happened to members before the
 again at any time: rows that are there stay, alerts that were raised are not raised again.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -18,7 +19,9 @@ MEMBERS_AT_ONCE = 2_000
 
 _BARRIER = "SELECT log_partition, applied_offset FROM views.checkpoints ORDER BY log_partition FOR SHARE"
 """Waits for every batch that was begun before: what is committed now, all later batches see."""
-_GENERATION = "SELECT 'views.checkpoints'::regclass::oid::bigint"
+_LOOK = """
+SELECT 'views.checkpoints'::regclass::oid::bigint AS generation, log_partition, applied_offset FROM views.checkpoints
+"""
 
 _MEMBERS = """
 SELECT DISTINCT item_no FROM views.case_members WHERE tenant_id = $1 AND case_id = $2 AND change = $3 AND number = $4
@@ -98,11 +101,30 @@ class Subject:
     case_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The views: their identity (a rebuild brings others), and what is applied in them."""
+
+    generation: int
+    applied: Mapping[int, int]
+
+
 class Watching:
     """`views` acts as the projector: past row-level security, each statement names the tenant."""
 
-    def __init__(self, views: asyncpg.Pool) -> None:
+    def __init__(self, views: asyncpg.Pool, *, look_seconds: float = 0.25) -> None:
         self._views = views
+        self.look_seconds = look_seconds
+        self._looked: tuple[float, Look] | None = None
+
+    async def look(self) -> Look:
+        """Which views these are and how far they are, as of a moment ago: asked once for all cases of a round."""
+        now = asyncio.get_running_loop().time()
+        if self._looked is None or now - self._looked[0] >= self.look_seconds:
+            rows = await self._views.fetch(_LOOK)
+            generation = rows[0]["generation"] if rows else 0
+            self._looked = (now, Look(generation, {r["log_partition"]: r["applied_offset"] for r in rows}))
+        return self._looked[1]
 
     async def barrier(self) -> dict[int, int]:
         """Wait for the batches that are being written; the vector that is applied then."""
@@ -111,14 +133,9 @@ class Watching:
 
     async def touched(self, of: Subject, *, since: dict[int, int]) -> bool:
         """Whether an event after the vector touched the case."""
-        partitions = [r[0] for r in await self._views.fetch("SELECT log_partition FROM views.checkpoints")]
+        partitions = list((await self.look()).applied)
         after = [since.get(p, -1) for p in partitions]
         found: bool = await self._views.fetchval(_TOUCHED, of.tenant_id, of.case_id, partitions, after)
-        return found
-
-    async def generation(self) -> int:
-        """Which views these are; a rebuild brings others."""
-        found: int = await self._views.fetchval(_GENERATION)
         return found
 
     async def watch_series(self, of: Subject, *, change: str, number: int) -> None:

@@ -259,10 +259,9 @@ async def _serve(
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     listening = asyncio.create_task(server.serve(sockets=[listener]))
     runs = [projector.run(stop)] if projecting_here else []
-    if projecting_here and settings.webhook_calls:
-        runs.append(_tell(settings, pools, stop))
     if "cases" in roles:
         runs.append(jobs.run(stop))
+        runs += [_tell(settings, pools, stop)] if settings.webhook_calls else []
     working = [asyncio.create_task(run) for run in runs]
     await _started(server, listening)
     if server.started:

@@ -87,6 +87,7 @@ class Followed:
         self.desk = CaseDesk(log=log, pool=views.api, clock=FixedClock(NOW), settings=self.settings)
         self.evaluator = Evaluator(Graphs(views.api, self.settings), self.settings)
         self.delta = Delta(self.desk, views.projector, evaluator=self.evaluator)
+        self.delta._watching.look_seconds = 0
 
     async def tell(self, entries: Sequence[tuple[Copy, Envelope]]) -> None:
         for copy, envelope in entries:

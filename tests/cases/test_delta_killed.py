@@ -1,0 +1,67 @@
+"""A delta job that is killed in the middle: another goes on with the same evaluation, though more was told since."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from domain.cases.recall import fold
+from domain.ports import Position, Record
+from services.cases.delta import Delta
+from services.cases.delta_set import evaluations_since
+from services.cases.jobs import Work
+from tests.cases.test_delta_property import CASE, Followed, moved
+from tests.domain.telling import History, item
+from tests.projections.test_record_over_sql import Views, views
+
+__all__ = ["views"]
+
+_COPIES = """
+SELECT count(*), count(DISTINCT key_no) FROM views.events WHERE tenant_id = $1 AND kind = 'case_recorded'
+"""
+
+
+@pytest.mark.parametrize("appends", [1, 2, 3])
+async def test_what_was_begun_is_ended_with_the_same_events(
+    views: Views, monkeypatch: pytest.MonkeyPatch, *, appends: int
+) -> None:
+    """Killed after the first chunk, the second, or the act that ends it."""
+    monkeypatch.setattr("services.cases.delta.MEMBERS_A_CHUNK", 1)
+    monkeypatch.setattr("services.cases.delta.CHUNKS_AT_ONCE", 1)
+    h = History()
+    h.made(["B/1"], ["lot:L/9"], at_hour=1)
+    h.made(["B/2", "B/3"], ["lot:L/9"], at_hour=2)
+    h.made(["B/4"], ["lot:L/9"], at_hour=3)
+    tenant = 7_000 + appends
+    log = moved(h, [False, True], tenant=tenant, again=False)
+    rule = {"items": [str(item("lot:L/9"))]}
+    followed = Followed(views, tenant)
+    await followed.tell(log[:1])
+    await followed.freeze(rule)
+    await followed.work(followed.delta)
+    await followed.tell(log[1:2])
+    left, append = [appends], followed.log.append
+
+    async def dying(records: Sequence[Record], *, deadline_seconds: float) -> list[Position]:
+        done = await append(records, deadline_seconds=deadline_seconds)
+        left[0] -= 1
+        if left[0] == 0:
+            raise asyncio.CancelledError
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(followed.log, "append", dying)
+        with pytest.raises(asyncio.CancelledError):
+            await followed.delta.work(Work(tenant, CASE, await followed.desk.acts(tenant, CASE)))
+    await followed.tell(log[2:])
+    followed.delta = Delta(followed.desk, views.projector, evaluator=followed.evaluator)
+    followed.delta._watching.look_seconds = 0
+    await followed.work(followed.delta)
+    told, fresh = await followed.sets(rule)
+    assert told == fresh
+    assert {str(item(f"B/{n}")) for n in (1, 2, 3, 4)} < told
+    case = fold(await followed.desk.acts(tenant, CASE))
+    assert case is not None
+    assert evaluations_since(case)[:3] == [1, 2, 3], "it was begun anew, and chunks of nothing are in the log"
+    events, ids = await views.projector.fetchrow(_COPIES, tenant)
+    assert events == ids, "an act was told with another content"
