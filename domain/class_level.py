@@ -1,6 +1,8 @@
 """Material booked without lot: which lots it may have come from (docs/semantics.md, 'Material booked without lot')."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 
 from domain.answers import Gap
 from domain.bookings import UNSURE_BASES, made_since_us
@@ -16,6 +18,39 @@ from domain.transformations import Output, Transformation
 from domain.uses import Used
 
 
+@dataclass(frozen=True, slots=True)
+class ClassUses:
+    """The uses of a class without lot, which may be very many: those about the time of a lot are found by search.
+
+    `alone`: uses of transformations that are one event, by when that began; nothing of these began earlier.
+    """
+
+    all: list[Naming]
+    alone: list[Naming]
+    others: list[Naming]
+    longest_us: int
+
+    @classmethod
+    def of(cls, uses: list[Naming]) -> "ClassUses":
+        alone = [n for n in uses if n.event.facts.transformation == f"event {n.event.facts.event_id}"]
+        alone.sort(key=lambda n: n.event.facts.begins_us)
+        others = [n for n in uses if n.event.facts.transformation != f"event {n.event.facts.event_id}"]
+        longest_us = max((n.event.facts.latest_us - n.event.facts.begins_us for n in alone), default=0)
+        return cls(uses, alone, others, longest_us)
+
+    def near(self, lot: ItemId, presence: Presence) -> list[Naming]:
+        """Without those that surely were before the lot came, or after it was surely gone."""
+        first_us, last_us = presence.span(lot)
+        begin = bisect_left(self.alone, first_us - self.longest_us, key=_begins_us)
+        end = bisect_right(self.alone, last_us, key=_begins_us)
+        later = [n for n in self.alone[end:] if presence.stays(lot, n.event.facts.site)]
+        return [n for n in (*self.alone[begin:end], *later, *self.others) if n.event.facts.latest_us >= first_us]
+
+
+def _begins_us(use: Naming) -> int:
+    return use.event.facts.begins_us
+
+
 class ClassLevel:
     """Builds the possible links of lots by way of their class, the same from either end."""
 
@@ -24,6 +59,7 @@ class ClassLevel:
         self.uses = derivations.uses
         self.presence = Presence(self.uses)
         self._gaps: list[Gap] = []
+        self._used: dict[ItemId, ClassUses] = {}
 
     def told(self) -> list[Gap]:
         """What came to light since it was last asked: uses at no known place, orders that brought nothing forth."""
@@ -35,15 +71,17 @@ class ClassLevel:
         if self.uses.follow_all or lot.kind in ("class", "unit", "container"):
             return []
         classes = frozenset(m for m in self.uses.materials(lot) if m != lot)
-        yield from self.uses.known.require(Need(linked=classes))
-        uses = [n for c in sorted(classes) for n in self.uses.namings(c, Role.INPUT)]
-        if not uses:
+        yield from self.uses.known.require(Need(linked=classes - self._used.keys()))
+        for of_class in classes - self._used.keys():
+            self._used[of_class] = ClassUses.of(self.uses.namings(of_class, Role.INPUT))
+        if not any(self._used[c].all for c in classes):
             return []
-        keys = frozenset(n.event.facts.transformation for n in uses if n.event.facts.transformation is not None)
-        yield from self.uses.known.require(Need(transformations=keys, order_starts=_orders(uses)))
         yield from self.presence.load(frozenset({lot}))
         if not is_lot(lot, self.uses.known.found.namings.get(lot, [])):
             return []
+        uses = [n for c in sorted(classes) for n in self._used[c].near(lot, self.presence)]
+        keys = frozenset(n.event.facts.transformation for n in uses if n.event.facts.transformation is not None)
+        yield from self.uses.known.require(Need(transformations=keys, order_starts=_orders(uses)))
         yield from self.uses.known.require(Need(closings=_orders(uses)))
         found: list[Link] = []
         for use in uses:

@@ -126,7 +126,9 @@ class Linker:
         yield from self.known.require(Need(transformations=keys, contents=whole_events | frozenset(filled)))
         inputs = {n.mention.item for k in keys for n in self.uses.flows(k, Role.INPUT)}
         components = {m.item for no in whole_events for m in self.uses.contents(no, Role.COMPONENT)}
-        yield from self.known.require(Need(linked=frozenset(inputs | components)))
+        # of lots and classes, which may be used without end, only what they are is needed
+        bulk = frozenset(i for i in inputs - components if i.kind in ("lot", "class"))
+        yield from self.known.require(Need(linked=frozenset((inputs | components) - bulk), related=bulk))
         around = yield from self.uses.around_named(inputs | components, items if self.follow_all else frozenset())
         lots = yield from self.class_level.load_lots(inputs, keys)
         self.derivations.start()

@@ -197,7 +197,7 @@ class Loading:
 
     def _materials(self, makings: Iterable[Making], named: set[ItemId]) -> Generator[Need, Found, None]:
         used = {m.item for making in makings for m in making.used}
-        yield from self.known.require(Need(linked=frozenset(named | used)))
+        yield from self.known.require(Need(linked=frozenset(named), related=frozenset(used - named)))
 
     def _relevant(self, positions: list[Position], wanted: Wanted, asked: Iterable[ItemId]) -> list[Position]:
         """Forward: the positions where the items asked about stood, and those that may have given the same material."""

@@ -122,6 +122,7 @@ class MemoryView:
             roles = self._namings.get(item, [])
             every = item in need.named
             found.namings[item] = [n for n in roles if every or n.mention.role is not Role.SUBJECT]
+        for item in need.named | need.linked | need.related:
             found.members[item] = self._members.get(item, [])
             found.same[item] = self._same.get(item, [])
             found.materials[item] = self._materials.get(item, set())

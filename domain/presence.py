@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterable
 
 from domain.facts import Flow, Role, Status
 from domain.ids import ItemId
+from domain.links import ALWAYS_US
 from domain.measures import Measures, measures_of
 from domain.record import Found, Naming, Need
 from domain.stock import Spot, Stock, movements, same_site, take_in
@@ -24,6 +25,8 @@ class Presence:
 
     def __init__(self, uses: Uses) -> None:
         self.uses = uses
+        self._spans: dict[ItemId, tuple[int, int]] = {}
+        self._stays: dict[tuple[ItemId, str | None], bool] = {}
 
     def load(self, lots: frozenset[ItemId]) -> Generator[Need, Found, None]:
         """All of the lots, of their units of measure, and of every container they were ever in."""
@@ -38,6 +41,31 @@ class Presence:
 
     def may_have_been(self, lot: ItemId, site: str | None, *, from_us: int, to_us: int) -> bool:
         """Whether a lot may have been at the site (None: anywhere) while something of its class was used there."""
+        first_us, last_us = self.span(lot)
+        if to_us < first_us:
+            return False
+        if from_us > last_us and not self.stays(lot, site):
+            return False
+        return self._stood(lot, site, from_us=from_us, to_us=to_us)
+
+    def span(self, lot: ItemId) -> tuple[int, int]:
+        """The first and the last instant of what is told of the lot: before the first it was not there."""
+        if lot not in self._spans:
+            facts = [n.event.facts for n in self.uses.known.found.namings.get(lot, [])]
+            first_us, last_us = (f.begins_us for f in facts), (f.latest_us for f in facts)
+            self._spans[lot] = (min(first_us, default=ALWAYS_US), max(last_us, default=ALWAYS_US))
+        return self._spans[lot]
+
+    def stays(self, lot: ItemId, site: str | None) -> bool:
+        """Whether it may be there after all that is told of it; of what was in containers that is left open."""
+        if self._parents(lot):
+            return True
+        if (lot, site) not in self._stays:
+            after_us = self.span(lot)[1] + 1
+            self._stays[lot, site] = self._stood(lot, site, from_us=after_us, to_us=after_us)
+        return self._stays[lot, site]
+
+    def _stood(self, lot: ItemId, site: str | None, *, from_us: int, to_us: int) -> bool:
         found = self.uses.known.found
         return stood_at(
             found.namings.get(lot, []),

@@ -51,7 +51,9 @@ class Need:
     """What a question must know next. Everything is about events that count at the point asked about.
 
     `linked`: items whose namings in a structural role (all but SUBJECT) are needed, with the lots they are of, their
-    identities and declared materials. `named`: the same with every role. `units_of`: lots whose units are needed.
+    identities and declared materials. `named`: the same with every role.
+    `related`: the same without any naming, for what may have been used without end. `units_of`: lots whose units are
+    needed.
     `contents`: events whose CHILD, COMPONENT, PARENT and WHOLE mentions are needed. `transformations`: keys whose
     namings in a FLOW_ROLE are needed. `closings`: those whose closings are. `order_starts`: those whose first issues
     and first bookings are. `factors`: lots and classes whose equations of units of measure are needed. `of_material`:
@@ -67,6 +69,7 @@ class Need:
 
     linked: frozenset[ItemId] = frozenset()
     named: frozenset[ItemId] = frozenset()
+    related: frozenset[ItemId] = frozenset()
     units_of: frozenset[ItemId] = frozenset()
     contents: frozenset[int] = frozenset()
     transformations: frozenset[str] = frozenset()
@@ -166,6 +169,7 @@ class Known:
         """Have everything in `need` found; asks nothing if it already is."""
         new = {name: {self.things.of(k) for k in getattr(need, name)} - asked for name, asked in self._asked.items()}
         new["linked"] -= self._asked["named"] | new["named"]
+        new["related"] -= self._asked["named"] | new["named"] | self._asked["linked"] | new["linked"]
         if not any(new.values()):
             return
         for name, keys in new.items():
@@ -197,10 +201,11 @@ class Known:
         self._entries += sum(len(held) for name in _BY_KEY for held in getattr(found, name).values())
         for item in fresh.named | fresh.linked:
             mine.namings[item] = found.namings.get(item, [])
+        for item in fresh.named | fresh.linked | fresh.related:
             mine.members[item] = found.members.get(item, [])
             mine.same[item] = found.same.get(item, [])
             mine.materials[item] = found.materials.get(item, set())
-        for name in self._asked.keys() - {"named", "linked"}:
+        for name in self._asked.keys() - {"named", "linked", "related"}:
             answers = getattr(found, name)
             getattr(mine, name).update({key: answers.get(key, []) for key in getattr(fresh, name)})
 

@@ -87,7 +87,7 @@ class SqlRecord:
         async for rows in self._mentions(sql.FLOWS, need.transformations):
             for event, mention in rows:
                 found.transformations.setdefault(event.facts.transformation or "", []).append(Naming(event, mention))
-        await self._relate(found, [*named, *linked])
+        await self._relate(found, [*named, *linked, *await self._numbers(need.related)])
         await self._units(found, need)
         await self._orders(found, need)
         await self._classes(found, need.of_material)
@@ -215,9 +215,10 @@ class SqlRecord:
     async def _members_of_ranges(self, found: Found, need: Need) -> None:
         """What ranges of serials say of their members: each as if it had been listed."""
         told: list[ItemId] = []
-        for item, event_no, ranged in await self._ranges.holding(need.named | need.linked):
+        for item, event_no, ranged in await self._ranges.holding(need.named | need.linked | need.related):
             if (event := await self._event(event_no)) is not None:
-                if item in need.named or ranged.role is not Role.SUBJECT:
+                told_here = item in need.linked and ranged.role is not Role.SUBJECT
+                if item in need.named or told_here:
                     found.namings.setdefault(item, []).append(Naming(event, ranged.mention(item)))
                 if ranged.lot is not None:
                     member = MemberAt(event, Membership(ranged.lot, item, True))
