@@ -263,7 +263,8 @@ class _Walk:
         if self.way is not Way.BACKWARD:
             return
         bare: list[ItemId] = []
-        for some in _slices((self.starts | {n.item for n in self.answer.nodes}) - self.has_upstream):
+        ends = (self.starts | {n.item for n in self.answer.nodes}) - self.has_upstream
+        for some in _slices(i for i in ends if i.kind != "class"):
             self.known.forget_if_over(ENTRIES_KEPT)
             yield from self.known.require(Need(named=some))
             for item in sorted(some):

@@ -88,7 +88,7 @@ def odd_items(drawn: Drawn, unclear: Bools) -> Odd:
     odd |= _inside(drawn, is_container & _of(drawn.item[taken], n))
     odd |= _odd_parts(drawn, is_container)
     odd |= _odd_members(drawn)
-    odd |= (drawn.kind == CLASS) | _of(drawn.declared, n)
+    odd |= _of(drawn.declared, n)
     for name in ("one", "other"):
         odd |= _of(drawn.same[name][drawn.event_troubled[drawn.same["event"]]], n)
     thing = things(n, drawn.same["one"], drawn.same["other"])
