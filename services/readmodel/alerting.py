@@ -133,24 +133,32 @@ Raised = tuple[int, str, int, str, bool]
 """(event number, case, item number, alert, whether it happened before the approval and was told after)"""
 
 
-async def approvals(
-    connection: asyncpg.Connection, schema: str, cases: Iterable[tuple[int, str]]
-) -> dict[tuple[int, str], Approval]:
-    """Those of the cases, by (tenant, case), that are live, approved and open."""
+Case = tuple[int, str]
+"""(tenant, case)"""
+
+
+async def approvals(connection: asyncpg.Connection, schema: str, cases: Iterable[Case]) -> dict[Case, Approval]:
+    """Those of the cases that are live, approved and open."""
+    found = await _live(connection, schema, cases)
+    return {case: approval for case, approval in found.items() if approval is not None}
+
+
+async def _live(connection: asyncpg.Connection, schema: str, cases: Iterable[Case]) -> dict[Case, Approval | None]:
+    """Those of the cases that are live and open, and when they were approved, if they were."""
     wanted = sorted(set(cases))
     if not wanted:
         return {}
     rows = await connection.fetch(_STANDING.format(schema=schema), [t for t, _ in wanted], [c for _, c in wanted])
-    acts: dict[tuple[int, str], list[Any]] = {}
+    acts: dict[Case, list[Any]] = {}
     for row in rows:
         acts.setdefault((row["tenant_id"], row["case_id"]), []).append(row)
-    found = {}
+    found: dict[Case, Approval | None] = {}
     for case, told in acts.items():
         approved = next((r for r in told if r["act"] == "approved"), None)
         mode = next((r["mode"] for r in reversed(told) if r["mode"] is not None), "draft")
         ends = next((r["act"] for r in reversed(told) if r["act"] in ("closed", "reopened")), None)
-        if approved is not None and mode == "live" and ends != "closed":
-            found[case] = Approval(approved["appended_us"], approved["latest_us"])
+        if mode == "live" and ends != "closed":
+            found[case] = Approval(approved["appended_us"], approved["latest_us"]) if approved is not None else None
     return found
 
 
@@ -163,7 +171,8 @@ async def raise_alerts(
 ) -> None:
     """Raise what the candidates come to. `joined`: units that came to a case's set, each with case and tenant."""
     raised: dict[int, set[Raised]] = {}
-    for one, case_id, tenant_id in joined:
+    live = await _live(connection, schema, ((tenant_id, case_id) for _, case_id, tenant_id in joined))
+    for one, case_id, tenant_id in (j for j in joined if (j[2], j[1]) in live):
         raised.setdefault(tenant_id, set()).add((one.event_no, case_id, one.item_no, one.alert, False))
     if candidates:
         await _judge(connection, schema, candidates, raised=raised)

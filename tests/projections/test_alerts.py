@@ -130,6 +130,15 @@ async def test_units_that_come_to_the_set_are_told_once_those_a_regulator_counts
     ]
 
 
+async def test_units_that_come_to_the_set_of_an_exercise_are_told_in_its_delta_alone(empty_views: asyncpg.Pool) -> None:
+    h = History()
+    case = Case(h)
+    case.approved("B/1", at_hour=5, mode="mock")
+    name = chunk_id("RC", "delta", number=1, chunk=0)
+    case.act(UnitsChanged(evaluation=1, chunk=0, added=(member("B/2"),)), at_hour=6, chunk=name)
+    assert alerts(await given(empty_views, h).when_delivered(1)) == []
+
+
 async def watch_box(pool: asyncpg.Pool, name: str) -> None:
     """As the cases service does once a member was packed in it."""
     await pool.execute(
