@@ -24,6 +24,28 @@ ACT: TypeAdapter[AnyAct] = TypeAdapter(Act)
 MEMBER = TypeAdapter(Member)
 """Validates one member of an affected set."""
 
+
+def member_document(member: Member) -> dict[str, Any]:
+    """A member as `event_document` has it: by hand, since a set has a million."""
+    told: dict[str, Any] = {
+        "item": str(member.item),
+        "kind": member.kind,
+        "level": member.level,
+        "certainty": member.certainty,
+        "reasons": member.reasons,
+        "came_from": member.came_from,
+        "event_ids": member.event_ids,
+        "seed": member.seed,
+        "top": member.top,
+        "loose_spare": member.loose_spare,
+    }
+    if member.quantity is not None:
+        told["quantity"] = str(member.quantity)
+    if member.uom is not None:
+        told["uom"] = member.uom
+    return told
+
+
 INCIDENT_FACTS: TypeAdapter[IncidentFacts] = TypeAdapter(IncidentFacts)
 """Validates what is told of an incident."""
 

@@ -22,7 +22,7 @@ from domain.ports import Position
 from domain.positions import parse_vector
 from services.cases.commands import CaseDesk
 from services.cases.jobs import Work
-from services.codec import MEMBER, event_document
+from services.codec import event_document, member_document
 from services.database import tenant_transaction
 from services.problems import Problem
 from services.query.evaluating import Evaluator, snapshot_at
@@ -158,7 +158,7 @@ def _event(case: RecallCase, freeze: Freeze, act: acts.AnyAct, event_id: str) ->
 
 
 def _spooled(member: acts.Member) -> bytes:
-    return orjson.dumps(MEMBER.dump_python(member, mode="json", exclude_none=True), option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(member_document(member), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _chunked(spool: IO[bytes], found: Evaluation, hashed: SetHash) -> Iterator[list[dict[str, Any]]]:

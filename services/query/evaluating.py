@@ -4,6 +4,7 @@ A rule of one leaf goes by as it is walked. Where leaves are combined, why each 
 some 400 bytes an item; where they are is read after that, some at a time.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,10 @@ from services.query.dressing import STATE_CHUNK, Stand
 from services.query.evaluation import Chunks, Evaluation
 from services.query.freshness import freshness
 from services.query.graph.answer import OverGraph
+from services.query.graph.groups import Ints
 from services.query.graph.keeper import Graphs
+from services.query.graph.links import CERTAIN_BIT
+from services.query.graph.nodes import reasons_of
 from services.query.seeding import Seeding
 from services.query.snapshot import Asked
 from services.query.totals import one_a_thing
@@ -131,13 +135,39 @@ async def _members_of(leaf: Leaf, start: Start, walk: Walked, *, same: list[tupl
     for some in _parts(start.items):
         yield [(item, Why(0, seed=True)) for item in some]
     opened = frozenset(start.items) if isinstance(leaf, Product) else frozenset()
-    async for nodes in walk.chunks():
-        same += [pair for node in nodes for pair in _same_things(node)]
+    async for found in _reached(walk, same):
         if leaf.follow == "none":
             # An exposure's seeds are nodes without a predecessor; of a product its lots and units are seeds.
-            nodes = [n for n in nodes if not n.came_from or not opened.isdisjoint(n.came_from)]
-        if nodes:
+            found = [(i, w) for i, w in found if not w.came_from or not opened.isdisjoint(w.came_from)]
+        if found:
+            yield found
+
+
+async def _reached(walk: Walked, same: list[tuple[ItemId, ItemId]]) -> Chunks:
+    """What a walk reached, and why; adds to `same` the names that are surely of one thing."""
+    over_graph = walk.over_graph
+    if over_graph is None:
+        async for nodes in walk.chunks():
+            same += [pair for node in nodes for pair in _same_things(node)]
             yield [(node.item, _why(node)) for node in nodes]
+        return
+    same += over_graph.same_things()
+    for start in range(0, len(over_graph), STATE_CHUNK):
+        yield await asyncio.to_thread(_of_columns, over_graph, over_graph.order[start : start + STATE_CHUNK])
+
+
+def _of_columns(over_graph: OverGraph, rows: Ints) -> list[tuple[ItemId, Why]]:
+    """As `_why`, from the columns of a graph's walk."""
+    nodes = over_graph.nodes
+    came_from, event_ids = nodes.ways(rows, WAYS_SHOWN)
+    items = over_graph.names.ids(nodes.walked.nodes[rows])
+    verdicts, levels = nodes.verdict(rows).tolist(), nodes.level[rows].tolist()
+    found = []
+    for item, verdict, level, up, events in zip(items, verdicts, levels, came_from, event_ids, strict=True):
+        certain = verdict == CERTAIN_BIT
+        reasons = () if certain else reasons_of(verdict)
+        found.append((item, Why(level, reasons, up, events, seed=not up, certain=certain)))
+    return found
 
 
 async def _sliced(items: Sequence[ItemId], whys: Sequence[Why]) -> Chunks:

@@ -5,6 +5,7 @@ import typing
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
@@ -12,7 +13,8 @@ from domain.cases.acts import ACTS, Member, SetFrozen
 from domain.events.casework import CaseRecorded
 from domain.ids import ItemId, PartyId
 from domain.moments import Moment
-from services.codec import EVENT, event_document
+from services import codec
+from services.codec import EVENT, event_document, member_document
 
 LOT = ItemId.parse("urn:zhuisu:lot:own:CELL:L-9")
 MOMENT = Moment.parse("2026-03-02T01:00:02+00:00")
@@ -69,3 +71,11 @@ def test_one_event_lists_a_bounded_number_of_items() -> None:
 def test_a_case_id_is_plain() -> None:
     with pytest.raises(ValueError, match="case_id"):
         CaseRecorded(occurred_at=MOMENT, case_id="a:b", case_type="recall", actor="a", act=filled(ACTS["closed"]))
+
+
+def test_a_member_by_hand_is_a_member_by_its_type() -> None:
+    few = Member(item=LOT, kind="unit", level=0, certainty="possible")
+    for member in (filled(Member), MEMBER, few):
+        assert orjson.loads(orjson.dumps(member_document(member))) == codec.MEMBER.dump_python(
+            member, mode="json", exclude_none=True
+        )

@@ -106,6 +106,11 @@ class OverGraph:
         row = self.order[count - 1 : count]
         return int(self.nodes.level[row][0]), self.names.texts(self.nodes.walked.nodes[row])[0]
 
+    def same_things(self) -> list[tuple[ItemId, ItemId]]:
+        """The same pairs by id."""
+        one, other = self._same()
+        return list(zip(self.names.ids(one), self.names.ids(other), strict=True))
+
     def _same(self) -> tuple[Ints, Ints]:
         """Pairs of ids that are surely of one thing, by the links of the nodes shown."""
         links = self.nodes.walked.links

@@ -1,5 +1,7 @@
 """What a walk reached, as nodes of an answer: columns of them, some at a time, in the order of answers."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from domain.answers import FROM_SHOWN, LINKS_SHOWN, Node
@@ -191,6 +193,27 @@ class Nodes:
                 )
             )
         return found
+
+    def ways(self, rows: Ints, most: int) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+        """Of each node the first `most` predecessors, and the ids of events of links with these, each once."""
+        from_bounds, came_from, _ = _some(self.from_start, self.came_from, rows, most)
+        link_bounds, links, _ = self.shown_links(rows)
+        c = self.walked.links
+        node = np.repeat(np.arange(len(rows)), np.diff(link_bounds))
+        up = pairs(np.repeat(np.arange(len(rows)), np.diff(from_bounds)), came_from)
+        leads = np.isin(pairs(node, c.source[links]), up) | np.isin(pairs(node, c.target[links]), up)
+        links, bounds = links[leads], np.searchsorted(node[leads], np.arange(len(rows) + 1)).tolist()
+        plain = self.graph.events.ids.some(np.maximum(c.event[links], 0)) if len(self.graph.events) else None
+        told = c.told[links].tolist()
+        events = [
+            self.walked.told[by_domain].event_id if by_domain >= 0 or plain is None else plain[at]
+            for at, by_domain in enumerate(told)
+        ]
+        names, starts = self.names.texts(came_from), from_bounds.tolist()
+        return (
+            [tuple(names[a:b]) for a, b in pairwise(starts)],
+            [tuple(dict.fromkeys(events[a:b]))[:most] for a, b in pairwise(bounds)],
+        )
 
     def shown_links(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
         """(bounds, links, how many there are) of these nodes, at most LINKS_SHOWN each."""
