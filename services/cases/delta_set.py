@@ -10,7 +10,7 @@ from domain.cases import acts
 from domain.cases.acts import Member
 from domain.cases.recall import RecallCase
 from services.codec import MEMBER
-from services.query.evaluation import Evaluation
+from services.query.evaluation import Chunks, Evaluation
 
 _PRESENT = """
 -- the set as it was found last: the newest of what the freeze and the evaluations since said of each item
@@ -29,6 +29,12 @@ FROM views.items i JOIN views.case_members m USING (item_no) JOIN views.event_bo
 WHERE i.tenant_id = $1 AND i.uri = ANY($5) AND m.case_id = $2
 AND ((m.change = 'frozen' AND m.number = $3) OR (m.change = 'added' AND m.number = ANY($4::int[])))
 ORDER BY m.item_no, CASE WHEN m.change = 'frozen' THEN 0 ELSE m.number END DESC
+"""
+_FITTED = """
+SELECT w.product FROM unnest($3::text[]) AS w(product) WHERE EXISTS (
+    SELECT FROM views.items i JOIN views.case_members m USING (item_no)
+    WHERE i.tenant_id = $1 AND i.material = w.product AND m.case_id = $2 AND m.kind = 'unit'
+    AND NOT m.top AND NOT m.loose_spare)
 """
 READ_AT_ONCE = 1_000
 
@@ -71,16 +77,18 @@ class DeltaSet:
     async def changes(self, found: Evaluation) -> Changes:
         """What makes the set what `found` says. What was walked only in part withdraws nothing."""
         missing = await self._present()
-        added: list[Member] = []
-        async for some in found.members():
-            for one in some:
-                if one.member.item in missing:
-                    missing.discard(one.member.item)
-                else:
-                    added.append(one.member)
-        added = [_spare(member, found) for member in added]
+        # Where members are that were there before is not asked: of a million of them that takes longer than the walk.
+        found.chunks = _others(found.chunks, missing)
+        added = [one.member async for some in found.members() for one in some]
+        fitted = await self._fitted(sorted({m.item.material for m in added if m.top and m.item.material is not None}))
+        added = [_spare(member, found, fitted=fitted) for member in added]
         withdrawn = [] if found.incomplete else [m async for some in self._stored(sorted(missing)) for m in some]
         return Changes(added, withdrawn)
+
+    async def _fitted(self, products: Sequence[str]) -> set[str]:
+        """Those of the products of which a member is inside, or used up in, another."""
+        rows = await self._connection.fetch(_FITTED, *self._about[:2], products) if products else []
+        return {r[0] for r in rows}
 
     async def _present(self) -> set[str]:
         found: set[str] = set()
@@ -99,8 +107,21 @@ def _member(document: Any) -> Member:
     return found
 
 
-def _spare(member: Member, found: Evaluation) -> Member:
+async def _others(chunks: Chunks, missing: set[str]) -> Chunks:
+    """What was not there before; `missing` loses what is there still."""
+    async for chunk in chunks:
+        new = []
+        for item, why in chunk:
+            if item in missing:
+                missing.discard(item)
+            else:
+                new.append((item, why))
+        if new:
+            yield new
+
+
+def _spare(member: Member, found: Evaluation, *, fitted: set[str]) -> Member:
     """Which top units are loose spares is known once all were read."""
-    if member.top and found.is_spare(member.item):
+    if member.top and (member.item.material in fitted or found.is_spare(member.item)):
         return replace(member, top=False, loose_spare=True)
     return member
