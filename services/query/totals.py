@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.answers import Node
 from domain.facts import Status
 from domain.ids import ItemId
 from domain.links import Relation
 from domain.state import Whereabouts
+
+Id = TypeVar("Id", ItemId, int)
 
 
 class Totals:
@@ -90,11 +92,11 @@ def counted_once(nodes: Sequence[Node], starts: Sequence[ItemId] = ()) -> set[It
     return one_a_thing([*starts, *(node.item for node in nodes)], same)
 
 
-def one_a_thing(items: Sequence[ItemId], same: Sequence[tuple[ItemId, ItemId]]) -> set[ItemId]:
-    """The first of the ids of each thing; `same` are pairs of ids of one thing."""
-    other: dict[ItemId, ItemId] = {}
+def one_a_thing(items: Sequence[Id], same: Sequence[tuple[Id, Id]]) -> set[Id]:
+    """The first of the ids of each thing; `same` are pairs of ids of one thing. Or of numbers in the order of ids."""
+    other: dict[Id, Id] = {}
 
-    def first_of(item: ItemId) -> ItemId:
+    def first_of(item: Id) -> Id:
         while item in other:
             item = other[item]
         return item
@@ -103,7 +105,7 @@ def one_a_thing(items: Sequence[ItemId], same: Sequence[tuple[ItemId, ItemId]]) 
         ends = sorted({first_of(end) for end in pair})
         if len(ends) > 1:
             other[ends[1]] = ends[0]
-    kept: dict[ItemId, ItemId] = {}
+    kept: dict[Id, Id] = {}
     for item in items:
         kept.setdefault(first_of(item), item)
     return set(kept.values())

@@ -1,5 +1,6 @@
 """A trace as an answer: walked, dressed and sent while it is made. What traces and exposures share (SEMANTICS §3)."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -178,12 +179,12 @@ async def _by_columns(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walk
     over = walk.over_graph
     assert over is not None
     after = (ask.cursor.level, ask.cursor.item) if ask.cursor is not None else None
-    over.narrow(since_us=ask.since_us, until_us=ask.until_us, after=after)
+    await asyncio.to_thread(over.narrow, since_us=ask.since_us, until_us=ask.until_us, after=after)
     following = _following(ask, asked, over.last(ask.limit) if ask.limit is not None else None)
     if ask.cursor is not None:
         over.order = over.order[: ask.limit]
     dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=None)
-    columns = ColumnDressing(dressing, over)
+    columns = await asyncio.to_thread(ColumnDressing, dressing, over)
     if ask.cursor is None:
         dressing.totals = Totals(Affected(over, columns.counts))
     form = ask.form.columns if ask.form.shows_nodes else None

@@ -123,15 +123,14 @@ class OverGraph:
         of a thing that was asked about.
         """
         counts = np.zeros(len(self.nodes), dtype=np.bool_)
-        one, other = self._same()
-        if not len(one):
-            counts[self.order] = True
-            return counts
-        items = self.names.ids(self.nodes.walked.nodes[self.order])
-        kept = one_a_thing(
-            [*self.trace.items, *items], list(zip(self.names.ids(one), self.names.ids(other), strict=True))
-        )
-        counts[self.order] = [item in kept for item in items]
+        counts[self.order] = True
+        one, other = (self.names.ranks(end) for end in self._same())
+        ranks = self.names.ranks(self.nodes.walked.nodes[self.order])
+        starts = self.names.ranks(self.names.indexes(self.trace.items))
+        several = np.isin(ranks, np.concatenate([one, other]))
+        same = list(zip(one.tolist(), other.tolist(), strict=True))
+        kept = one_a_thing([*starts.tolist(), *ranks[several].tolist()], same)
+        counts[self.order[several]] = np.isin(ranks[several], list(kept))
         return counts
 
     # -- the same item by item
