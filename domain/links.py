@@ -101,7 +101,8 @@ class Link:
             ",".join(sorted(self.reasons)),
             self.leave_us,
             self.reach_us,
-            f"{self.quantity} {self.uom} {self.basis} {self.since_from_us} {self.until_from_us}",
+            f"{self.quantity} {self.uom} {self.basis} {self.since_from_us} {self.until_from_us}"
+            f" {self.leave_until_us} {self.reach_until_us}",
         )
 
 

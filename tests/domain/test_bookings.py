@@ -7,7 +7,9 @@ import pytest
 from domain import events as ev
 from domain.answers import Way
 from domain.exposure import Circumstance
+from domain.genealogy import trace
 from domain.moments import Moment
+from domain.record import Found, Need, answer
 from domain.walk import CERTAIN
 from tests.domain.telling import History, at, both_ways, item, named_map, us
 from tests.domain.test_exposure import found
@@ -163,3 +165,21 @@ def test_glue_booked_after_the_output_was_used_when_that_was_made() -> None:
     after.output("BOARD/1", hour=50)
     after.issue("class:GLUE", 2, hour=51)
     assert gone.forward("lot:GLUE/1") == {}
+
+
+def test_links_to_two_bookings_of_one_lot_are_told_in_one_order() -> None:
+    """Alike but for when the booking was: in whatever order they are found."""
+    order = Order()
+    order.issue("lot:PCB/1", hour=1)
+    order.output("lot:PCBA/1", hour=54, started_at=at(34))
+    order.output("lot:PCBA/1", hour=34)
+    view = order.h.view()
+
+    def turned(need: Need) -> Found:
+        found = view.look_up(need)
+        found.transformations = {key: namings[::-1] for key, namings in found.transformations.items()}
+        return found
+
+    asked = {"way": Way.FORWARD, "now_us": us(100)}
+    [one], [other] = (answer(trace([item("lot:PCB/1")], **asked), look).nodes for look in (view.look_up, turned))
+    assert (len(one.links), one.links) == (2, other.links)

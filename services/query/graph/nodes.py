@@ -84,7 +84,10 @@ class Nodes:
             rows[some],
             np.where(by_domain, canon[c.told[at]] + 1, 0),
             *(np.where(by_domain, 0, values[at]) for values in (c.relation, c.source, c.target, c.event)),
-            *(np.where(by_domain, 0, values[at]) for values in (c.reach_us, c.reasons, c.against)),
+            *(
+                np.where(by_domain, 0, values[at])
+                for values in (c.reach_us, c.reach_until_us, c.first_us, c.reasons, c.against)
+            ),
             np.where(by_domain | (c.mention[at] < 0), 0, self._told(at)),
         ]
         mixes = mixed(columns)
