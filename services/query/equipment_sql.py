@@ -30,18 +30,23 @@ SELECT equipment, position FROM walked WHERE position IS NOT NULL
 
 _AT = "FROM views.loadings WHERE tenant_id = $1 AND equipment = w.equipment AND position = w.position"
 SIGNS = f"""
--- the signs at a place: the last before the span, those in it, the first after it, and those after it by their latest
--- bound that may yet lie in it; nth is null for the last
+-- the signs at a place: the last before the span, those in it, the first after it, and those later by their latest
+-- bound that may yet lie before one of these; nth is null for the last
 SELECT DISTINCT ON (w.no, s.event_no) w.no, s.*
 FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) WITH ORDINALITY
     AS w(equipment, position, from_us, to_us, no)
+CROSS JOIN LATERAL (
+    SELECT coalesce(max(latest_us), w.to_us) FROM (
+        SELECT latest_us {_AT} AND latest_us > w.to_us ORDER BY latest_us LIMIT $6
+    ) AS first
+) AS far(to_us)
 CROSS JOIN LATERAL (
     (SELECT {_SIGN}, 0 AS nth {_AT} AND latest_us < w.from_us ORDER BY latest_us DESC LIMIT $6)
     UNION ALL (SELECT {_SIGN}, 0 {_AT} AND latest_us BETWEEN w.from_us AND w.to_us)
     UNION ALL (SELECT {_SIGN}, 0 {_AT} AND latest_us > w.to_us ORDER BY latest_us LIMIT $6)
     UNION ALL (
-        SELECT {_SIGN}, NULL {_AT} AND latest_us > w.to_us AND latest_us <= w.to_us + {DATE_US}
-        AND earliest_us <= w.to_us
+        SELECT {_SIGN}, NULL {_AT} AND latest_us > w.to_us AND latest_us <= far.to_us + {DATE_US}
+        AND earliest_us <= far.to_us
     )
 ) AS s
 ORDER BY w.no, s.event_no, s.nth
