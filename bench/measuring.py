@@ -41,7 +41,7 @@ async def in_turn(
 
 
 async def rates_in_turn(rounds: int, works: Sequence[Callable[[], Awaitable[float]]]) -> list[tuple[float, ...]]:
-    """What each work says of itself (events a second), `rounds` times in turn."""
+    """What each work says of itself (events a second, seconds to a first row), `rounds` times in turn."""
     told: list[list[float]] = [[] for _ in works]
     for number in range(rounds):
         order = range(len(works)) if number % 2 == 0 else range(len(works) - 1, -1, -1)

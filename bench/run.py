@@ -19,6 +19,7 @@ from bench.cases.forward import forward
 from bench.cases.growth import growth
 from bench.cases.hopping import hopping
 from bench.cases.projector import projector
+from bench.cases.recalls import recalls
 from bench.cases.rivals import rivals
 from bench.cases.visible import visible
 from bench.questions import forward_questions
@@ -28,7 +29,7 @@ from bench.rivals import tables, tryton
 from bench.sizes import Size
 from bench.world import World, world
 
-_OF_QUESTIONS = ("forward", "rivals", "hopping", "backward", "exposure", "bounded", "growth")
+_OF_QUESTIONS = ("forward", "rivals", "hopping", "backward", "exposure", "bounded", "growth", "recalls")
 GROUPS = (*_OF_QUESTIONS, "capture", "visible", "projector")
 
 
@@ -98,6 +99,7 @@ async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> A
             "exposure": lambda: exposure(this, asked),
             "bounded": lambda: _both(memory(asked, references), starving(this, asked, references)),
             "growth": lambda: growth(this, asked),
+            "recalls": lambda: recalls(this, asked),
         }
         for name, group in groups.items():
             if name in only:

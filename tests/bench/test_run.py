@@ -1,6 +1,6 @@
 """A run of a few hundred units: answers are compared, and an answer that is wrong fails it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -13,7 +13,9 @@ from rich.console import Console
 from bench import reference
 from bench import world as worlds
 from bench.asked import Asked, asking
+from bench.cases import recalls as recall_cases
 from bench.cases.forward import forward
+from bench.cases.recalls import recalls
 from bench.cases.rivals import asked_of
 from bench.questions import forward_questions
 from bench.reference import Copies, Reference
@@ -104,6 +106,26 @@ async def _told(built: Built, rows: list[Row]) -> str:
     out = console.file
     assert isinstance(out, StringIO)
     return out.getvalue()
+
+
+async def test_a_frozen_set_is_held_against_the_trace(built: Built) -> None:
+    rows = [row async for row in recalls(built.world, built.asked)]
+    assert [(row.equal, str(row.bar)) for row in rows] == [(True, "≤ 5"), (True, "≤ 4")]
+    assert all(row.ratios and row.ours and row.theirs for row in rows)
+    assert all(row.note == f"{built.references[0].rows.count + 1} members" for row in rows)  # the lot itself, too
+
+
+async def test_a_set_that_lacks_a_member_fails_the_run(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = recall_cases._members
+
+    def but_one(lines: Iterable[bytes]) -> RowSet:
+        every = list(lines)
+        return whole(every[:-1] if b'"event_ids"' in every[-1] else every)
+
+    monkeypatch.setattr(recall_cases, "_members", but_one)
+    wrong = [row async for row in recalls(built.world, built.asked)]
+    assert [row.equal for row in wrong] == [False, False]
+    assert Results({}, wrong).wrong == wrong
 
 
 async def test_a_group_that_breaks_down_fails_the_run_and_no_other_group() -> None:

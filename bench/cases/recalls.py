@@ -1,0 +1,158 @@
+"""Recalls beside the plain trace of the same lot: the first row of a preview, and a freeze until its set is whole."""
+
+import asyncio
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from bench.asked import Asked
+from bench.measuring import middle, over, rates_in_turn, seconds_of
+from bench.questions import Question, forward_questions
+from bench.results import Row, at_most
+from bench.rows import RowSet, of_rows
+from bench.wire import Connection, connected
+from bench.world import World
+
+_PREVIEWED = 200_000
+"""A coordinator looks through sets up to about so large."""
+_FROZEN_WITHIN_SECONDS = 1_800.0
+_POLL_SECONDS = 0.02
+_NODE, _MEMBER = b'{"type":"node"', b'{"type":"member"'
+_LINES = "application/x-ndjson"
+
+
+async def recalls(world: World, asked: Asked) -> AsyncIterator[Row]:
+    """Members are held against the nodes of the trace and its seed: items, levels, certainty."""
+    questions = forward_questions(world.size.units)
+    yield await _preview(asked, [q for q in questions if q.nodes <= _PREVIEWED][-1])
+    # Graphs are there in the query process; in this one the first freeze builds them, and is not timed.
+    limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
+    async with (
+        world.process("cases-bench", world.url, **limits) as cases,
+        connected(cases.url, asked.key) as coordinator,
+    ):
+        yield await _freeze(asked, coordinator, questions[-1])
+
+
+async def _preview(asked: Asked, question: Question) -> Row:
+    body = orjson.dumps({"rule": {"lots": [question.lot]}})
+
+    async def preview(taken: Callable[[bytes], object]) -> None:
+        await asked.quick.post("/v1/recalls/preview", body, accept=_LINES, taken=taken)
+
+    async def trace(taken: Callable[[bytes], object]) -> None:
+        await asked.quick.get("/v1/trace/forward", taken=taken, item=question.lot, format="ndjson")
+
+    pieces: list[bytes] = []
+    await preview(pieces.append)
+    members = _members(line for line in b"".join(pieces).splitlines() if line.startswith(_MEMBER))
+    equal = members.same_as(await _traced(asked.quick, question.lot))
+    ours, theirs = await rates_in_turn(
+        asked.size.rounds, [lambda: _first(preview, _MEMBER), lambda: _first(trace, _NODE)]
+    )
+    return Row(
+        case="recall: first row of a preview",
+        size=question.size,
+        against="first row of the forward trace",
+        ratios=over(ours, theirs),
+        bar=at_most(5.0),
+        equal=equal,
+        ours=middle(ours),
+        theirs=middle(theirs),
+        note=f"{members.count} members",
+    )
+
+
+async def _first(read: Callable[[Callable[[bytes], object]], Any], marked: bytes) -> float:
+    """Seconds until a piece has a row in it; the answer is read to its end."""
+    seconds: list[float] = []
+    began = time.perf_counter()
+
+    def taken(piece: bytes) -> None:
+        if not seconds and marked in piece:
+            seconds.append(time.perf_counter() - began)
+
+    await read(taken)
+    return seconds[0]
+
+
+async def _freeze(asked: Asked, coordinator: Connection, question: Question) -> Row:
+    case, took = await _frozen(asked.quick, coordinator, question.lot)
+    lines = (await asked.quick.get(f"/v1/recalls/{case['recall']}/units", format="ndjson")).body
+    members = _members(lines.splitlines())
+    named = case["freeze"]["sha256"] == hashlib.sha256(lines).hexdigest()
+    equal = named and members.same_as(await _traced(asked.quick, question.lot))
+
+    async def freeze() -> float:
+        return (await _frozen(asked.quick, coordinator, question.lot))[1]
+
+    async def trace() -> float:
+        return await seconds_of(
+            lambda: asked.quick.get("/v1/trace/forward", taken=len, item=question.lot, format="ndjson")
+        )
+
+    rounds = max(1, min(asked.size.rounds, int(asked.size.budget_seconds / took)))
+    ours, theirs = await rates_in_turn(rounds, [freeze, trace])
+    return Row(
+        case="recall: a freeze until its set is whole",
+        size=question.size,
+        against="the forward trace, NDJSON",
+        ratios=over(ours, theirs),
+        bar=at_most(4.0),
+        equal=equal,
+        ours=middle(ours),
+        theirs=middle(theirs),
+        note=f"{members.count} members",
+    )
+
+
+async def _frozen(query: Connection, coordinator: Connection, lot: str) -> tuple[dict[str, Any], float]:
+    """A new recall of the lot once frozen, and the seconds from asking for the freeze until it was.
+
+    The evaluation that follows a freeze by itself is waited for, so that it is in nobody's time.
+    """
+    path = f"/v1/recalls/{(case_id := f'bench-{uuid.uuid4().hex[:12]}')}"
+    said = {"reason": "measured", "actor": "bench"}
+    await _post(coordinator, "/v1/recalls", id=case_id, title="A lot, measured", **said)
+    await _post(coordinator, f"{path}/scope", change="set", rule={"lots": [lot]}, **said)
+    began = time.perf_counter()
+    await _post(coordinator, f"{path}/freeze", **said)
+    case = await _until(query, path, lambda case: case["freeze"]["state"] != "freezing")
+    seconds = time.perf_counter() - began
+    if case["freeze"]["state"] != "frozen":
+        raise ValueError(f"{lot}: {case['freeze']}")
+    return await _until(query, path, lambda case: case["evaluated_to"] is not None), seconds
+
+
+async def _post(coordinator: Connection, path: str, **body: Any) -> None:
+    await coordinator.post(path, orjson.dumps(body))
+
+
+async def _until(query: Connection, path: str, so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    async with asyncio.timeout(_FROZEN_WITHIN_SECONDS):
+        while True:
+            case: dict[str, Any] = json.loads((await query.get(path)).body)
+            if so(case):
+                return case
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _traced(connection: Connection, lot: str) -> RowSet:
+    """What a set must hold: the nodes of the trace, and the lot itself."""
+    pieces: list[bytes] = []
+    await connection.get("/v1/trace/forward", taken=pieces.append, item=lot, format="ndjson")
+    lines = [line for line in b"".join(pieces).splitlines() if line.startswith(_NODE)]
+    return _members([orjson.dumps({"item": lot, "level": 0, "certainty": "certain"}), *lines])
+
+
+def _members(lines: Iterable[bytes]) -> RowSet:
+    return of_rows(_cells(orjson.loads(line)) for line in lines)
+
+
+def _cells(row: dict[str, Any]) -> Sequence[str]:
+    return row["item"], str(row["level"]), row["certainty"]
