@@ -58,7 +58,12 @@ class FreezeJob:
         """Freeze, once every partition is applied up to the position that the request names."""
         case = fold(work.acts)
         freeze = case.freeze if case is not None else None
-        if case is None or freeze is None or freeze.state != "freezing" or case.closed:
+        if case is None or case.closed:
+            return False
+        if freeze is None and case.rule is not None:
+            # A graph drawn only after the request knows more than the set may: it would be walked without one.
+            self._evaluator.graphs.begin(work.tenant_id)
+        if freeze is None or freeze.state != "freezing":
             return False
         vector = parse_vector(freeze.requested.vector) if freeze.requested.vector else {}
         async with self._desk.pool.acquire() as connection:

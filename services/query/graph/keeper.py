@@ -97,6 +97,11 @@ class Graphs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def begin(self, tenant_id: int) -> None:
+        """See that the tenant's graph is there soon, if it may have one: somebody will ask something large."""
+        if not self._off and tenant_id not in self._kept:
+            self._build(tenant_id)
+
     async def ready(self, connection: asyncpg.Connection, tenant_id: int) -> None:
         """Until the graph of a tenant that may have one is there: who asks something large had better wait."""
         if await self.graph(connection, tenant_id) is None:
