@@ -232,6 +232,31 @@ async def test_a_freeze_that_is_killed_goes_on_and_the_set_is_the_same(
         await log.stop()
 
 
+async def test_a_graph_is_begun_when_a_recall_has_a_scope_and_not_only_when_it_is_frozen(
+    new_database: NewDatabase,
+) -> None:
+    """One drawn after the freeze was asked for knows the request itself, and is of no use to it."""
+    url = await new_database()
+    async with serving(url, case_jobs_pace_seconds=3600) as service:
+        await post(service)
+        await service.post("/v1/recalls", json={"id": "RG-1", "title": "x"})
+        settings = load_settings(database_url=url, trace_graph_min_links=0)
+        log, pool = PostgresEventLog(dsn=url), await api_pool(url)
+        desk = CaseDesk(log=log, pool=pool, clock=SystemClock(), settings=settings)
+        graphs = Graphs(pool, settings)
+        job = FreezeJob(desk, Evaluator(graphs, settings))
+        assert not await job.work(Work(1, "RG-1", await desk.acts(1, "RG-1")))
+        await graphs.built(1)
+        assert not graphs.tenants  # no scope: nobody asks
+        scope = {"change": "set", "rule": {"lots": [L9]}, "reason": "x"}
+        await service.post("/v1/recalls/RG-1/scope", json=scope)
+        assert not await job.work(Work(1, "RG-1", await desk.acts(1, "RG-1")))
+        await graphs.built(1)
+        assert graphs.tenants == {1}
+        await graphs.stop()
+        await pool.close()
+
+
 async def pool_count(pool: asyncpg.Pool, act: str) -> int:
     async with tenant_transaction(pool, 1) as connection:
         found: int = await connection.fetchval("SELECT count(*) FROM views.case_acts WHERE act = $1", act)
