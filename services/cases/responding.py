@@ -7,9 +7,11 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from domain.cases import acts
+from domain.events.common import check_number
 from domain.moments import to_us
 from domain.ports import Clock
 from services.access import Caller
+from services.cases.telling import Listing
 from services.codec import ACT
 from services.problems import field_errors
 from services.settings import Settings
@@ -73,6 +75,8 @@ def act_of_row(cells: Mapping[str, Any], *, caller: Caller, default: str | None,
             fields |= {"act": "responded", "whereabouts": response}
     if fields["act"] not in ("acknowledged", "unreachable") and not items:
         raise RowRefused("item", "is missing: name a unit, or a lot with its quantity")
+    if not items and "consignee" not in fields:
+        raise RowRefused("consignee", "is missing: say who it is about")
     return checked(fields, caller, now)
 
 
@@ -84,10 +88,15 @@ def checked(fields: Mapping[str, Any], caller: Caller, now: Now) -> acts.AnyAct:
     context = {"own_party": caller.own_party, "zone": caller.zone}
     try:
         act = ACT.validate_python(fields, context=context)
-        at = getattr(act, "at", None)
-        if at is not None and at.earliest_us > now.latest_us:
-            raise RowRefused("at", f"{at.text} is in the future: say when it was")
-        return act
     except ValidationError as error:
         first = field_errors(error)[0]
         raise RowRefused(str(first["field"]).rpartition(".")[2], str(first["detail"])) from error
+    try:
+        for one in act.items if isinstance(act, Listing) else ():
+            check_number("quantity", one.quantity)
+    except ValueError as error:
+        raise RowRefused("quantity", str(error).removeprefix("quantity: ")) from error
+    at = getattr(act, "at", None)
+    if at is not None and at.earliest_us > now.latest_us:
+        raise RowRefused("at", f"{at.text} is in the future: say when it was")
+    return act

@@ -171,6 +171,10 @@ async def test_what_is_not_affected_or_not_understood_is_named_by_row(recall: Re
         "DEALER-X,recovered,B-1,,",
         f"DEALER-X,on_hand,{box},,",
         f"DEALER-X,recovered,{tell.uri('B/1')},,,2999-01-01T00:00:00Z",
+        f"DEALER-X,recovered,{tell.uri('B/1')},-1,,",
+        f"DEALER-X,recovered,{tell.uri('B/1')},1e999999,,",
+        f"DEALER-X,recovered,{tell.uri('B/1')},NaN,,",
+        ",unreachable,,,,",
     ]
     url = f"/v1/recalls/{recall.id}/responses"
     headers = {**recall.people.wang, "Content-Type": "text/csv"}
@@ -185,6 +189,10 @@ async def test_what_is_not_affected_or_not_understood_is_named_by_row(recall: Re
         (6, "item"),
         (7, "item"),
         (9, "at"),
+        (10, "quantity"),
+        (11, "quantity"),
+        (12, "quantity"),
+        (13, "consignee"),
     ]
     assert told["rejected"][0]["code"] == "not-affected"
     history = (await recall.service.get(f"/v1/recalls/{recall.id}")).json()["history"]
