@@ -104,6 +104,8 @@ async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
     body = {"items": [item(name) for name in several]}
     asked = {"json": body, "params": {**narrowed, "unknown": "skip"}}
     await answers.alike("POST", f"/v1/trace/{data.draw(st.sampled_from(list(Way)))}", **asked, **asking)
+    exposed = {"equipment": data.draw(st.sampled_from(["P1", "P2"]))}
+    await answers.alike("POST", "/v1/exposures", json=exposed, **asking)
     async with tenant_transaction(views.api, tenant) as connection:
         known = {r[0] for r in await connection.fetch("SELECT uri FROM views.items WHERE tenant_id = $1", tenant)}
         try:
