@@ -162,3 +162,14 @@ async def test_a_scope_comes_to_the_same_with_a_graph_now_and_as_of_an_earlier_p
             tops = sum(m["top"] for m in told["members"])
             assert tops == told["totals"]["top_units"] + told["totals"]["loose_spares"]
     assert compared > 500
+
+
+async def test_exposures_are_the_same(factory: Factory) -> None:
+    if not factory.applied:
+        await factory.go_on(len(factory.log))
+    await alike(factory, ASKED[:1])
+    await factory.graphs.built(factory.tenant)
+    for asked in ({"equipment": "WELDER-1"}, {"line": "P1", "since": "2024-01-09T00:00:00Z"}):
+        one, other = [await c.post("/v1/exposures", json=asked) for c in (factory.with_graph, factory.without)]
+        assert comparable(one.json()) == comparable(other.json())
+        assert len(one.json()["nodes"]) > 50
