@@ -36,8 +36,8 @@ setup: .venv/.installed  ## Make .venv from the lock file
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-test: setup  ## Run all tests, on real PostgreSQL and, where Maven is, real Kafka
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup  ## Run all tests, on real PostgreSQL and, where Maven is, real Kafka (ARGS=... some of them)
+	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests.halves)
 
 check: check-static  ## Format, lint, types, layers and the fast tests: under a minute
 	@$(BIN)/python -m pytest -q -m "not slow" $(ARGS)

@@ -125,7 +125,7 @@ def words(text: str, secrets: set[str]) -> set[str]:
 
 @given(h=placed(), cuts=st.lists(st.booleans(), min_size=1, max_size=3), data=st.data())
 @pytest.mark.timeout(600)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_a_limited_key_learns_its_own_and_nothing_else(
     asking: Asking, h: History, *, cuts: list[bool], data: st.DataObject
 ) -> None:

@@ -80,7 +80,7 @@ def narrowings(draw: st.DrawFn) -> dict[str, str]:
 
 @given(h=HISTORIES, cuts=st.lists(st.booleans(), min_size=1, max_size=4), data=st.data())
 @pytest.mark.timeout(900)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
     views: Views, served: tuple[Both, Drawn], *, h: History, cuts: list[bool], data: st.DataObject
 ) -> None:
