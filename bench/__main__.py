@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 
 import uvloop
 from rich.console import Console
@@ -11,6 +10,7 @@ from bench.chart import write_chart
 from bench.run import GROUPS, run
 from bench.sizes import SIZES
 from bench.table import show
+from domain.clock import SystemClock
 from services import logs
 from services.settings import load_settings
 
@@ -25,7 +25,7 @@ def main() -> int:
     logs.configure(load_settings(), quietly=True)
     console = Console(width=None if sys.stdout.isatty() else 200)
     results = uvloop.run(
-        run(SIZES[given.size], console=console, began=datetime.now(UTC), only=given.only, keep=given.keep)
+        run(SIZES[given.size], console=console, began=SystemClock().now(), only=given.only, keep=given.keep)
     )
     show(results, console)
     if tuple(given.only) == GROUPS:

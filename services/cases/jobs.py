@@ -9,7 +9,7 @@ import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 import asyncpg
@@ -216,7 +216,7 @@ class Jobs:
     ) -> None:
         """Say in the case how its job stands. Where the database is away that is logged already."""
         tenant_id, case_id, job = key
-        next_at = datetime.now(UTC) + timedelta(seconds=seconds) if seconds is not None else None
+        next_at = self._desk.clock.now() + timedelta(seconds=seconds) if seconds is not None else None
         with contextlib.suppress(*UNREACHABLE):
             async with tenant_transaction(
                 self._desk.pool, tenant_id, readonly=False, isolation="read_committed"
