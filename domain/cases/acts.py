@@ -56,6 +56,23 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stood:
+    """How a member was in the set before. `reasons` are not known of what was projected before they were kept."""
+
+    level: int
+    certainty: Literal["certain", "possible"]
+    reasons: tuple[str, ...] | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedMember(Member):
+    """A member as it is in the set now, and how it `was`: it stays in whatever becomes of its certainty."""
+
+    was: Stood
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemAmount:
     """An item, or so much of a lot that has no serials ("7 of L")."""
 
@@ -287,13 +304,16 @@ class Reopened(_Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsChanged(_Act):
-    """A part of what later or corrected events changed: members added, and members that would go without them."""
+    """A part of what later or corrected events changed: members added, members that would go without them, and members
+    that are surer, less sure, nearer or in for other reasons than before.
+    """
 
     act: Literal["units_changed"] = "units_changed"
     evaluation: int
     chunk: int
     added: tuple[Member, ...] = ()
     withdrawn: tuple[Member, ...] = ()
+    changed: tuple[ChangedMember, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +327,9 @@ class Evaluated(_Act):
     added: int
     withdrawn: int
     as_of: Moment | None = None
+    changed: int | None = None
+    became_certain: int | None = None
+    became_possible: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,25 @@ class RecallCase:
         return next((f for f in reversed(self.freezes) if f.approved_by is not None), None)
 
     @property
+    def evaluations(self) -> list[acts.Evaluated]:
+        """All that are whole, of whatever freeze."""
+        return [one.act for one in self.history if isinstance(one.act, acts.Evaluated)]
+
+    def evaluations_of(self, freeze: int) -> list[acts.Evaluated]:
+        """The evaluations that are whole, since that set was frozen and until the next one was."""
+        found: list[acts.Evaluated] = []
+        of = None
+        for one in self.history:
+            match one.act:
+                case acts.Frozen(freeze=number):
+                    of = number
+                case acts.Evaluated() as act if of == freeze:
+                    found.append(act)
+                case _:
+                    pass
+        return found
+
+    @property
     def scope_changed(self) -> bool:
         """Whether the rule was changed since the newest freeze was asked for."""
         return self.freeze is not None and self.rule_sequence > (self.freeze.by.sequence or 0)

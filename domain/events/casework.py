@@ -38,8 +38,8 @@ class CaseRecorded(Event):
         match self.act:
             case SetFrozen(members=listed):
                 most = len(listed)
-            case UnitsChanged(added=added, withdrawn=withdrawn):
-                most = len(added) + len(withdrawn)
+            case UnitsChanged(added=added, withdrawn=withdrawn, changed=changed):
+                most = len(added) + len(withdrawn) + len(changed or ())
             case SupplierLinesListed(rows=rows):
                 most = len(rows)
             case _:

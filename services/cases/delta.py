@@ -8,14 +8,16 @@ differs goes into the log. Killed at any instant it goes on with the same positi
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import asyncpg
 import structlog
 
 from domain.cases import acts
-from domain.cases.acts import Member
+from domain.cases.acts import ChangedMember, Member
 from domain.cases.recall import RecallCase, fold
 from domain.cases.scope import AnyOf, Rule, leaves_of
+from domain.cases.sets import CERTAIN, POSSIBLE
 from domain.events.casework import CaseRecorded, chunk_id
 from domain.moments import Moment, from_us, to_us
 from domain.positions import parse_vector, vector_token
@@ -139,7 +141,7 @@ class Delta:
             state = await self._save(of, begun)
         began = loop.time()
         changes = await self._changes(of, case, state)
-        changed = bool(changes.added or changes.withdrawn)
+        changed = bool(changes)
         # The first evaluation after a freeze is told even if it changes nothing: from there on the delta is known.
         if changed or not evaluations_since(case):
             await self._tell(of, case, state=state, changes=changes)
@@ -197,8 +199,10 @@ class Delta:
         events = [
             _event(case, act, chunk_id(case.case_id, SERIES, number=number, chunk=n), at=as_of)
             for n, act in enumerate(
-                acts.UnitsChanged(evaluation=number, chunk=n, added=tuple(a), withdrawn=tuple(w))
-                for n, (a, w) in enumerate(chunks)
+                acts.UnitsChanged(
+                    evaluation=number, chunk=n, added=tuple(a), withdrawn=tuple(w), changed=tuple(c) or None
+                )
+                for n, (a, w, c) in enumerate(chunks)
             )
         ]
         for start in range(0, len(events), CHUNKS_AT_ONCE):
@@ -211,16 +215,25 @@ class Delta:
             added=len(changes.added),
             withdrawn=len(changes.withdrawn),
             as_of=as_of,
+            changed=len(changes.changed) or None,
+            became_certain=changes.turned(CERTAIN) or None,
+            became_possible=changes.turned(POSSIBLE) or None,
         )
         last = _event(case, whole, chunk_id(case.case_id, "evaluated", number=number, chunk=0), at=as_of)
         await self._desk.seen(await self._desk.append(of.tenant_id, OWN_SOURCE, [last]))
-        log_to.info("set_changed", case=of.case_id, evaluation=number, added=whole.added, withdrawn=whole.withdrawn)
+        log_to.info(
+            "set_changed",
+            case=of.case_id,
+            evaluation=number,
+            added=whole.added,
+            withdrawn=whole.withdrawn,
+            changed=whole.changed or 0,
+        )
 
 
 def _series(case: RecallCase) -> list[_Series]:
     frozen = [_Series(f"f{f.number}", "frozen", f.number) for f in case.freezes if f.frozen is not None]
-    evaluated = [a.act for a in case.history if isinstance(a.act, acts.Evaluated)]
-    return frozen + [_Series(f"d{e.evaluation}", "added", e.evaluation) for e in evaluated if e.added]
+    return frozen + [_Series(f"d{e.evaluation}", "added", e.evaluation) for e in case.evaluations if e.added]
 
 
 def _rule(case: RecallCase, freeze: int) -> Rule:
@@ -240,17 +253,19 @@ def _event(case: RecallCase, act: acts.AnyAct, event_id: str, *, at: Moment) -> 
     )
 
 
-def _chunks(changes: Changes) -> list[tuple[list[Member], list[Member]]]:
+def _chunks(changes: Changes) -> list[tuple[list[Member], list[Member], list[ChangedMember]]]:
     """The changes in parts that the log takes."""
-    found: list[tuple[list[Member], list[Member]]] = []
-    size_bytes = CHUNK_BYTES_MAX + 1
-    for side, members in enumerate((changes.added, changes.withdrawn)):
+    found: list[tuple[list[Member], list[Member], list[ChangedMember]]] = []
+    size_bytes, count = CHUNK_BYTES_MAX + 1, 0
+    sides: tuple[Sequence[Any], ...] = (changes.added, changes.withdrawn, changes.changed)
+    for side, members in enumerate(sides):
         for member in members:
             size_bytes += _size_bytes(member)
-            if size_bytes > CHUNK_BYTES_MAX or sum(map(len, found[-1])) >= MEMBERS_A_CHUNK:
-                found.append(([], []))
-                size_bytes = _size_bytes(member)
+            if size_bytes > CHUNK_BYTES_MAX or count >= MEMBERS_A_CHUNK:
+                found.append(([], [], []))
+                size_bytes, count = _size_bytes(member), 0
             found[-1][side].append(member)
+            count += 1
     return found
 
 

@@ -1,21 +1,24 @@
-"""What an evaluation would change: the set as it was found last, and the members that later events add or withdraw."""
+"""What an evaluation would change: the set as it was found last, the members that later events add or withdraw, and
+those that they make surer, less sure, nearer, or members for other reasons.
+"""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import asyncpg
 
-from domain.cases import acts
-from domain.cases.acts import Member
+from domain.cases.acts import ChangedMember, Member, Stood
 from domain.cases.recall import RecallCase
+from domain.cases.sets import CERTAIN, POSSIBLE, Why
 from services.codec import MEMBER
 from services.query.evaluation import Chunks, Evaluation
 
 _PRESENT = """
 -- the set as it was found last: the newest of what the freeze and the evaluations since said of each item
-SELECT uri FROM (
-    SELECT DISTINCT ON (m.item_no) i.uri, m.change FROM views.case_members m JOIN views.items i USING (item_no)
+SELECT uri, level, certainty, reasons FROM (
+    SELECT DISTINCT ON (m.item_no) i.uri, m.change, m.level, m.certainty, m.reasons
+    FROM views.case_members m JOIN views.items i USING (item_no)
     WHERE m.tenant_id = $1 AND m.case_id = $2
     AND ((m.change = 'frozen' AND m.number = $3) OR (m.change <> 'frozen' AND m.number = ANY($4::int[])))
     ORDER BY m.item_no, CASE WHEN m.change = 'frozen' THEN 0 ELSE m.number END DESC
@@ -24,10 +27,10 @@ SELECT uri FROM (
 _STORED = """
 -- these members as they were told last
 SELECT DISTINCT ON (m.item_no)
-    b.body #> ARRAY['act', CASE m.change WHEN 'frozen' THEN 'members' ELSE 'added' END, m.line::text] AS member
+    b.body #> ARRAY['act', CASE m.change WHEN 'frozen' THEN 'members' ELSE m.change END, m.line::text] AS member
 FROM views.items i JOIN views.case_members m USING (item_no) JOIN views.event_bodies b USING (event_no)
 WHERE i.tenant_id = $1 AND i.uri = ANY($5) AND m.case_id = $2
-AND ((m.change = 'frozen' AND m.number = $3) OR (m.change = 'added' AND m.number = ANY($4::int[])))
+AND ((m.change = 'frozen' AND m.number = $3) OR (m.change IN ('added', 'changed') AND m.number = ANY($4::int[])))
 ORDER BY m.item_no, CASE WHEN m.change = 'frozen' THEN 0 ELSE m.number END DESC
 """
 _FITTED = """
@@ -41,29 +44,28 @@ READ_AT_ONCE = 1_000
 
 def evaluations_since(case: RecallCase) -> list[int]:
     """Numbers of the evaluations that are whole, since the newest set was frozen."""
-    found: list[int] = []
-    for one in case.history:
-        match one.act:
-            case acts.Frozen():
-                found = []
-            case acts.Evaluated(evaluation=number):
-                found.append(number)
-            case _:
-                pass
-    return found
+    return [e.evaluation for e in case.evaluations_of(case.frozen.number)] if case.frozen is not None else []
 
 
 def last_evaluation(case: RecallCase) -> int:
     """The number of the newest evaluation of the case, of whatever freeze; 0 if there is none."""
-    return max((a.act.evaluation for a in case.history if isinstance(a.act, acts.Evaluated)), default=0)
+    return max((e.evaluation for e in case.evaluations), default=0)
 
 
 @dataclass(slots=True)
 class Changes:
-    """What an evaluation adds and withdraws."""
+    """What an evaluation adds, withdraws and sees otherwise than before."""
 
     added: list[Member] = field(default_factory=list)
     withdrawn: list[Member] = field(default_factory=list)
+    changed: list[ChangedMember] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.withdrawn or self.changed)
+
+    def turned(self, certainty: str) -> int:
+        """How many members have become so sure, or unsure."""
+        return sum(m.certainty == certainty != m.was.certainty for m in self.changed)
 
 
 class DeltaSet:
@@ -75,25 +77,35 @@ class DeltaSet:
         self._about = (tenant_id, case.case_id, case.frozen.number, evaluations_since(case))
 
     async def changes(self, found: Evaluation) -> Changes:
-        """What makes the set what `found` says. What was walked only in part withdraws nothing."""
-        missing = await self._present()
-        # Where members are that were there before is not asked: of a million of them that takes longer than the walk.
-        found.chunks = _others(found.chunks, missing)
-        added = [one.member async for some in found.members() for one in some]
-        fitted = await self._fitted(sorted({m.item.material for m in added if m.top and m.item.material is not None}))
-        added = [_spare(member, found, fitted=fitted) for member in added]
-        withdrawn = [] if found.incomplete else [m async for some in self._stored(sorted(missing)) for m in some]
-        return Changes(added, withdrawn)
+        """What makes the set what `found` says. What was walked only in part withdraws nothing, and makes nothing less
+        sure.
+        """
+        before = await self._present()
+        turned: dict[str, Stood] = {}
+        # Where members are that stay as they were is not asked: of a million of them that takes longer than the walk.
+        found.chunks = _differing(found.chunks, before, turned, whole=not found.incomplete)
+        members = [one.member async for some in found.members() for one in some]
+        fitted = await self._fitted(sorted({m.item.material for m in members if m.top and m.item.material is not None}))
+        members = [_spare(member, found, fitted=fitted) for member in members]
+        return Changes(
+            added=[m for m in members if m.item not in turned],
+            withdrawn=[] if found.incomplete else [m async for some in self._stored(sorted(before)) for m in some],
+            changed=[_changed(m, turned[m.item]) for m in members if m.item in turned],
+        )
 
     async def _fitted(self, products: Sequence[str]) -> set[str]:
         """Those of the products of which a member is inside, or used up in, another."""
         rows = await self._connection.fetch(_FITTED, *self._about[:2], products) if products else []
         return {r[0] for r in rows}
 
-    async def _present(self) -> set[str]:
-        found: set[str] = set()
-        async for row in self._connection.cursor(_PRESENT, *self._about, prefetch=10_000):
-            found.add(row[0])
+    async def _present(self) -> dict[str, Stood]:
+        found: dict[str, Stood] = {}
+        kept: dict[tuple[Any, ...], Stood] = {}
+        async for uri, level, certainty, reasons in self._connection.cursor(_PRESENT, *self._about, prefetch=10_000):
+            key = (level, certainty, None if reasons is None else tuple(reasons))
+            if (stood := kept.get(key)) is None:
+                stood = kept[key] = Stood(level=level, certainty=certainty, reasons=key[2])
+            found[uri] = stood
         return found
 
     async def _stored(self, items: Sequence[str]) -> AsyncGenerator[list[Member], None]:
@@ -102,22 +114,37 @@ class DeltaSet:
             yield [_member(row["member"]) for row in rows]
 
 
-def _member(document: Any) -> Member:
-    found: Member = MEMBER.validate_python(document)
+def _member(document: dict[str, Any]) -> Member:
+    found: Member = MEMBER.validate_python({k: v for k, v in document.items() if k != "was"})
     return found
 
 
-async def _others(chunks: Chunks, missing: set[str]) -> Chunks:
-    """What was not there before; `missing` loses what is there still."""
+async def _differing(chunks: Chunks, before: dict[str, Stood], turned: dict[str, Stood], *, whole: bool) -> Chunks:
+    """What was not there before, and what was otherwise: `turned` tells how. `before` loses what is there still."""
     async for chunk in chunks:
         new = []
         for item, why in chunk:
-            if item in missing:
-                missing.discard(item)
-            else:
-                new.append((item, why))
+            stood = before.pop(item, None)
+            if stood is not None:
+                if not _differs(why, stood, whole=whole):
+                    continue
+                turned[item] = stood
+            new.append((item, why))
         if new:
             yield new
+
+
+def _differs(why: Why, stood: Stood, *, whole: bool) -> bool:
+    """Whether a member is in otherwise than it was. Of a walk cut short only a sure path that it found is believed."""
+    if not whole:
+        return why.certain and stood.certainty == POSSIBLE
+    if (CERTAIN if why.certain else POSSIBLE, why.level) != (stood.certainty, stood.level):
+        return True
+    return stood.reasons is not None and why.reasons != stood.reasons
+
+
+def _changed(member: Member, was: Stood) -> ChangedMember:
+    return ChangedMember(**{f.name: getattr(member, f.name) for f in fields(member)}, was=was)
 
 
 def _spare(member: Member, found: Evaluation, *, fitted: set[str]) -> Member:

@@ -58,10 +58,12 @@ ACTS = {
 CHANGES = {
     "added": "came in",
     "withdrawn": "would go out",
+    "changed": "stands otherwise",
     "pending": "undecided",
     "keep": "to be kept",
     "remove": "to be removed",
     "unit_added": "came to the set",
+    "unit_certain": "became certain",
     "shipped": "shipped",
     "used": "used",
 }

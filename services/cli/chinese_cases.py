@@ -199,10 +199,16 @@ _TOLD = {
     "{added} came in, {withdrawn} would go out, {pending} of them undecided; up to {position}": (
         "新增 {added}，应移出 {withdrawn}（其中 {pending} 待决定）；核查至 {position}"
     ),
+    "{changed} stand otherwise than before: {became_certain} became certain, {became_possible} only possible": (
+        "{changed} 个成员情况有变：{became_certain} 个转为确定，{became_possible} 个转为可能"
+    ),
+    "{now}, was {before}": "{now}（原为{before}）",
     # headings
     "decision": "决定",
     "came in": "新增",
     "would go out": "应移出",
+    "stands otherwise": "情况有变",
+    "became certain": "转为确定",
     "came to the set": "新增受影响",
     "shipped": "已发运",
     "used": "已使用",

@@ -8,7 +8,7 @@ import typer
 
 from services.cli.client import Service
 from services.cli.options import REFUSED, AsJson, Hand, Key, Url, hand_of
-from services.cli.recall_showing import show_accounting, show_clocks, show_members
+from services.cli.recall_showing import show_accounting, show_clocks, show_members, sure_since
 from services.cli.recalling import CaseId, Rows, path_of
 from services.cli.showing import plain_table, short, show_freshness
 from services.cli.words import event_kind, word
@@ -88,15 +88,26 @@ def delta(
         hand.json(answer)
         return
     rows = [
-        [short(c["item"]), word(c["change"], hand.say), ", ".join(map(short, c["came_from"])), c.get("decision")]
+        [
+            short(c["item"]),
+            word(c["change"], hand.say),
+            sure_since(c, c.get("was"), hand.say),
+            ", ".join(map(short, c["came_from"])),
+            c.get("decision"),
+        ]
         for c in answer["changes"]
     ]
-    hand.out.print(plain_table(("item", "change", "from", "decision"), rows, hand.say))
+    hand.out.print(plain_table(("item", "change", "how sure", "from", "decision"), rows, hand.say))
     hand.tell(
         "{added} came in, {withdrawn} would go out, {pending} of them undecided; up to {position}",
         **{name: answer["totals"][name] for name in ("added", "withdrawn", "pending")},
         position=answer["evaluated_to"] or "–",
     )
+    if answer["totals"]["changed"]:
+        hand.tell(
+            "{changed} stand otherwise than before: {became_certain} became certain, {became_possible} only possible",
+            **{name: answer["totals"][name] for name in ("changed", "became_certain", "became_possible")},
+        )
 
 
 def alerts(

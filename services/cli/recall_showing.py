@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.cli.messages import Say
 from services.cli.options import Hand
 from services.cli.showing import plain_table, short, sure, where
 from services.cli.words import word
@@ -62,6 +63,21 @@ def show_totals(hand: Hand, totals: Mapping[str, Any]) -> None:
     )
 
 
+def sure_since(now: Mapping[str, Any], was: Mapping[str, Any] | None, say: Say) -> str:
+    """How sure a member is, and how sure it was before, where that has changed."""
+    if was is None or was["certainty"] == now["certainty"]:
+        return sure(now, say)
+    return say("{now}, was {before}", now=sure(now, say), before=word(was["certainty"], say))
+
+
+def _sure_now(member: Mapping[str, Any], say: Say) -> str:
+    """A member of a frozen set as it stands now (`change`), else as it is."""
+    if member.get("change") not in ("changed", "added"):
+        return sure(member, say) + (f", {word('withdrawn', say)}" if member.get("change") == "withdrawn" else "")
+    now = {"certainty": member["certainty_now"], "reasons": member["reasons_now"] or ()}
+    return sure_since(now, member, say)
+
+
 def show_members(hand: Hand, members: Sequence[Mapping[str, Any]], *, rows: int) -> None:
     """Members of a set: top units first, each with what brought it in."""
     say = hand.say
@@ -73,7 +89,7 @@ def show_members(hand: Hand, members: Sequence[Mapping[str, Any]], *, rows: int)
             short(m["item"]),
             word(m["kind"], say),
             m["level"],
-            sure(m, say),
+            _sure_now(m, say),
             ", ".join(short(f) for f in (m.get("from") or m.get("came_from") or ())[:2]),
             where(m, say) if "site" in m else None,
         ]

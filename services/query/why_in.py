@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.cases import acts
 from domain.cases.recall import RecallCase
 from domain.ids import ItemId, serial_of
 from services.query.snapshot import Asked
@@ -27,15 +26,11 @@ ORDER BY k.event_id, e.appended_us
 
 
 async def stored(asked: Asked, case: RecallCase, items: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """The members among the items, each with `change` (frozen, added, withdrawn) and its member as it was stored."""
+    """The members among the items, each with `change` (frozen, added, withdrawn, changed) and its member as it was
+    stored last."""
     if case.frozen is None:
         return {}
-    evaluations: list[int] = []
-    for one in case.history:
-        if isinstance(one.act, acts.Frozen):
-            evaluations = []
-        elif isinstance(one.act, acts.Evaluated):
-            evaluations.append(one.act.evaluation)
+    evaluations = [e.evaluation for e in case.evaluations_of(case.frozen.number)]
     about = (asked.tenant_id, case.case_id, case.frozen.number, evaluations)
     rows = await asked.connection.fetch(_MEMBER, *about, list(items))
     return {r["uri"]: dict(r) for r in rows}

@@ -4,19 +4,24 @@ Raised in the transaction that brings the event, and again by the cases service 
 ask the same question, and the same alert raised twice is one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
+from domain.cases.acts import UnitsChanged
+from domain.cases.sets import CERTAIN, POSSIBLE
+from domain.events import CaseRecorded, LifecycleEvent
 from domain.facts import Flow
-from services.readmodel.rows import COLUMNS, Rows
+from services.readmodel.rows import COLUMNS, Applied, Rows
 
 MOVES = {Flow.SHIP: "shipped", Flow.SELL: "sold", Flow.INSTALL: "installed", Flow.CONSUME: "used"}
 """What an event must not do to what is held, by what it does to it. Coming back and being scrapped are no alerts."""
 UNIT_ADDED = "unit_added"
-ALERTS = (*MOVES.values(), UNIT_ADDED)
+UNIT_CERTAIN = "unit_certain"
+"""What was only possibly affected is certainly so."""
+ALERTS = (*MOVES.values(), UNIT_ADDED, UNIT_CERTAIN)
 
 _NUMBERING = 0x7A68616C  # "zhal": the advisory lock under which a tenant's alerts get numbers in the order of commits
 
@@ -41,15 +46,34 @@ def moves(rows: Rows, touching: Iterable[int]) -> list[Candidate]:
     ]
 
 
-def added(rows: Rows) -> list[tuple[Candidate, str]]:
-    """What came to a set after its freeze: units a regulator counts, loose spares, and lots without serials."""
+def joined(rows: Rows, fresh: Iterable[tuple[Applied, int]]) -> list[tuple[Candidate, str]]:
+    """What came to a set after its freeze, or became certain in it: units a regulator counts, loose spares, and lots
+    without serials. Each with its case.
+    """
+    if not rows.by_table.get("case_members"):
+        return []
+    surer = {(no, line) for applied, no in fresh for line in _became_certain(applied.envelope.event)}
     at = {name: n for n, name in enumerate(COLUMNS["case_members"])}
     return [
-        (Candidate(row[1], row[at["item_no"]], UNIT_ADDED), row[at["case_id"]])
-        for row in rows.by_table.get("case_members", ())
-        if row[at["change"]] == "added"
-        and (row[at["top"]] or row[at["loose_spare"]] or row[at["quantity"]] is not None)
+        (
+            Candidate(row[1], row[at["item_no"]], UNIT_ADDED if row[at["change"]] == "added" else UNIT_CERTAIN),
+            row[at["case_id"]],
+        )
+        for row in rows.by_table["case_members"]
+        if row[at["change"]] == "added" or (row[at["change"]] == "changed" and (row[1], row[at["line"]]) in surer)
+        if row[at["top"]] or row[at["loose_spare"]] or row[at["quantity"]] is not None
     ]
+
+
+def _became_certain(event: LifecycleEvent) -> Iterator[int]:
+    """Lines of the changed members that were only possible and are certain."""
+    match event:
+        case CaseRecorded(act=UnitsChanged(changed=changed)):
+            for line, member in enumerate(changed or ()):
+                if member.certainty == CERTAIN and member.was.certainty == POSSIBLE:
+                    yield line
+        case _:
+            return
 
 
 _HITS = """

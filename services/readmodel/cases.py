@@ -19,7 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from domain.cases.acts import Member, SetFrozen, UnitsChanged
 from domain.events import CaseRecorded, LifecycleEvent
@@ -50,7 +50,7 @@ case_members = Table(
     tenant(),
     event(),
     Column("case_id", Text, nullable=False),
-    Column("change", Text, nullable=False, comment="frozen, added or withdrawn"),
+    Column("change", Text, nullable=False, comment="frozen, added, withdrawn or changed"),
     Column("number", Integer, nullable=False, comment="of the freeze, else of the evaluation"),
     Column("chunk", Integer, nullable=False),
     Column("line", Integer, nullable=False, comment="in the list of its act, from 0"),
@@ -63,6 +63,7 @@ case_members = Table(
     Column("seed", Boolean, nullable=False, comment="named by the rule itself"),
     Column("quantity", Numeric, comment="of a lot without serials"),
     Column("uom", Text),
+    Column("reasons", ARRAY(Text), comment="why it is only possible; null of what was projected before 0021"),
     PrimaryKeyConstraint("event_no", "change", "line", name="case_members_pkey"),
     Index("case_members_item_idx", "item_no"),
     Index("case_members_case_idx", "tenant_id", "case_id", "change", "number", "chunk", "line"),
@@ -88,7 +89,9 @@ TABLES = (case_acts, case_members, case_alerts)
 
 COLUMNS = {
     "case_acts": "case_id case_type sequence act actor key_id reason body",
-    "case_members": ("case_id change number chunk line item_no kind level certainty top loose_spare seed quantity uom"),
+    "case_members": (
+        "case_id change number chunk line item_no kind level certainty top loose_spare seed quantity uom reasons"
+    ),
 }
 
 Row = tuple[Any, ...]
@@ -99,9 +102,10 @@ def members_of(recorded: LifecycleEvent) -> Iterator[tuple[str, Sequence[Member]
     match recorded:
         case CaseRecorded(act=SetFrozen(members=members)):
             yield "frozen", members
-        case CaseRecorded(act=UnitsChanged(added=added, withdrawn=withdrawn)):
+        case CaseRecorded(act=UnitsChanged(added=added, withdrawn=withdrawn, changed=changed)):
             yield "added", added
             yield "withdrawn", withdrawn
+            yield "changed", changed or ()
         case _:
             return
 
@@ -119,9 +123,9 @@ def rows_of(
     """(table, row without tenant and event) of everything that one act says. `document` is its event as JSON data."""
     if not isinstance(recorded, CaseRecorded):
         return
-    listed = {"frozen": "members", "added": "added", "withdrawn": "withdrawn"}
+    listed = {"frozen": "members"}
     lists = dict(members_of(recorded))
-    body = {key: value for key, value in document["act"].items() if key not in {listed[c] for c in lists}}
+    body = {key: value for key, value in document["act"].items() if key not in {listed.get(c, c) for c in lists}}
     one = recorded
     yield (
         "case_acts",
@@ -130,7 +134,7 @@ def rows_of(
     for change, members in lists.items():
         number, chunk = _place(recorded)
         for line, m in enumerate(members):
-            about = (m.kind, m.level, m.certainty, m.top, m.loose_spare, m.seed, m.quantity, m.uom)
+            about = (m.kind, m.level, m.certainty, m.top, m.loose_spare, m.seed, m.quantity, m.uom, list(m.reasons))
             yield "case_members", (one.case_id, change, number, chunk, line, item_no(m.item), *about)
 
 

@@ -180,7 +180,7 @@ class ViewWriter:
         """Note what touches the cases of these tenants, and raise the alerts that are due, with the rows themselves."""
         touching = await note_touches(connection, self._schema, fresh=fresh, rows=rows, rivals=rivals)
         tenant_of = {event_no: a.envelope.tenant_id for a, event_no in fresh}
-        joined = [(one, case_id, tenant_of[one.event_no]) for one, case_id in alerting.added(rows)]
+        joined = [(one, case_id, tenant_of[one.event_no]) for one, case_id in alerting.joined(rows, fresh)]
         moved = alerting.moves(rows, touching) if touching else []
         if moved or joined:
             await alerting.raise_alerts(connection, self._schema, moved, joined=joined)

@@ -14,7 +14,7 @@ import orjson
 
 from domain.moments import iso
 from domain.ports import Position
-from services.readmodel.alerting import UNIT_ADDED
+from services.readmodel.alerting import UNIT_ADDED, UNIT_CERTAIN
 from services.readmodel.feed import Entry, Stretch, stretch
 
 HOLD_TYPES = ("hold.placed", "hold.released", "hold.corrected")
@@ -141,7 +141,8 @@ ORDER BY n.reached
 
 
 async def _alerts(connection: asyncpg.Connection, tenant_id: int, after: int) -> tuple[list[Message], int]:
-    """One message an event, recall and alert; units that come to a set are told by `recall.units_changed`."""
+    """One message an event, recall and alert; what comes to a set or becomes certain is told by
+    `recall.units_changed`."""
     rows = await connection.fetch(_ALERTS, tenant_id, after, ENTRIES_A_LOOK)
     messages = [
         message(
@@ -156,7 +157,7 @@ async def _alerts(connection: asyncpg.Connection, tenant_id: int, after: int) ->
             },
         )
         for row in rows
-        if row["alert"] != UNIT_ADDED
+        if row["alert"] not in (UNIT_ADDED, UNIT_CERTAIN)
     ]
     return messages, max((r["reached"] for r in rows), default=after)
 
@@ -253,7 +254,8 @@ SELECT a.event_no, k.event_id, a.case_id, a.case_type, a.act, a.actor, a.reason,
 FROM views.case_acts a JOIN views.events e USING (event_no) JOIN views.event_keys k USING (key_no)
 WHERE a.event_no = ANY($1)
 """
-_COUNTS = ("members", "units", "top_units", "added", "withdrawn")
+_CHANGES = ("added", "withdrawn", "changed")
+_COUNTS = ("members", "units", "top_units", *_CHANGES, "became_certain", "became_possible")
 
 
 async def _case_messages(connection: asyncpg.Connection, tenant_id: int, entries: Sequence[Entry]) -> list[Message]:
@@ -266,7 +268,7 @@ async def _case_messages(connection: asyncpg.Connection, tenant_id: int, entries
         counts = {name: row["body"][name] for name in _COUNTS if name in row["body"]}
         act = row["act"]
         if act == "evaluated":
-            act = "units_changed" if counts.get("added") or counts.get("withdrawn") else act
+            act = "units_changed" if any(counts.get(name) for name in _CHANGES) else act
         kind = f"{row['case_type']}.{act}"
         if kind in CASE_TYPES:
             told = {name: row[name] for name in ("case_id", "mode", "event_id", "occurred_at", "actor", "reason")}

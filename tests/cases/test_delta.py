@@ -67,6 +67,40 @@ async def test_a_correction_withdraws_nothing_by_itself(recall: Live) -> None:
     assert (await recall.get("accounting"))["population"] == 2
 
 
+async def test_what_turns_from_possible_to_certain_and_back_is_told_and_stays(recall: Live) -> None:
+    """Two cell lots went into one making: which went into the pack is known once a correction names one of them."""
+    tell = recall.tell
+    await tell.made(2, ["lot:CELL/L-9", "lot:CELL/L-8"], ["B/1", "B/2"])
+    await recall.begun("lot:CELL/L-9")
+    sure = await tell.made(3, ["lot:CELL/L-9"], ["B/1"])
+    told = (await until_changes(recall, ("changed", "B/1")))["B/1"]
+    assert (told["was"], told["certainty"], told["reasons"]) == (
+        {"level": 1, "certainty": "possible", "reasons": ["several_inputs"]},
+        "certain",
+        [],
+    )
+    assert sure in told["event_ids"]
+    assert await recall.alerts() == {("unit_certain", "B/1"), ("used", "lot:CELL/L-9")}
+    totals = (await recall.get("delta"))["totals"]
+    assert (totals["changed"], totals["became_certain"], totals["became_possible"]) == (1, 1, 0)
+    units = {recall.short(m["item"]): m for m in (await recall.get("units"))["members"]}
+    assert (units["B/1"]["certainty"], units["B/1"]["change"], units["B/1"]["certainty_now"]) == (
+        *("possible", "changed", "certain"),
+    )
+    assert (units["B/2"]["change"], units["B/2"]["certainty_now"]) == (None, None)
+    explained = await recall.get("explain", item=tell.uri("B/1"))
+    assert (explained["certainty"], explained["because"]) == ("certain", "changed")
+    assert "certain since evaluation 2, possible before" in explained["text"]["en"]
+    # The sure making was a mistake: it is only possible again, and nothing goes out of the set.
+    await tell.post("voided", 5, target=sure, reason="wrong booking")
+    await recall.until(lambda found: [c["change"] for c in found["changes"]] == ["changed", "changed"], "delta")
+    shown = await recall.get("delta")
+    assert (shown["totals"]["became_possible"], shown["totals"]["pending"]) == (1, 0)
+    assert await recall.alerts() == {("unit_certain", "B/1"), ("used", "lot:CELL/L-9")}
+    accounting = await recall.get("accounting")
+    assert accounting["population"] == 2
+
+
 async def test_a_removal_needs_a_reason_a_member_and_the_role(recall: Live) -> None:
     tell = recall.tell
     await tell.made(1, ["lot:CELL/L-9"], ["B/1", "B/2"])

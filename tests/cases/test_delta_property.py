@@ -55,6 +55,10 @@ rules = leaves | st.tuples(st.sampled_from(["any", "all", "except"]), leaves, le
 )
 
 
+Standing = tuple[str, int, str, tuple[str, ...] | None]
+"""A member of the set, its level, how sure it is and why only so."""
+
+
 class Straight:
     """A log of two partitions whose records are in the views when they are acknowledged."""
 
@@ -120,8 +124,8 @@ class Followed:
             self.delta._quiet.clear()
         self.delta._quiet.clear()
 
-    async def sets(self, rule: dict[str, Any]) -> tuple[set[str], set[str]]:
-        """What the log tells of the set, and what the rule comes to now."""
+    async def sets(self, rule: dict[str, Any]) -> tuple[set[Standing], set[Standing]]:
+        """What the log tells of the set, and what the rule comes to now: each member with how sure it is and why."""
         case = fold(await self.desk.acts(self.tenant, CASE))
         assert case is not None
         assert case.frozen is not None
@@ -129,8 +133,12 @@ class Followed:
         async with asking as asked:
             told = await DeltaSet(asked.connection, self.tenant, case=case)._present()
             found = await self.evaluator.begin(rule_of(rule), asked)
-            fresh = {str(one.member.item) async for some in found.members() for one in some}
-        return told, fresh
+            fresh = {_standing(str(one.member.item), one.member) async for some in found.members() for one in some}
+        return {_standing(item, stood) for item, stood in told.items()}, fresh
+
+
+def _standing(item: str, stood: acts.Member | acts.Stood) -> Standing:
+    return item, stood.level, stood.certainty, stood.reasons
 
 
 def moved(h: History, cuts: list[bool], *, tenant: int, again: bool) -> list[tuple[Copy, Envelope]]:

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from domain import events as ev
-from domain.cases.acts import AnyAct, Approved, Closed, Member, Opened, SetFrozen, UnitsChanged
+from domain.cases.acts import AnyAct, Approved, ChangedMember, Closed, Member, Opened, SetFrozen, Stood, UnitsChanged
 from domain.events import CaseRecorded
 from domain.events.casework import act_id, chunk_id
 from tests.domain.telling import History, at, item, q
@@ -127,6 +127,32 @@ async def test_units_that_come_to_the_set_are_told_once_those_a_regulator_counts
         ("RC", item("B/2"), "sold", False),
         ("RC", item("B/2"), "unit_added", False),
         ("RC", item("S/1"), "unit_added", False),
+    ]
+
+
+def turned(name: str, *, certain: bool, was_certain: bool, top: bool = True) -> ChangedMember:
+    was = Stood(level=1, certainty="certain" if was_certain else "possible", reasons=())
+    return ChangedMember(
+        item=item(name), kind="unit", level=2, certainty="certain" if certain else "possible", top=top, was=was
+    )
+
+
+async def test_a_unit_that_becomes_certain_is_told_and_one_that_becomes_possible_is_not(
+    empty_views: asyncpg.Pool,
+) -> None:
+    h = History()
+    case = Case(h)
+    case.approved("B/1", at_hour=5)
+    changed = (
+        turned("B/1", certain=True, was_certain=False),
+        turned("B/2", certain=False, was_certain=True),
+        turned("B/3", certain=True, was_certain=True),
+        turned("M/1", certain=True, was_certain=False, top=False),
+    )
+    name = chunk_id("RC", "delta", number=1, chunk=0)
+    case.act(UnitsChanged(evaluation=1, chunk=0, changed=changed), at_hour=6, chunk=name)
+    assert alerts(await given(empty_views, h).when_delivered(1, times=3)) == [
+        ("RC", item("B/1"), "unit_certain", False)
     ]
 
 

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from domain.cases.acts import Approved, Member, SetFrozen, UnitsChanged
+from domain.cases.acts import Approved, ChangedMember, Member, SetFrozen, Stood, UnitsChanged
 from domain.events import CaseRecorded
 from domain.events.casework import act_id, chunk_id
 from tests.domain.telling import History, at, item
@@ -11,6 +11,13 @@ from tests.projections.viewing import given
 
 def member(name: str, **more: object) -> Member:
     return Member(item=item(name), kind="unit", level=1, certainty="certain", **more)  # type: ignore[arg-type]
+
+
+def turned(name: str) -> ChangedMember:
+    was = Stood(level=1, certainty="certain", reasons=())
+    return ChangedMember(
+        item=item(name), kind="unit", level=1, certainty="possible", reasons=("several_inputs",), was=was
+    )
 
 
 async def test_an_act_is_one_row_and_what_it_lists_are_others(empty_views: asyncpg.Pool) -> None:
@@ -25,7 +32,9 @@ async def test_an_act_is_one_row_and_what_it_lists_are_others(empty_views: async
         ),
         (
             chunk_id("RC", "delta", number=2, chunk=5),
-            UnitsChanged(evaluation=2, chunk=5, added=(member("M/2"),), withdrawn=(member("M/1"),)),
+            UnitsChanged(
+                evaluation=2, chunk=5, added=(member("M/2"),), withdrawn=(member("M/1"),), changed=(turned("M/3"),)
+            ),
             None,
         ),
     )
@@ -52,6 +61,8 @@ async def test_an_act_is_one_row_and_what_it_lists_are_others(empty_views: async
         ("frozen", 1, 0, 0, item("M/1"), True),
         ("added", 2, 5, 0, item("M/2"), False),
         ("withdrawn", 2, 5, 0, item("M/1"), False),
+        ("changed", 2, 5, 0, item("M/3"), False),
     }
+    assert {r["item_no"]: r["reasons"] for r in tables["case_members"]}[item("M/3")] == ["several_inputs"]
     # Nothing happened to the items: a drill adds nothing to a unit's timeline.
     assert not [r for r in tables["event_items"] if r["item_no"] == item("M/2")]

@@ -1,4 +1,6 @@
-"""GET /v1/recalls/{id}/delta: what later and corrected events added to a frozen set, and would take from it."""
+"""GET /v1/recalls/{id}/delta: what later and corrected events added to a frozen set, would take from it, or turned in
+it from possible to certain and back.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,12 +31,15 @@ SELECT m.change, m.number, m.chunk, m.line, i.uri, e.appended_us, e.log_partitio
     b.body #> ARRAY['act', m.change, m.line::text] AS member
 FROM views.case_members m JOIN views.items i USING (item_no)
 JOIN views.events e USING (event_no) JOIN views.event_bodies b USING (event_no)
-WHERE m.tenant_id = $1 AND m.case_id = $2 AND m.change IN ('added', 'withdrawn') AND m.number = ANY($3::int[])
-AND (m.number, m.chunk, m.change, m.line) > ($4, $5, CASE WHEN $6::int = 0 THEN 'added' ELSE 'withdrawn' END, $7)
+WHERE m.tenant_id = $1 AND m.case_id = $2 AND m.change <> 'frozen' AND m.number = ANY($3::int[])
+AND (m.number, m.chunk, m.change, m.line) > ($4, $5, $6, $7)
 ORDER BY m.number, m.chunk, m.change, m.line LIMIT $8
 """
 _CHECKED = "SELECT checked FROM public.case_deltas WHERE tenant_id = $1 AND case_id = $2"
 _FIRST = (0, 0, 0, -1)
+_KINDS = ("added", "withdrawn", "changed")
+"""Kinds of changes by their number in cursors."""
+_TURNS = ("changed", "became_certain", "became_possible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ def create_router(questions: Questions) -> APIRouter:
 
     @router.get("/v1/recalls/{case_id}/delta")
     async def get_delta(case_id: str, request: Request, caller: reader) -> JSONResponse:
-        """Members that came since the freeze, and members that nothing leads to any more, each with why it was in.
+        """Members that came since the freeze, members that nothing leads to any more, each with why it was in, and
+        members that are surer, less sure, nearer or in for other reasons than before: `changed`, with how each `was`.
 
         Nothing leaves the set by itself: `decision` is pending until somebody decides (POST …/removals). `evaluated_to`
         is the position as known at which the set is as the rule says. `cursor`: `next` of the page before.
@@ -62,9 +68,9 @@ def create_router(questions: Questions) -> APIRouter:
             case = await recall_asked(asked, case_id)
             if case.frozen is None:
                 raise Problem(409, "not-frozen", "nothing is frozen in this recall yet: POST …/freeze")
-            evaluations = _evaluations(case)
+            evaluations = case.evaluations
             rows = await asked.connection.fetch(
-                _CHANGES, asked.tenant_id, case_id, [e.evaluation for e in evaluations], *after, limit + 1
+                _CHANGES, asked.tenant_id, case_id, [e.evaluation for e in evaluations], *_keyed(after), limit + 1
             )
             shown = [r for r in rows[:limit] if asked.knows(r["log_partition"], r["log_offset"])]
             following = token_of(*_place(rows[limit - 1])) if len(rows) > limit else None
@@ -82,12 +88,8 @@ def create_router(questions: Questions) -> APIRouter:
     return router
 
 
-def _evaluations(case: RecallCase) -> list[acts.Evaluated]:
-    return [one.act for one in case.history if isinstance(one.act, acts.Evaluated)]
-
-
 async def _totals(asked: Asked, case: RecallCase, evaluations: list[acts.Evaluated]) -> dict[str, int]:
-    """Of all evaluations; `pending` are withdrawn members that wait for a decision."""
+    """Of all evaluations; `pending` are withdrawn members that wait for a decision. Turns are counted each time."""
     decided = _decisions(case)
     rows = await asked.connection.fetch(_NEWEST, asked.tenant_id, case.case_id, [e.evaluation for e in evaluations])
     withdrawn = [r["uri"] for r in rows if r["change"] == "withdrawn"]
@@ -96,6 +98,7 @@ async def _totals(asked: Asked, case: RecallCase, evaluations: list[acts.Evaluat
         "added": sum(r["change"] == "added" for r in rows),
         "withdrawn": len(withdrawn),
         "pending": sum(item not in decided for item in withdrawn),
+        **{name: sum(getattr(e, name) or 0 for e in evaluations) for name in _TURNS},
     }
 
 
@@ -134,10 +137,15 @@ def _after(cursor: str | None) -> tuple[int, ...]:
     if cursor is None:
         return _FIRST
     fields = fields_of(cursor, 4)
-    if fields is None:
+    if fields is None or fields[2] not in range(len(_KINDS)):
         raise Problem(422, "invalid-cursor", "cursor: this is none: send `next` of the page before")
     return tuple(fields)
 
 
+def _keyed(place: tuple[int, ...]) -> tuple[int, int, str, int]:
+    number, chunk, kind, line = place
+    return number, chunk, _KINDS[kind], line
+
+
 def _place(row: asyncpg.Record) -> tuple[int, int, int, int]:
-    return (row["number"], row["chunk"], 0 if row["change"] == "added" else 1, row["line"])
+    return (row["number"], row["chunk"], _KINDS.index(row["change"]), row["line"])

@@ -19,6 +19,8 @@ from services.query.snapshot import Asked, Questions
 from services.query.why_in import label, path_of, stored
 from services.query.why_not import Judged, WhyNot
 
+_SURE = {"certain": "确定", "possible": "可能"}
+
 
 def create_router(questions: Questions) -> APIRouter:
     router = APIRouter(tags=["recalls"])
@@ -58,6 +60,10 @@ async def _in(asked: Asked, case: RecallCase, item: ItemId, *, member: Mapping[s
     if change == "withdrawn":
         en += "; later events no longer lead to it, and it stays until somebody decides"
         zh += "；后续事件已不再指向它，决定之前仍保留在召回范围内"
+    if change == "changed":
+        was, now = member["member"]["was"], member["member"]
+        en += f"; {now['certainty']} since evaluation {member['number']}, {was['certainty']} before"
+        zh += f"；自第 {member['number']} 次评估起为{_SURE[now['certainty']]}，此前为{_SURE[was['certainty']]}"
     removed = decision is not None and decision[0] == "remove"
     if removed and decision is not None:
         en, zh = f"{en}; {decision[1]} removed it: {decision[2]}", f"{zh}；{decision[1]} 已将其移出：{decision[2]}"

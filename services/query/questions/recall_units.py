@@ -1,4 +1,4 @@
-"""GET /v1/recalls/{id}/units: a frozen set as it was frozen, the same bytes each time."""
+"""GET /v1/recalls/{id}/units: a frozen set as it was frozen, and what has changed of its members since."""
 
 import base64
 import binascii
@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from domain.cases.recall import Freeze
+from domain.cases.recall import Freeze, RecallCase
 from services.access import Caller
 from services.problems import Problem
 from services.query.asking import known_parameters
 from services.query.case_acts import refuse_limited
 from services.query.formats import JSON, NDJSON, Format, Shape, format_of
 from services.query.frozen_set import frozen_members, line_of
+from services.query.members_now import NOW_COLUMNS, MembersNow
 from services.query.paging import limit_of
 from services.query.pieces import Head, sent
 from services.query.questions.recalls import recall_asked
@@ -24,7 +25,7 @@ from services.query.watching import watched
 
 COLUMNS = (
     *("item", "kind", "level", "certainty", "reasons", "came_from", "event_ids", "seed", "top", "loose_spare"),
-    *("quantity", "uom"),
+    *("quantity", "uom", *NOW_COLUMNS),
 )
 SHAPE = Shape("members", "member", COLUMNS)
 
@@ -38,7 +39,9 @@ def create_router(questions: Questions) -> APIRouter:
     async def get_units(case_id: str, *, request: Request, caller: reader) -> Response:
         """The members of the newest frozen set, or of `freeze`: JSON, CSV, or NDJSON whose SHA-256 is that of the set.
 
-        All of them streamed, or by the page with `limit`. Nothing in it changes from one time to the next.
+        All of them streamed, or by the page with `limit`. What was frozen never changes. JSON and CSV say beside it
+        what evaluations since have changed of a member: `change` (changed, withdrawn, added again), and how sure it is
+        now.
         """
         known_parameters(request, "freeze", "limit", "cursor", "format", "wait_for", "as_of")
         refuse_limited(caller.sites)
@@ -54,7 +57,9 @@ async def _pieces(
 ) -> AsyncGenerator[Head | bytes, None]:
     limit = limit_of(request.query_params.get("limit"))
     async with questions.ask(caller, request) as asked:
-        freeze = await _freeze(asked, case_id, request.query_params.get("freeze"))
+        case = await recall_asked(asked, case_id)
+        freeze = _freeze(case, request.query_params.get("freeze"))
+        now = MembersNow(asked, case, freeze)
         after = _after(request.query_params.get("cursor"), freeze)
         whole = freeze.frozen
         assert whole is not None
@@ -73,7 +78,7 @@ async def _pieces(
             async for some in members:
                 some = some if left is None else some[:left]
                 lines = form.media_type == NDJSON
-                yield b"".join(map(line_of, some)) if lines else form.rows([_row(m) for m in some])
+                yield b"".join(map(line_of, some)) if lines else form.rows([_row(m) for m in await now.beside(some)])
                 left = None if left is None else left - len(some)
                 if left == 0:
                     break
@@ -123,9 +128,9 @@ def _about(case_id: str, freeze: Freeze) -> dict[str, Any]:
     }
 
 
-async def _freeze(asked: Asked, case_id: str, number: str | None) -> Freeze:
-    """The freeze asked about. Raises Problem 404, 409, 422."""
-    case = await recall_asked(asked, case_id)
+def _freeze(case: RecallCase, number: str | None) -> Freeze:
+    """The freeze asked about. Raises Problem 404, 409."""
+    case_id = case.case_id
     if number is None:
         if case.frozen is None:
             state = case.freeze.state if case.freeze is not None else case.state

@@ -1,12 +1,13 @@
 """Affected units: every member of the working set, why it is in it, where it is and what became of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.ids import ItemId
 from services.query.recall_accounting import Accounted
 from services.query.reports.basis import Basis, Kind
-from services.query.reports.members import Member, members_of
+from services.query.reports.members import Member, changed_members, members_of
 from services.query.working_set import working_set
 from services.sheets.cells import listed
 from services.sheets.report import Column, Row, Rows, Table
@@ -18,6 +19,8 @@ COLUMNS = (
     Column("kind", "Kind", "类别"),
     Column("counted_as", "Counted as", "计数方式"),
     Column("certainty", "How sure", "确定性"),
+    Column("certainty_was", "How sure when it came in", "列入时确定性"),
+    Column("certainty_since", "So sure since", "确定性变更批次"),
     Column("reasons", "Why only possible", "存疑原因"),
     Column("level", "Level", "层级"),
     Column("came_from", "Came from", "上级来源"),
@@ -40,21 +43,39 @@ async def tables(basis: Basis) -> Sequence[Table]:
 async def _rows(basis: Basis) -> Rows:
     told = await basis.accounted()
     left = set(await working_set(basis.asked, basis.case))
-    async for since, _, members in members_of(basis.asked, basis.case):
+    changed = await changed_members(basis.asked, basis.case)
+    async for since, place, members in members_of(basis.asked, basis.case):
         here = [m for m in members if m["item"] in left]
         left -= {ItemId(m["item"]) for m in here}
         await basis.described([ItemId(m["item"]) for m in here])
+        standings = []
+        for member in here:
+            later = changed.get(member["item"])
+            newest = (later[2], later[0]) if later is not None and later[1] > place else (member, since)
+            standings.append(_Standing(member, since, *newest))
         if here:
-            yield [_row(basis, told, since=since, member=m) for m in here]
+            yield [_row(basis, told, one) for one in standings]
 
 
-def _row(basis: Basis, told: Accounted, *, since: str, member: Member) -> Row:
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A member as it came in, since when, and as it stands now, since when."""
+
+    came: Member
+    since: str
+    now: Member
+    now_since: str
+
+
+def _row(basis: Basis, told: Accounted, of: _Standing) -> Row:
+    member, since = of.now, of.since
     item = ItemId(member["item"])
     unit, placed = told.units.get(item), told.accounting.placed.get(item)
     quantity = member.get("quantity")
     return [
         *(item, item.material, basis.product(item), member["kind"], _counted_as(told, item, member)),
-        *(member["certainty"], listed(member.get("reasons", [])), member["level"]),
+        *(member["certainty"], of.came["certainty"], of.now_since),
+        *(listed(member.get("reasons", [])), member["level"]),
         *(listed(member.get("came_from", [])), listed(member.get("event_ids", [])), since),
         *(Decimal(quantity) if quantity is not None else None, member.get("uom")),
         *((str(placed.bucket), placed.remedy, placed.why) if placed is not None else (None, None, None)),

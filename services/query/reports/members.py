@@ -42,3 +42,21 @@ async def members_of(
         act = await asked.connection.fetchval(_BODY, event_no)
         told = act.get("added", []) if added else act.get("members", [])
         yield f"evaluation {number}" if added else f"freeze {number}", place, told
+
+
+async def changed_members(
+    asked: Asked, case: RecallCase, *, until: Place | None = None
+) -> dict[str, tuple[str, Place, Member]]:
+    """Members whose certainty, level or reasons an evaluation changed: by item, the newest as `members_of` has them."""
+    if not any(e.changed for e in case.evaluations):
+        return {}
+    found: dict[str, tuple[str, Place, Member]] = {}
+    for row in await counting(asked, await asked.connection.fetch(_CHUNKS, asked.tenant_id, case.case_id)):
+        place = (row["appended_us"], row["log_partition"], row["log_offset"])
+        if row["act"] != "units_changed" or (until is not None and place > until):
+            continue
+        act = await asked.connection.fetchval(_BODY, row["event_no"])
+        for member in act.get("changed", []):
+            if member["item"] not in found or found[member["item"]][1] < place:
+                found[member["item"]] = (f"evaluation {row['body']['evaluation']}", place, member)
+    return found

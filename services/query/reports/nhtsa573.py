@@ -9,7 +9,7 @@ from domain.serial_runs import ends, runs_of
 from services.problems import Problem
 from services.query.reports.basis import Basis, Kind
 from services.query.reports.made_on import made_on
-from services.query.reports.versions import Population, certainly, population, version_asked, versions_of
+from services.query.reports.versions import Population, population, version_asked, versions_of
 from services.sheets.report import Column, Row, Table, all_at_once
 
 POPULATION = (
@@ -70,6 +70,10 @@ async def tables(basis: Basis) -> Sequence[Table]:
             Table("diff", "Difference", "版本差异", DIFF, all_at_once(_diff(before, now))),
             Table("added", "Added serials", "新增序列号", RANGES, all_at_once(ranges(added))),
             Table("removed", "Removed serials", "移除序列号", RANGES, all_at_once(ranges(removed))),
+            Table("became_certain", "Became certain", "转为确定", RANGES, all_at_once(ranges(_turned(before, now)))),
+            Table(
+                "became_possible", "Became only possible", "转为可能", RANGES, all_at_once(ranges(_turned(now, before)))
+            ),
         ]
     return found
 
@@ -96,7 +100,7 @@ async def _population(basis: Basis, now: Population) -> list[Row]:
 async def _figures(basis: Basis, now: Population, units: list[ItemId]) -> Row:
     counted = [u for u in units if u in now.units]
     dates = await made_on(basis.asked, units)
-    certain = certainly(counted, now)
+    certain = len(now.certain.intersection(counted))
     return [
         *(len(counted), certain, len(counted) - certain, len(units) - len(counted)),
         *(min(dates.values(), default=None), max(dates.values(), default=None), len(units) - len(dates)),
@@ -122,11 +126,16 @@ def _versions(basis: Basis) -> list[Row]:
 def _diff(before: Population, now: Population) -> list[Row]:
     units = (set(before.units), set(now.units))
     spares = (before.spares, now.spares)
-    rows: list[Row] = [
+    certain = (before.certain, now.certain)
+    return [
         [name, len(old), len(new), len(new - old), len(old - new)]
-        for name, (old, new) in (("potentially affected", units), ("loose spares", spares))
+        for name, (old, new) in (("potentially affected", units), ("loose spares", spares), ("certain", certain))
     ]
-    return [*rows, ["certain", before.certain, now.certain, None, None]]
+
+
+def _turned(one: Population, other: Population) -> set[ItemId]:
+    """Units in both that are only possible in the one and certain in the other."""
+    return (other.certain - one.certain) & set(one.units)
 
 
 KIND = Kind(

@@ -1,14 +1,14 @@
 """Versions of a recall's population: a freeze or an evaluation is one; the population of each (49 CFR 573.6)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.cases import acts
 from domain.cases.recall import RecallCase, fold
+from domain.cases.sets import CERTAIN
 from domain.ids import ItemId
 from services.problems import Problem
-from services.query.reports.members import Place, members_of
+from services.query.reports.members import Place, changed_members, members_of
 from services.query.snapshot import Asked
 from services.query.working_set import removed_from
 
@@ -31,8 +31,8 @@ class Population:
     """lots told by quantity: they have no serials, or not all"""
 
     @property
-    def certain(self) -> int:
-        return sum(c == "certain" for c in self.units.values())
+    def certain(self) -> set[ItemId]:
+        return {unit for unit, sure in self.units.items() if sure == CERTAIN}
 
 
 def versions_of(case: RecallCase) -> list[Version]:
@@ -42,11 +42,15 @@ def versions_of(case: RecallCase) -> list[Version]:
         match one.act:
             case acts.Frozen(freeze=n):
                 found.append(Version(f"freeze:{n}", one.place))
-            case acts.Evaluated(evaluation=n, added=added, withdrawn=withdrawn) if added or withdrawn:
+            case acts.Evaluated(evaluation=n) as act if act.added or act.withdrawn or _turned(act):
                 found.append(Version(f"evaluation:{n}", one.place))
             case _:
                 continue
     return sorted(found, key=lambda v: v.place)
+
+
+def _turned(act: acts.Evaluated) -> bool:
+    return bool(act.became_certain or act.became_possible)
 
 
 def version_asked(case: RecallCase, name: str, parameter: str) -> Version:
@@ -67,6 +71,8 @@ async def population(asked: Asked, case: RecallCase, version: Version | None) ->
     if then is None:
         return found
     removed = removed_from(then)
+    newest: dict[ItemId, Place] = {}
+    changed = await changed_members(asked, then, until=until)
     async for _, place, members in members_of(asked, then, until=until):
         for member in members:
             item = ItemId(member["item"])
@@ -78,11 +84,10 @@ async def population(asked: Asked, case: RecallCase, version: Version | None) ->
                 continue
             if member.get("loose_spare"):
                 found.spares.add(item)
-            elif member.get("top"):
-                found.units[item] = min(member["certainty"], found.units.get(item, "possible"))
+            elif member.get("top") and place >= newest.get(item, place):
+                newest[item] = place  # of two sets that have it, what was found later
+                found.units[item] = member["certainty"]
+    for uri, (_, place, member) in changed.items():
+        if (item := ItemId(uri)) in newest and place > newest[item]:
+            found.units[item] = member["certainty"]
     return found
-
-
-def certainly(units: Sequence[ItemId], of: Population) -> int:
-    """How many of these the version has as certain."""
-    return sum(of.units.get(unit) == "certain" for unit in units)
