@@ -170,6 +170,14 @@ def other_levels(lot: str) -> list[ItemId]:
     return [lot_of_product(f"{gs1.CANONICAL_HOST}/01/{body}{gs1.check_digit(body)}", key.lot) for body in bodies]
 
 
+def at_any_level(lot: str) -> str | None:
+    """What `other_levels` of a lot have in common: the GTIN without indicator and check digit, and the number."""
+    key = gs1.parse(lot)
+    if key is None or key.ai != "01" or key.lot is None or key.serial is not None:
+        return None
+    return f"{key.value[1:13]}/10/{gs1.encode(key.lot)}"
+
+
 def unit_of_product(material: str, serial: str) -> ItemId:
     """The unit of a class with that serial. Raises InvalidId for what is no class."""
     if material.startswith(_NATIVE + "class:"):

@@ -137,16 +137,18 @@ class Delta:
             # Chunks of one that a newer freeze overtook may be in the log: its number is not used again.
             number = max(last, state.evaluation if state.vector else 0) + 1
             begun = replace(state, freeze_no=freeze, evaluation=number, vector=vector_token(vector), as_of_us=now_us)
-            await self._watching.catch_up(of, since=_known(case, state))
             state = await self._save(of, begun)
         began = loop.time()
-        changes = await self._changes(of, case, state)
+        # What came while it was not watched, if anything is new, was not noted: the set is looked at once more.
+        widened = await self._watching.catch_up(of, since=_known(case, state))
+        changes, beside = await self._changes(of, case, state)
         changed = bool(changes)
         # The first evaluation after a freeze is told even if it changes nothing: from there on the delta is known.
         if changed or not evaluations_since(case):
             await self._tell(of, case, state=state, changes=changes)
         seconds = loop.time() - began
-        await self._save(of, replace(state, vector="", checked=state.vector, seconds=seconds))
+        checked = "" if widened or beside else state.vector
+        await self._save(of, replace(state, vector="", checked=checked, seconds=seconds))
         pause = max(self._desk.settings.case_delta_pause_seconds, 3 * seconds)
         self._quiet[of] = (loop.time(), loop.time() + pause)
         return changed or not evaluations_since(case)
@@ -171,7 +173,8 @@ class Delta:
             self._untouched[of] = applied
         return touched
 
-    async def _changes(self, of: Subject, case: RecallCase, state: DeltaState) -> Changes:
+    async def _changes(self, of: Subject, case: RecallCase, state: DeltaState) -> tuple[Changes, bool]:
+        """What changed, and whether more is watched than before."""
         assert case.frozen is not None
         rule = _rule(case, case.frozen.number)
         vector = parse_vector(state.vector) if state.vector else {}
@@ -180,16 +183,22 @@ class Delta:
         )
         async with asking as asked:
             await self._evaluator.graphs.ready(asked.connection, of.tenant_id)
-            if is_narrowing(rule):
-                await self._watch_parts(of, rule, asked)
+            widened = await self._watch_beside(of, rule, asked)
             found = await self._evaluator.begin(rule, asked)
-            return await DeltaSet(asked.connection, of.tenant_id, case=case).changes(found)
+            return await DeltaSet(asked.connection, of.tenant_id, case=case).changes(found), widened
 
-    async def _watch_parts(self, of: Subject, rule: Rule, asked: Asked) -> None:
-        """What a part of the rule affects and the whole does not, yet: an event about it may change that."""
-        parts = await self._evaluator.begin(AnyOf(tuple(leaves_of(rule))), asked)
-        async for some in parts.chunks:
-            await self._watching.watch_items(of, [str(item) for item, _ in some])
+    async def _watch_beside(self, of: Subject, rule: Rule, asked: Asked) -> bool:
+        """Watch what a part of the rule affects and the whole does not, yet, and what is behind failed items: an event
+        about these may change that. Whether any of it is new.
+        """
+        new = False
+        if is_narrowing(rule):
+            parts = await self._evaluator.begin(AnyOf(tuple(leaves_of(rule))), asked)
+            async for some in parts.chunks:
+                new |= await self._watching.watch_items(of, [str(item) for item, _ in some])
+        async for behind in self._evaluator.upstream(rule, asked):
+            new |= await self._watching.watch_items(of, [str(item) for item in behind])
+        return new
 
     # -- what is told
 

@@ -40,10 +40,11 @@ SELECT EXISTS (
 _BOXES = """
 -- containers that any of these was ever packed in, and that were not watched yet
 INSERT INTO views.watched_items (tenant_id, item_no, case_id, holds_members)
-SELECT DISTINCT $1::int, p.item_no, $2, true
+SELECT DISTINCT $1::int, p.item_no, $2, $4::boolean
 FROM views.event_items m JOIN views.event_items p ON p.event_no = m.event_no AND p.role = 3
 WHERE m.item_no = ANY($3::bigint[]) AND m.role = 4 AND m.action IN (1, 3)
-ON CONFLICT (item_no, tenant_id, case_id) DO UPDATE SET holds_members = true WHERE NOT watched_items.holds_members
+ON CONFLICT (item_no, tenant_id, case_id) DO UPDATE SET holds_members = true
+WHERE excluded.holds_members AND NOT watched_items.holds_members
 RETURNING item_no
 """
 _SHARED = """
@@ -59,17 +60,38 @@ SELECT DISTINCT $1::int, k.topic, k.subject, $2 FROM (
     UNION SELECT 'vessel', vessel FROM views.vessel_acts WHERE item_no = ANY($3::bigint[])
     UNION SELECT 'equipment', equipment FROM views.loadings WHERE item_no = ANY($3::bigint[])
     UNION SELECT 'class', material FROM views.items WHERE item_no = ANY($3::bigint[]) AND kind = 'lot'
+    -- domain.ids.at_any_level: the GTIN without indicator and check digit, and the lot's number
+    UNION SELECT 'level', substring(uri, 24, 12) || substring(uri, 37) FROM views.items
+    WHERE item_no = ANY($3::bigint[]) AND kind = 'lot' AND uri ~ '^https://id[.]gs1[.]org/01/[0-9]{14}/10/'
 ) AS k
 WHERE k.subject IS NOT NULL ON CONFLICT DO NOTHING
 """
 _KEYS = """
 INSERT INTO views.watched_keys (tenant_id, topic, subject, case_id)
 SELECT $1, k.topic, k.subject, $2 FROM unnest($3::text[], $4::text[]) AS k(topic, subject) ON CONFLICT DO NOTHING
+RETURNING 1
+"""
+_UNWATCHED = """
+SELECT i.item_no FROM views.items i WHERE i.tenant_id = $1 AND i.uri = ANY($3) AND NOT EXISTS (
+    SELECT FROM views.watched_items w WHERE w.item_no = i.item_no AND w.tenant_id = $1 AND w.case_id = $2)
 """
 _ITEMS = """
 INSERT INTO views.watched_items (tenant_id, item_no, case_id, holds_members)
-SELECT $1, i.item_no, $2, false FROM views.items i WHERE i.tenant_id = $1 AND i.uri = ANY($3)
-ON CONFLICT DO NOTHING
+SELECT $1, n, $2, false FROM unnest($3::bigint[]) AS n ON CONFLICT DO NOTHING
+"""
+_JOINED = """
+-- what events that touched the case since have in common with events to come: runs, orders, vessels, equipment
+INSERT INTO views.watched_keys (tenant_id, topic, subject, case_id)
+SELECT DISTINCT $1::int, k.topic, k.subject, $2 FROM views.case_touches t JOIN views.events e USING (event_no)
+CROSS JOIN LATERAL (
+    SELECT 'transformation' AS topic, e.transformation AS subject WHERE NOT starts_with(e.transformation, 'event ')
+    UNION ALL SELECT 'order', e.posting ->> 'order'
+    UNION ALL SELECT 'vessel', a.vessel FROM views.vessel_acts a WHERE a.event_no = e.event_no
+    UNION ALL SELECT 'equipment', l.equipment FROM views.loadings l WHERE l.event_no = e.event_no
+) AS k
+WHERE t.tenant_id = $1 AND t.case_id = $2 AND k.subject IS NOT NULL AND t.log_offset > coalesce(
+    (SELECT v.o FROM unnest($3::int[], $4::bigint[]) AS v(p, o) WHERE v.p = t.log_partition), -1)
+ON CONFLICT DO NOTHING RETURNING 1
 """
 _MOVED = """
 -- what happened to these that must not, since the approval or told since
@@ -144,37 +166,52 @@ class Watching:
             await self._views.execute(_SHARED, of.tenant_id, of.case_id, members)
             await self.watch_boxes(of, members)
 
-    async def watch_boxes(self, of: Subject, items: Iterable[int]) -> list[int]:
-        """Watch the containers that held these, and the containers of these; those that are new."""
+    async def watch_boxes(self, of: Subject, items: Iterable[int], *, members: bool = True) -> list[int]:
+        """Watch the containers that held these (`members`: of the case), and the containers of these; those new."""
         found: list[int] = []
         frontier = list(items)
         while frontier:
-            rows = await self._views.fetch(_BOXES, of.tenant_id, of.case_id, frontier)
+            rows = await self._views.fetch(_BOXES, of.tenant_id, of.case_id, frontier, members)
             frontier = [r[0] for r in rows]
             found += frontier
         return found
 
-    async def watch_keys(self, of: Subject, keys: Iterable[Key]) -> None:
+    async def watch_keys(self, of: Subject, keys: Iterable[Key]) -> bool:
+        """Whether any of them is new."""
         wanted = sorted(set(keys))
-        if wanted:
-            topics, subjects = zip(*wanted, strict=True)
-            await self._views.execute(_KEYS, of.tenant_id, of.case_id, topics, subjects)
+        if not wanted:
+            return False
+        topics, subjects = zip(*wanted, strict=True)
+        return bool(await self._views.fetch(_KEYS, of.tenant_id, of.case_id, topics, subjects))
 
-    async def watch_items(self, of: Subject, items: Sequence[str]) -> None:
-        """Watch items that are no members; those that no event named yet cannot be."""
+    async def watch_items(self, of: Subject, items: Sequence[str]) -> bool:
+        """Watch items that are no members, and what belongs to them; whether any is new."""
+        new = False
         for start in range(0, len(items), MEMBERS_AT_ONCE):
-            await self._views.execute(_ITEMS, of.tenant_id, of.case_id, items[start : start + MEMBERS_AT_ONCE])
+            some = items[start : start + MEMBERS_AT_ONCE]
+            numbers = [r[0] for r in await self._views.fetch(_UNWATCHED, of.tenant_id, of.case_id, some)]
+            if numbers:
+                new = True
+                # The items last: killed before, all of it is done again.
+                await self._views.execute(_SHARED, of.tenant_id, of.case_id, numbers)
+                await self.watch_boxes(of, numbers, members=False)
+                await self._views.execute(_ITEMS, of.tenant_id, of.case_id, numbers)
+        return new
 
-    async def catch_up(self, of: Subject, *, since: dict[int, int]) -> None:
-        """Follow what touched the case since: containers of containers, and what voids wait for; and their alerts."""
+    async def catch_up(self, of: Subject, *, since: dict[int, int]) -> bool:
+        """Follow what touched the case since: runs and orders that were joined, containers of containers, what voids
+        wait for; and their alerts. Whether more is watched than before.
+        """
         after = [list(since), list(since.values())]
+        joined = await self._views.fetch(_JOINED, of.tenant_id, of.case_id, *after)
         pending = [r[0] for r in await self._views.fetch(_PENDING, of.tenant_id, of.case_id)]
         packed = [r[0] for r in await self._views.fetch(_TOUCHING_ITEMS, of.tenant_id, of.case_id, *after)]
-        await self.watch_keys(of, (("event", event_id) for event_id in pending))
+        awaited = await self.watch_keys(of, (("event", event_id) for event_id in pending))
         boxes = await self.watch_boxes(of, packed)
         if boxes:
             await self.barrier()
             await self._sweep(of, boxes)
+        return bool(joined or awaited or boxes)
 
     async def sweep_series(self, of: Subject, *, change: str, number: int) -> None:
         """Raise what happened to members, and to containers of theirs, before they were watched."""

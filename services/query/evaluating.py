@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import asyncpg
 
 from domain.answers import Gap, Node, Trace, Way
-from domain.cases.scope import AllOf, AnyOf, Except, Leaf, Product, Rule
+from domain.cases.scope import AllOf, AnyOf, Except, FailedComponentLots, Leaf, Product, Rule, leaves_of
 from domain.cases.sets import CERTAIN, Why, all_of, any_of, but_not
 from domain.ids import ItemId
 from domain.links import Relation
@@ -94,6 +94,13 @@ class Evaluator:
             gaps=list(dict.fromkeys(told.gaps)),
             incomplete=told.incomplete,
         )
+
+    async def upstream(self, rule: Rule, asked: Asked) -> AsyncIterator[list[ItemId]]:
+        """What is behind the failed items of the rule, some at a time: its seeds are found by way of it."""
+        for leaf in leaves_of(rule):
+            if isinstance(leaf, FailedComponentLots):
+                async for some in Seeding(self.graphs, self.settings, asked).upstream(leaf):
+                    yield some
 
     async def _walk(self, leaf: Leaf, asked: Asked, told: _Told) -> tuple[Start, Walked]:
         start = await Seeding(self.graphs, self.settings, asked).start(leaf)

@@ -1,10 +1,10 @@
 """From a leaf of a scope rule to the seeds it names, found in one snapshot (docs/recall.md 'The scope rule')."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from domain.answers import Gap, Way
+from domain.answers import Gap, Node, Way
 from domain.cases.scope import (
     Exposed,
     FailedComponentLots,
@@ -236,9 +236,7 @@ class Seeding:
         for items in groups:
             if not items:
                 continue
-            walk = Walk(way=Way.BACKWARD, mode=leaf.mode, at_us=_us(leaf.at))
-            found = await walked(self._graphs, self._settings, asked=self._asked, walk=walk, start=Start(items))
-            async for nodes in found.chunks():
+            async for nodes in self._behind(leaf, items):
                 for node in nodes:
                     if node.item.material == leaf.material and node.item.kind != "unit":
                         any_way[node.item] = any_way.get(node.item, 0) + 1
@@ -252,6 +250,20 @@ class Seeding:
             if n >= enough and i not in certain
         ]
         return Start(certain, gaps=named.gaps, seeds=doubtful)
+
+    async def _behind(self, leaf: FailedComponentLots, items: Sequence[ItemId]) -> AsyncIterator[list[Node]]:
+        """What went into failed items, some at a time."""
+        walk = Walk(way=Way.BACKWARD, mode=leaf.mode, at_us=_us(leaf.at))
+        found = await walked(self._graphs, self._settings, asked=self._asked, walk=walk, start=Start(items))
+        async for nodes in found.chunks():
+            yield nodes
+
+    async def upstream(self, leaf: FailedComponentLots) -> AsyncIterator[list[ItemId]]:
+        """All that went into its failed items: what later events say of these may be more of it."""
+        named = await self._named(leaf.items)
+        if named.items:
+            async for nodes in self._behind(leaf, named.items):
+                yield [node.item for node in nodes]
 
     async def _events(self, event_nos: Sequence[int]) -> Any:
         """The events that count among these, each with its subjects, outputs and wholes, some at a time."""

@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 
 from domain.facts import EventFacts
-from domain.ids import ItemId
+from domain.ids import ItemId, at_any_level
 from services.readmodel.rows import COLUMNS, Applied, Rows
 from services.readmodel.schema import event, metadata, tenant
 
@@ -54,7 +54,7 @@ case_touches = Table(
 TABLES = (watched_items, watched_keys, case_touches)
 
 TOPICS = (
-    *("transformation", "order", "vessel", "equipment", "class", "event"),
+    *("transformation", "order", "vessel", "equipment", "class", "level", "event"),
     *("dimension", "parameter", "product", "kind"),
 )
 WATCHED_KINDS = frozenset({"calibrated", "maintained", "recipe_changed", "software_installed", "inspected"})
@@ -79,6 +79,9 @@ def keys_of(facts: EventFacts, topics: frozenset[str]) -> Iterator[Key]:
             yield "equipment", facts.loading.equipment
     if "class" in topics:
         yield from (("class", str(item)) for item in _named(facts) if item.kind == "class")
+    if "level" in topics:
+        levels = (at_any_level(item) for item in _named(facts) if item.kind == "lot")
+        yield from (("level", number) for number in levels if number is not None)
     if "event" in topics:
         yield "event", facts.event_id
     if "dimension" in topics:

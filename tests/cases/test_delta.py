@@ -6,10 +6,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from domain.positions import parse_vector
 from tests.cases.conftest import People
 from tests.cases.following import Live
 
 numbers = itertools.count(1)
+LEVELS = ("09521234000075", "19521234000072", "29521234000079")
+"""GTINs of a piece, a case and a pallet: they differ in the indicator digit alone."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -169,3 +172,56 @@ async def test_a_supplier_and_a_product_of_a_rule_are_watched(recall: Live) -> N
     await tell.post("material_received", 2, **(received | {"item": tell.uri("lot:R/2")}))
     await tell.made(2, [], ["P/2"])
     await until_changes(recall, ("added", "lot:R/2"), ("added", "P/2"))
+
+
+async def test_a_transformation_or_an_order_that_a_member_joins_later_is_watched(recall: Live) -> None:
+    """The events that bring something out name no member, and the run is not known yet when the set is frozen."""
+    tell = recall.tell
+    run, line = f"urn:run:{recall.id}", [tell.line("lot:CELL/L-9", 5)]
+    await tell.made(1, ["lot:CELL/L-9"], ["B/1"])
+    await recall.begun("lot:CELL/L-9")
+    await tell.post("transformed", 2, transformation_id=run, inputs=line, outputs=[])
+    await tell.post("issued_to_order", 2, order=f"PO-{recall.id}", items=line, site="urn:t:s")
+    seen = parse_vector(tell.position)
+    await recall.until(lambda told: all(parse_vector(told["evaluated_to"])[p] >= o for p, o in seen.items()), "delta")
+    await tell.post("transformed", 3, transformation_id=run, inputs=[], outputs=tell.lines("T/1"))
+    await tell.post("output_reported", 3, order=f"PO-{recall.id}", outputs=tell.lines("O/1"), site="urn:t:s")
+    await until_changes(recall, ("added", "T/1"), ("added", "O/1"))
+
+
+async def test_the_same_lot_number_at_another_packaging_level_is_watched(recall: Live) -> None:
+    """Cases and pieces of one batch: whichever level is named later, by itself or as the lot of a unit."""
+    tell = recall.tell
+    number = recall.id.replace("-", "")
+    piece, case, pallet = (f"https://id.gs1.org/01/{gtin}/10/{number}" for gtin in LEVELS)
+    await tell.post("commissioned", 1, items=[{"item": piece, "quantity": 100, "uom": "C62"}])
+    await recall.begun(rule={"items": [piece]})
+    await tell.post("commissioned", 2, items=[{"item": case, "quantity": 10, "uom": "C62"}])
+    found = await recall.until(lambda told: [c["item"] for c in told["changes"]] == [case], "delta")
+    assert (found["changes"][0]["certainty"], found["changes"][0]["reasons"]) == ("possible", ["packaging_level"])
+    await tell.post("commissioned", 3, items=[{"item": f"{pallet}/21/1"}])
+    await recall.until(lambda told: pallet in [c["item"] for c in told["changes"]], "delta")
+
+
+async def test_what_is_upstream_of_a_failed_component_is_watched(recall: Live) -> None:
+    """The motor's maker is known when the bike fails; what went into the maker's rotor is booked afterwards."""
+    tell = recall.tell
+    await tell.made(1, ["lot:MAGNET/7"], ["ROTOR/1"])
+    await tell.made(1, ["lot:MAGNET/7"], ["OTHER/1"])
+    await tell.fit(3, "MOTOR/1", "B/1")
+    rule = {"failed_component_lots": {"items": [tell.uri("B/1")], "material": tell.uri("class:MAGNET")}}
+    await recall.begun(rule=rule)
+    await tell.made(2, ["ROTOR/1"], ["MOTOR/1"])  # names neither the bike nor a magnet
+    await recall.until(lambda told: tell.uri("OTHER/1") in [c["item"] for c in told["changes"]], "delta")
+
+
+async def test_a_part_of_a_narrowing_rule_is_watched_by_what_it_shares(recall: Live) -> None:
+    """Y comes of a run that a lot of one part joined; X, of the other part already, was made of Y."""
+    tell = recall.tell
+    run = f"urn:run:{recall.id}"
+    await tell.made(1, ["lot:A/1"], ["X/1"])
+    await tell.post("transformed", 1, transformation_id=run, inputs=[tell.line("lot:B/1", 5)], outputs=[])
+    await tell.made(4, ["Y/1"], ["X/1"])
+    await recall.begun(rule={"all": [{"items": [tell.uri("lot:A/1")]}, {"items": [tell.uri("lot:B/1")]}]})
+    await tell.post("transformed", 3, transformation_id=run, inputs=[], outputs=tell.lines("Y/1"))
+    await until_changes(recall, ("added", "X/1"))

@@ -28,7 +28,7 @@ WITH cases AS (
 INSERT INTO views.watched_keys (tenant_id, topic, subject, case_id)
 SELECT 1, topic, topic || n, case_id FROM cases, unnest($3::text[]) AS topic
 """
-TOPICS = ["transformation", "order", "class", "dimension", "product"]
+TOPICS = ["transformation", "order", "class", "level", "dimension", "product"]
 
 
 async def open_cases(owner: asyncpg.Connection, first: int, last: int) -> None:
