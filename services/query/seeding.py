@@ -77,17 +77,14 @@ _OF_PRODUCT = """
 SELECT i.uri, m.event_no FROM views.items i JOIN views.item_materials m USING (item_no)
 JOIN views.items c ON c.item_no = m.material_no WHERE i.tenant_id = $1 AND i.uri = ANY($2) AND c.uri = $3
 """
-_INSPECTED = """
+INSPECTED = """
 -- inspections that found the characteristic within these limits, or gave it the verdict
-SELECT e.event_no FROM views.events e JOIN views.event_bodies b USING (event_no)
-WHERE e.tenant_id = $1 AND e.kind = 'inspected' AND ($6::bigint IS NULL OR e.latest_us >= $6)
-AND ($7::bigint IS NULL OR coalesce(e.started_us, e.earliest_us) < $7)
-AND EXISTS (
-    SELECT FROM jsonb_array_elements(b.body -> 'measurements') AS m
-    WHERE m ->> 'characteristic' = $2 AND ($3::numeric IS NULL OR (m ->> 'value')::numeric >= $3)
-    AND ($4::numeric IS NULL OR (m ->> 'value')::numeric <= $4)
-    AND ($5::text IS NULL OR coalesce(m ->> 'verdict', b.body ->> 'verdict') = $5))
-ORDER BY e.event_no
+SELECT DISTINCT m.event_no FROM views.measurements m
+WHERE m.tenant_id = $1 AND m.characteristic = $2
+AND ($3::numeric IS NULL OR m.value >= $3) AND ($4::numeric IS NULL OR m.value <= $4)
+AND ($5::text IS NULL OR m.verdict = $5)
+AND ($6::bigint IS NULL OR m.latest_us >= $6) AND ($7::bigint IS NULL OR m.begins_us < $7)
+ORDER BY m.event_no
 """
 _PARENTS = """
 SELECT i.uri, x.event_no FROM views.items i JOIN views.event_items x USING (item_no)
@@ -212,7 +209,7 @@ class Seeding:
 
     async def _inspected(self, leaf: Inspection) -> Start:
         rows = await self._asked.connection.fetch(
-            _INSPECTED,
+            INSPECTED,
             self._asked.tenant_id,
             leaf.characteristic,
             leaf.at_least,

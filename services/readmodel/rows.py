@@ -13,7 +13,7 @@ from domain.ids import ItemId, PlaceId, number_of
 from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
-from services.readmodel import cases, complaints, equipment, feed
+from services.readmodel import cases, complaints, equipment, feed, measurements
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         **equipment.COLUMNS,
         **cases.COLUMNS,
         **complaints.COLUMNS,
+        **measurements.COLUMNS,
         **feed.COLUMNS,
     }.items()
 }
@@ -156,6 +157,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
         rows.add(table, (tenant, event_no, *row))
     for row in complaints.rows_of(one.envelope.event, facts, item_no):
         rows.add("complaints", (tenant, event_no, *row))
+    for row in measurements.rows_of(one.envelope.event, facts):
+        rows.add("measurements", (tenant, event_no, *row))
     original = dict(one.envelope.original) if one.envelope.original is not None else None
     rows.add("event_bodies", (tenant, event_no, one.document, original))
     for place in places_of(facts):

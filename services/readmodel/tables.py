@@ -20,10 +20,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from services.readmodel import cases, complaints, equipment, feed, watching
+from services.readmodel import cases, complaints, equipment, feed, measurements, watching
 from services.readmodel.schema import SCHEMA, event, metadata, tenant
 
-__all__ = ["SCHEMA", "cases", "complaints", "equipment", "feed", "metadata", "watching"]
+__all__ = ["SCHEMA", "cases", "complaints", "equipment", "feed", "measurements", "metadata", "watching"]
 
 items = Table(
     "items",
@@ -373,7 +373,7 @@ def ddl_extras(schema: str) -> list[str]:
         if table is event_bodies:
             at_theirs = f"SELECT FROM {schema}.event_places p WHERE p.event_no = event_bodies.event_no"
             sees += _WITHIN_SITES.format(theirs=f"EXISTS ({at_theirs})")
-        if table in (*cases.TABLES, *watching.TABLES, complaints.complaints):
+        if table in (*cases.TABLES, *watching.TABLES, complaints.complaints, measurements.measurements):
             sees += _WITHIN_SITES.format(theirs="false")
         statements += [
             f"ALTER TABLE {schema}.{table.name} ENABLE ROW LEVEL SECURITY",

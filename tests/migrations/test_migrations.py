@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import asyncpg
 import pytest
@@ -126,6 +127,31 @@ async def test_many_processes_may_migrate_at_once(empty_database: str) -> None:
     await asyncio.gather(*(upgrade(empty_database) for _ in range(4)))
     connection = await asyncpg.connect(empty_database)
     assert await current_revision(connection) == head_revision()
+    await connection.close()
+
+
+async def test_inspection_results_of_before_are_in_their_view(empty_database: str) -> None:
+    await upgrade(empty_database, revision="0021")
+    connection = await asyncpg.connect(empty_database)
+    await connection.execute(
+        """
+        INSERT INTO views.events
+            (tenant_id, event_no, key_no, content_hash, log_partition, log_offset, appended_us, kind, source,
+             may_correct, occurred_at, earliest_us, latest_us, rank, accepted_us, request_index, mixed, clears_holder)
+        SELECT 1, n, n, 'h', 0, n, n, CASE n WHEN 3 THEN 'released' ELSE 'inspected' END, 'mes', false,
+            '2026-03-01T08:00:00Z', 5, 7, 2, n, 0, false, false FROM generate_series(1, 3) AS n;
+        INSERT INTO views.event_bodies (tenant_id, event_no, body) VALUES
+            (1, 1, '{"verdict": "fail", "measurements": [{"characteristic": "ocv", "value": "3.61"},
+                    {"characteristic": "look", "text": "dent", "verdict": "pass"}]}'),
+            (1, 2, '{"verdict": "pass"}'), (1, 3, '{"measurements": [{"characteristic": "ocv"}]}')
+        """
+    )
+    await upgrade(empty_database)
+    rows = await connection.fetch("SELECT * FROM views.measurements ORDER BY line")
+    assert [tuple(r) for r in rows] == [
+        (1, 1, 0, "ocv", Decimal("3.61"), "fail", 5, 7),
+        (1, 1, 1, "look", None, "pass", 5, 7),
+    ]
     await connection.close()
 
 

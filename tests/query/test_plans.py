@@ -7,12 +7,14 @@ in hundreds of events, and would then read whole tables and hash-join them at ea
 
 import json
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest_asyncio
 
 from services.query import statements as sql
+from services.query.seeding import INSPECTED
 from services.readmodel.tables import DISTINCT
 from tests.conftest import NewDatabase
 
@@ -103,3 +105,21 @@ async def test_without_them_it_would_read_and_hash_whole_tables(links: asyncpg.C
         assert "Hash Join" in await joins(links, *WALKING["things of these materials"])
     finally:
         await transaction.rollback()
+
+
+async def test_a_scope_by_inspection_results_reads_neither_bodies_nor_other_characteristics(
+    links: asyncpg.Connection,
+) -> None:
+    await links.execute(
+        f"""
+        INSERT INTO views.measurements (tenant_id, event_no, line, characteristic, value, verdict, begins_us, latest_us)
+        SELECT 1, n, 0, 'c' || n % 50, n, 'pass', n, n FROM generate_series(1, {EVENTS}) AS n;
+        ANALYZE views.measurements
+        """
+    )
+    asked = [1, "c7", Decimal(100), Decimal(200), None, None, None]
+    told = await links.fetchval(f"EXPLAIN (FORMAT JSON) {INSPECTED}", *asked)
+    scans = {(n["Node Type"], n["Relation Name"]) for n in nodes(json.loads(told)[0]["Plan"]) if "Relation Name" in n}
+    assert scans
+    assert all(table == "measurements" and scan != "Seq Scan" for scan, table in scans), scans
+    assert [r[0] for r in await links.fetch(INSPECTED, *asked)] == [107, 157]
