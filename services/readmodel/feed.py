@@ -12,6 +12,7 @@ import asyncpg
 from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 
 from domain.facts import EventFacts
+from domain.ports import Position
 from services.readmodel.schema import event, metadata, tenant
 
 About = Literal["hold", "case", "void"]
@@ -69,6 +70,10 @@ SELECT event_no, log_offset, appended_us, about FROM views.feed_entries
 WHERE tenant_id = $1 AND log_partition = $2 AND log_offset > $3 AND log_offset <= $4
 ORDER BY log_offset LIMIT $5
 """
+_AT = """
+SELECT event_no, appended_us, about FROM views.feed_entries
+WHERE tenant_id = $1 AND log_partition = $2 AND log_offset = $3
+"""
 _BEFORE = """
 -- for each partition the newest entry that was appended before an instant
 SELECT c.log_partition, last.log_offset FROM views.checkpoints c CROSS JOIN LATERAL (
@@ -96,6 +101,12 @@ async def stretch(connection: asyncpg.Connection, tenant_id: int, *, after: Mapp
         reached[partition] = rows[-1][1] if full else max(applied, since)
         more = more or full
     return Stretch(entries, {p: o for p, o in reached.items() if o >= 0}, more)
+
+
+async def entry_at(connection: asyncpg.Connection, tenant_id: int, place: Position) -> Entry | None:
+    """The entry at a place in the log; None where there is none."""
+    row = await connection.fetchrow(_AT, tenant_id, *place)
+    return Entry(row[0], place.partition, place.offset, row[1], row[2]) if row is not None else None
 
 
 async def vector_before(connection: asyncpg.Connection, tenant_id: int, instant_us: int) -> dict[int, int]:

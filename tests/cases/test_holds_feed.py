@@ -101,3 +101,24 @@ async def test_a_key_limited_to_sites_hears_of_its_own(tell: Example, people: Pe
 async def test_what_cannot_be_asked_is_refused(service: httpx.AsyncClient, wrong: dict[str, str]) -> None:
     refused = await service.get("/v1/holds", params=wrong)
     assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+
+
+async def test_a_page_has_as_many_items_as_were_asked_for_also_in_the_middle_of_an_event(tell: Example) -> None:
+    names = [f"B/{n}" for n in range(1, 8)]
+    await tell.made(1, [], [*names, "C/1"])
+    since = await here(tell)
+    await tell.post("held", 2, hold_id=f"P-{tell.name}", items=tell.lines(*names), reason="weld")
+    await tell.post("held", 2, hold_id=f"Q-{tell.name}", items=tell.lines("C/1"))
+    pages, cursor, more = [], since, True
+    while more:
+        page = await ask(tell, cursor, limit=3)
+        pages.append([h["item"] for h in page["holds"]])
+        cursor, more = page["next"], page["more"]
+        if len(pages) == 1:  # what comes meanwhile is told after what was there
+            await tell.post("held", 3, hold_id=f"R-{tell.name}", items=tell.lines("B/1"))
+    assert [len(p) for p in pages] == [3, 3, 3]
+    assert sorted(i for p in pages for i in p) == sorted([tell.uri(n) for n in (*names, "C/1")] + [tell.uri("B/1")])
+    assert (await ask(tell, cursor))["holds"] == []
+    assert len((await ask(tell, since, limit=8))["holds"]) == 8
+    wrong = await tell.service.get("/v1/holds", params={"since": "0-1~0-x~!"})
+    assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/invalid-parameter")

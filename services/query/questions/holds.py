@@ -1,7 +1,8 @@
 """GET /v1/holds: what must stop, for WMS and marketplaces that follow it (docs/recall.md 'The stop-ship feed')."""
 
+import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import asyncpg
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from domain.ids import ItemId
 from domain.moments import iso
 from domain.ports import Position
-from domain.positions import vector_token
+from domain.positions import parse_vector, vector_token
 from domain.state import State, states
 from services.access import Caller
 from services.problems import Problem
@@ -21,25 +22,32 @@ from services.query.following import wait_of, with_patience
 from services.query.formats import NDJSON
 from services.query.paging import limit_of
 from services.query.snapshot import Asked, Questions
-from services.readmodel.feed import Entry, stretch, vector_before
+from services.readmodel.feed import Entry, entry_at, stretch, vector_before
 
 PAGE_ITEMS = 5_000
+ROWS_AT_ONCE = 5_000
 ENTRIES_AT_ONCE = 100
 STATES_AT_ONCE = 500
+_WITHIN = "~"
+"""Parts the vector of a cursor from an entry that a page ended in, and from the last of its items."""
 
 _NAMED = """
--- what hold events named, and what voids of hold events did: a hold that was taken back changes it too
-WITH told AS (
-    SELECT w.no AS entry_no, w.no AS event_no FROM unnest($1::bigint[]) AS w(no)
+-- what hold events named, and what voids of hold events did (a hold that was taken back changes it too), entry by entry
+WITH entries AS (
+    SELECT * FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS w(entry_no, about, n)
+), told AS (
+    SELECT n, entry_no, entry_no AS event_no FROM entries WHERE about = 'hold'
     UNION ALL
-    SELECT v.event_no, e.event_no FROM views.voids v JOIN views.events e ON e.key_no = v.target_key_no
-    WHERE v.event_no = ANY($2::bigint[]) AND e.hold IS NOT NULL
+    SELECT n, entry_no, e.event_no FROM entries JOIN views.voids v ON v.event_no = entry_no
+    JOIN views.events e ON e.key_no = v.target_key_no
+    WHERE about = 'void' AND e.hold IS NOT NULL
 )
-SELECT t.entry_no, k.event_id, e.kind, e.hold, e.occurred_at, i.uri FROM told t
+SELECT t.n - 1 AS entry, k.event_id, e.kind, e.hold, e.occurred_at, i.uri FROM told t
 JOIN views.events e ON e.event_no = t.event_no
 JOIN views.events w ON w.event_no = t.entry_no JOIN views.event_keys k ON k.key_no = w.key_no
 LEFT JOIN views.event_items m ON m.event_no = e.event_no AND m.role = 0 LEFT JOIN views.items i ON i.item_no = m.item_no
-ORDER BY t.entry_no, i.uri
+WHERE t.n > 1 OR $3::text IS NULL OR coalesce(i.uri, '') COLLATE "C" > $3
+ORDER BY t.n, coalesce(i.uri, '') COLLATE "C" LIMIT $4
 """
 
 
@@ -53,9 +61,25 @@ class _Change:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """How far a follower is: everything up to a vector, and of the entry at `within` the items up to `item`."""
+
+    vector: Mapping[int, int]
+    within: Position | None = None
+    item: str = ""
+
+    @property
+    def token(self) -> str:
+        if self.within is None:
+            return vector_token(self.vector)
+        item = base64.urlsafe_b64encode(self.item.encode()).decode().rstrip("=")
+        return f"{vector_token(self.vector)}{_WITHIN}{self.within.token}{_WITHIN}{item}"
+
+
+@dataclass(frozen=True, slots=True)
 class _Page:
     rows: list[dict[str, Any]]
-    reached: Mapping[int, int]
+    reached: _Place
     more: bool
     frame: dict[str, Any]
 
@@ -68,8 +92,9 @@ def create_router(questions: Questions) -> APIRouter:
     async def get_holds(request: Request, caller: reader) -> Response:
         """Items whose holds changed after `since` (a time, or `next` of the answer before), and how they stand now.
 
-        Of a hold that a release without items ended for all there is one row, with `item` null. `wait`: how many
-        seconds (at most 30) to wait for news. JSON, or NDJSON by `Accept` or `format=ndjson`.
+        `limit`: rows of a page, `more` follow behind `next`. Of a hold that a release without items ended for all
+        there is one row, with `item` null. `wait`: how many seconds (at most 30) to wait for news. JSON, or NDJSON by
+        `Accept` or `format=ndjson`.
         """
         known_parameters(request, "since", "limit", "wait", "wait_for", "format")
         limit = limit_of(request.query_params.get("limit")) or PAGE_ITEMS
@@ -85,32 +110,97 @@ def create_router(questions: Questions) -> APIRouter:
 
 
 async def _page(asked: Asked, since: str | None, *, limit: int) -> _Page:
-    after = await _after(asked, since)
-    newest: dict[str, _Change] = {}
-    ended: dict[str, _Change] = {}
-    more = True
-    while more and len(newest) < limit:
-        found = await stretch(asked.connection, asked.tenant_id, after=after, limit=ENTRIES_AT_ONCE)
-        after, more = found.reached, found.more
-        entries = {e.event_no: e for e in found.entries}
-        holds = [e.event_no for e in found.entries if e.about == "hold"]
-        voids = [e.event_no for e in found.entries if e.about == "void"]
-        for row in await asked.connection.fetch(_NAMED, holds, voids) if entries else []:
-            change = _Change(row["uri"], entries[row["entry_no"]], row)
-            if row["uri"] is None:
-                ended[row["hold"]["hold_id"]] = change
+    reading = _Reading(asked, await _after(asked, since), limit)
+    while reading.more:
+        await reading.stretch()
+    rows = [_ended(change) for change in reading.ended.values()] + await _standing(asked, reading.newest)
+    return _Page(rows, reading.at, reading.full, asked.frame([]))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Reads changes until a page is full: `at` is how far it came. An item that changes again takes no second row."""
+
+    asked: Asked
+    at: _Place
+    limit: int
+    newest: dict[str, _Change] = field(default_factory=dict)
+    ended: dict[str, _Change] = field(default_factory=dict)
+    more: bool = True
+    full: bool = False
+
+    async def stretch(self) -> None:
+        """Take the next entries, as many of their items as fit; an entry that was begun first."""
+        connection, tenant_id, before = self.asked.connection, self.asked.tenant_id, self.at
+        if before.within is not None:
+            place = before.within
+            begun = await entry_at(connection, tenant_id, place)
+            stopped = await self._take_all([begun], before.item) if begun is not None else None
+            if stopped is not None:
+                self._stop(_Place(before.vector, place, stopped[1] if stopped[1] is not None else before.item))
             else:
-                newest[row["uri"]] = change
-    rows = [_ended(change) for change in ended.values()] + await _standing(asked, newest)
-    return _Page(rows, after, more, asked.frame([]))
+                self.at = _Place({**before.vector, place.partition: place.offset})
+            return
+        found = await stretch(connection, tenant_id, after=before.vector, limit=ENTRIES_AT_ONCE)
+        stopped = await self._take_all([e for e in found.entries if e.about in ("hold", "void")], None)
+        if stopped is None:
+            self.at, self.more = _Place(found.reached), found.more
+            return
+        entry, item = stopped
+        passed = {p: o for p, o in found.reached.items() if p < entry.partition}
+        vector = {**before.vector, **passed, entry.partition: entry.offset - 1}
+        self._stop(_Place(vector, Position(entry.partition, entry.offset) if item is not None else None, item or ""))
+
+    def _stop(self, at: _Place) -> None:
+        self.at, self.more, self.full = at, False, True
+
+    async def _take_all(self, entries: Sequence[Entry], item: str | None) -> tuple[Entry, str | None] | None:
+        """Take the items of the entries, of the first those behind `item`. Where the page is full: the entry at which
+        that was, and the last of its items that were taken.
+        """
+        start = 0
+        while start < len(entries):
+            some = entries[start:]
+            told = ([e.event_no for e in some], [e.about for e in some], item, ROWS_AT_ONCE)
+            rows = await self.asked.connection.fetch(_NAMED, *told)
+            here = 0
+            for row in rows:
+                if row["entry"] != here:
+                    here, item = row["entry"], None
+                if not self._take(_Change(row["uri"], some[here], row)):
+                    return some[here], item
+                item = row["uri"] or ""
+            if len(rows) < ROWS_AT_ONCE:
+                return None
+            start += here
+        return None
+
+    def _take(self, change: _Change) -> bool:
+        """Whether there was room for it."""
+        kept, key = (
+            (self.newest, change.item) if change.item is not None else (self.ended, change.row["hold"]["hold_id"])
+        )
+        if key not in kept and len(self.newest) + len(self.ended) >= self.limit:
+            return False
+        kept[key] = change
+        return True
 
 
-async def _after(asked: Asked, since: str | None) -> Mapping[int, int]:
+async def _after(asked: Asked, since: str | None) -> _Place:
     if since is None or since == "":
-        return {}
-    if since[:4].isdigit() and since[4:5] == "-" and len(since) >= 10:
-        return await vector_before(asked.connection, asked.tenant_id, instant(since, "since") or 0)
-    return vector_of(since, "since") or {}
+        return _Place({})
+    if since[:4].isdigit() and since[4:5] == "-" and len(since) >= 10 and _WITHIN not in since:
+        return _Place(await vector_before(asked.connection, asked.tenant_id, instant(since, "since") or 0))
+    vector, *within = since.split(_WITHIN)
+    place = _Place(vector_of(vector, "since") or {} if vector else {})
+    if not within:
+        return place
+    try:
+        [(partition, offset)] = parse_vector(within[0]).items()
+        item = base64.b64decode(within[1] + "=" * (-len(within[1]) % 4), altchars=b"-_", validate=True).decode()
+    except (ValueError, IndexError) as error:
+        raise Problem(422, "invalid-parameter", "since: send `next` of an answer before, unchanged") from error
+    return replace(place, within=Position(partition, offset), item=item)
 
 
 async def _standing(asked: Asked, newest: Mapping[str, _Change]) -> list[dict[str, Any]]:
@@ -157,8 +247,7 @@ def _by(change: _Change, *, known: bool) -> dict[str, Any]:
 
 
 def _sent(request: Request, page: _Page) -> Response:
-    reached = vector_token(page.reached)
-    tail = {"more": page.more, "next": reached, **page.frame}
+    tail = {"more": page.more, "next": page.reached.token, **page.frame}
     wants = request.query_params.get("format") or request.headers.get("accept", "")
     if wants not in ("json", "") and ("ndjson" in wants):
         lines: Sequence[Mapping[str, Any]] = [*({"type": "hold", **r} for r in page.rows), {"type": "trailer", **tail}]
