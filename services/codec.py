@@ -1,6 +1,7 @@
 """Bytes and events: what senders post, and what the log keeps. Pydantic validates the domain's own dataclasses."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, NotRequired
 
@@ -8,7 +9,7 @@ import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from domain.cases.acts import Act, AnyAct, IncidentFacts, Member
+from domain.cases.acts import CHUNK_ITEMS_MAX, Act, AnyAct, IncidentFacts, Member
 from domain.envelope import Envelope
 from domain.events import LifecycleEvent
 from domain.ids import ItemId
@@ -129,8 +130,12 @@ def decode(value: bytes) -> Envelope:
     return decode_with_document(value)[0]
 
 
-def decode_with_document(value: bytes) -> tuple[Envelope, dict[str, Any]]:
-    """As `decode`, and the event as plain JSON data in the current shape: what `event_document` would give again."""
+def decode_with_document(value: bytes, *, members_aside: bool = False) -> tuple[Envelope, dict[str, Any]]:
+    """As `decode`, and the event as plain JSON data in the current shape: what `event_document` would give again.
+
+    `members_aside`: the members of a part of a frozen set, of which there are a million, are left in the data alone
+    where they are as we write them; the event has none then.
+    """
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError as error:
@@ -140,11 +145,58 @@ def decode_with_document(value: bytes) -> tuple[Envelope, dict[str, Any]]:
     try:
         record = _RECORD.validate_python(upcast(document))
         header = {key: value for key, value in record.items() if key != "event"}
-        envelope = Envelope(event=EVENT.validate_python(record["event"]), **header)  # type: ignore[arg-type]
-        return envelope, record["event"]
+        told = record["event"]
+        as_written = _has_members_as_written(told)
+        read = told | {"act": told["act"] | {"members": ()}} if as_written and members_aside else told
+        envelope = Envelope(event=EVENT.validate_python(read), **header)  # type: ignore[arg-type]
+        return envelope, told
     except UnknownVersion as error:
         raise Undecodable("unknown_version", str(error)) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Undecodable("not_an_envelope", f"{where}: {first['msg']}") from error
+
+
+_OF_A_MEMBER = {
+    "item": str,
+    "kind": str,
+    "level": int,
+    "certainty": str,
+    "reasons": list,
+    "came_from": list,
+    "event_ids": list,
+    "seed": bool,
+    "top": bool,
+    "loose_spare": bool,
+}
+_SOMETIMES = {"quantity": str, "uom": str}
+_WORDS = {"kind": frozenset({"unit", "lot", "class", "container"}), "certainty": frozenset({"certain", "possible"})}
+
+
+def _has_members_as_written(event: Mapping[str, Any]) -> bool:
+    """Whether it is a part of a frozen set whose members have the fields that `member_document` writes.
+
+    It is looked at field by field: no member is made an object.
+    """
+    act = event.get("act")
+    if event.get("kind") != "case_recorded" or not isinstance(act, dict) or act.get("act") != "set_frozen":
+        return False
+    members = act.get("members")
+    if type(members) is not list or not 0 < len(members) <= CHUNK_ITEMS_MAX or set(map(type, members)) != {dict}:
+        return False
+    try:
+        for name, kind in _OF_A_MEMBER.items():
+            values = [member[name] for member in members]
+            if set(map(type, values)) != {kind} or (name in _WORDS and not _WORDS[name].issuperset(values)):
+                return False
+    except KeyError:
+        return False
+    return all(_is_amount(m) for m in members if len(m) != len(_OF_A_MEMBER))
+
+
+def _is_amount(member: Mapping[str, Any]) -> bool:
+    beyond = {name: value for name, value in member.items() if name not in _OF_A_MEMBER}
+    if any(type(value) is not _SOMETIMES.get(name) for name, value in beyond.items()):
+        return False
+    return "quantity" in beyond and re.fullmatch(r"-?[0-9]{1,28}(\.[0-9]{1,28})?", beyond["quantity"]) is not None

@@ -117,24 +117,20 @@ class CaseDesk:
             latest[position.partition] = max(position.offset, latest.get(position.partition, -1))
         await wait_for(self.pool, latest, deadline_seconds=self.settings.wait_for_deadline_seconds)
 
-    async def append(
-        self, tenant_id: int, source: str, events: Sequence[Any], *, documents: Sequence[Mapping[str, Any]] = ()
-    ) -> list[Position]:
+    async def append(self, tenant_id: int, source: str, events: Sequence[Any]) -> list[Position]:
         """Append events of the service's own durably. Sent again with the same ids they are duplicates.
-
-        `documents` are the events as JSON data, where the caller has them already: then they are what is kept.
 
         Raises Problem 503 where the log did not confirm, 413 for an act that it does not take.
         """
         accepted_us = to_us(self.clock.now())
-        nothing: list[Mapping[str, Any] | None] = [None] * len(events)
-        told = documents or nothing
 
         def encoded() -> list[Record]:
-            pairs = zip(events, told, strict=True)
-            return [_record(tenant_id, source, event, accepted_us=accepted_us, document=d) for event, d in pairs]
+            return [recorded(tenant_id, source, event, accepted_us=accepted_us)[0] for event in events]
 
-        records = await asyncio.to_thread(encoded)
+        return await self.put(await asyncio.to_thread(encoded))
+
+    async def put(self, records: Sequence[Record]) -> list[Position]:
+        """Append records that are made already (`recorded`). Raises as `append` does."""
         try:
             return await self.log.append(records, deadline_seconds=self.settings.append_deadline_seconds)
         except LogUnavailable as error:
@@ -148,7 +144,13 @@ class CaseDesk:
             raise Problem(413, "act-too-large", detail) from error
 
 
-def _record(tenant_id: int, source: str, event: Any, *, accepted_us: int, document: Mapping[str, Any] | None) -> Record:
+def recorded(
+    tenant_id: int, source: str, event: Any, *, accepted_us: int, document: Mapping[str, Any] | None = None
+) -> tuple[Record, str]:
+    """An event of the service's own as the log takes it, and the hash of its content.
+
+    `document` is the event as JSON data, where the caller has it already: then it is what is kept.
+    """
     document = document if document is not None else event_document(event)
     envelope = Envelope(
         tenant_id=tenant_id,
@@ -160,7 +162,8 @@ def _record(tenant_id: int, source: str, event: Any, *, accepted_us: int, docume
         content_hash=content_hash(event, document=document),
         event=event,
     )
-    return Record(partition_key(tenant_id, event, event.event_id), encode(envelope, document=document))
+    key = partition_key(tenant_id, event, event.event_id)
+    return Record(key, encode(envelope, document=document)), envelope.content_hash
 
 
 def _again(command: Command, acts: Sequence[Recorded], decide: Decide) -> Recorded | None:

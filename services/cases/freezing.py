@@ -6,11 +6,12 @@ whole once the views have of it what was evaluated, to the byte.
 """
 
 import asyncio
-import tempfile
+import contextlib
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from dataclasses import asdict
+from itertools import islice, zip_longest
+from typing import Any
 
-import orjson
 import structlog
 
 from domain.answers import Gap
@@ -18,17 +19,19 @@ from domain.cases import acts
 from domain.cases.acts import CHUNK_ITEMS_MAX
 from domain.cases.recall import Freeze, RecallCase, fold
 from domain.events.casework import CaseRecorded, chunk_id, whole_id
-from domain.ports import Position
+from domain.moments import to_us
+from domain.ports import Position, Record
 from domain.positions import parse_vector
-from services.cases.commands import CaseDesk
+from services.cases.commands import CaseDesk, recorded
+from services.cases.frozen_chunks import Sent, members_written, packed
 from services.cases.jobs import Work
-from services.codec import event_document, member_document
+from services.codec import event_document
 from services.database import tenant_transaction
 from services.problems import Problem
 from services.query.evaluating import Evaluator, snapshot_at
-from services.query.evaluation import Evaluation
 from services.query.freshness import applied_vector, wait_for
-from services.query.frozen_set import SetHash, frozen_members, line_of
+from services.query.frozen_set import stored_hashes
+from services.query.graph.texts import Texts
 from services.query.rules import rule_of
 
 ACTOR = "zhuisu"
@@ -85,48 +88,58 @@ class FreezeJob:
     async def _freeze(self, tenant_id: int, case: RecallCase, freeze: Freeze, *, vector: Mapping[int, int]) -> None:
         rule = rule_of(freeze.requested.rule)
         now_us = freeze.requested.as_of.latest_us
-        with tempfile.TemporaryFile() as spool:
-            asking = snapshot_at(
-                self._desk.pool, self._desk.settings, tenant_id=tenant_id, vector=vector, now_us=now_us
-            )
+        asking = snapshot_at(self._desk.pool, self._desk.settings, tenant_id=tenant_id, vector=vector, now_us=now_us)
+        with contextlib.ExitStack() as held:
             async with asking as asked:
                 await self._evaluator.graphs.ready(asked.connection, tenant_id)
-                found = await self._evaluator.begin(rule, asked)
-                async for some in found.members():
-                    spool.write(b"".join(_spooled(one.member) for one in some))
+                found = held.enter_context(await self._evaluator.lines(rule, asked))
+                await found.look()
                 parked = asked.fresh.parked
-            hashed, chunks = await self._send(tenant_id, case, freeze, spool=spool, found=found)
-        stored = await self._stored(tenant_id, case, freeze)
-        if (stored.members, stored.sha256) != (hashed.members, hashed.sha256):
-            # An earlier run came to something else: never seen, and never to be taken for the set.
-            detail = f"{stored.members} members are stored, {hashed.members} were evaluated: freeze again"
-            raise Problem(409, "set-differs", detail)
-        incomplete = (*found.incomplete, *(["parked"] if parked else []))
-        whole = _frozen(freeze, found, hashed, chunks=chunks, incomplete=incomplete)
+            counts = found.counts()
+            sent = await self._send(tenant_id, case, freeze, blocks=found.blocks())
+        await self._compare(tenant_id, case, freeze, sent=sent)
+        whole = acts.Frozen(
+            freeze=freeze.number,
+            chunks=len(sent.hashes),
+            members=sent.members,
+            **asdict(counts),
+            sha256=sent.sha256,
+            incomplete_because=(*found.incomplete, *(["parked"] if parked else [])),
+            gaps=tuple(_gaps(found.gaps)),
+        )
         await self._whole(tenant_id, case, freeze, act=whole)
 
-    async def _send(
-        self, tenant_id: int, case: RecallCase, freeze: Freeze, *, spool: IO[bytes], found: Evaluation
-    ) -> tuple[SetHash, int]:
-        """Append the chunks, no faster than the views take them in; what was sent, hashed, and how many chunks."""
-        hashed, chunks = SetHash(), 0
+    async def _send(self, tenant_id: int, case: RecallCase, freeze: Freeze, *, blocks: Iterator[Texts]) -> Sent:
+        """Append the chunks, no faster than the views take them in; the next are made meanwhile."""
+        sent = Sent()
+        pieces = self._records(tenant_id, case, freeze, blocks=blocks, sent=sent)
+        group = await asyncio.to_thread(_some, pieces, CHUNKS_AT_ONCE)
         waiting: list[Position] = []
-        pieces = _chunked(spool, found, hashed)
-        while group := await asyncio.to_thread(_some, pieces, CHUNKS_AT_ONCE):
-            events, documents = [], []
-            for members in group:
-                act = acts.SetFrozen(freeze=freeze.number, chunk=chunks, members=())
-                event = _event(case, freeze, act, chunk_id(case.case_id, SERIES, number=freeze.number, chunk=chunks))
-                document = event_document(event)
-                document["act"]["members"] = members
-                events.append(event)
-                documents.append(document)
-                chunks += 1
-            sent = await self._desk.append(tenant_id, ACTOR, events, documents=documents)
-            await self._until_seen(waiting)
-            waiting = sent
+        while group:
+            upcoming = asyncio.create_task(asyncio.to_thread(_some, pieces, CHUNKS_AT_ONCE))
+            try:
+                appended = await self._desk.put(group)
+                await self._until_seen(waiting)
+            finally:
+                group = await upcoming  # it is a thread: nobody may leave it behind
+            waiting = appended
         await self._until_seen(waiting)
-        return hashed, chunks
+        return sent
+
+    def _records(
+        self, tenant_id: int, case: RecallCase, freeze: Freeze, *, blocks: Iterator[Texts], sent: Sent
+    ) -> Iterator[Record]:
+        """The events of the set, each with its members as they were written: nothing is read out of them again."""
+        accepted_us = to_us(self._desk.clock.now())
+        for lines, count in packed(blocks, items=CHUNK_ITEMS_MAX, size_bytes=CHUNK_BYTES_MAX):
+            chunk = len(sent.hashes)
+            act = acts.SetFrozen(freeze=freeze.number, chunk=chunk, members=())
+            event = _event(case, freeze, act, chunk_id(case.case_id, SERIES, number=freeze.number, chunk=chunk))
+            document = event_document(event)
+            document["act"]["members"] = members_written(lines)
+            record, content = recorded(tenant_id, ACTOR, event, accepted_us=accepted_us, document=document)
+            sent.take(lines, count, content)
+            yield record
 
     async def _until_seen(self, positions: list[Position]) -> None:
         latest: dict[int, int] = {}
@@ -135,14 +148,15 @@ class FreezeJob:
         if latest:
             await wait_for(self._desk.pool, latest, deadline_seconds=APPLIED_WITHIN_SECONDS)
 
-    async def _stored(self, tenant_id: int, case: RecallCase, freeze: Freeze) -> SetHash:
-        """The set as the views have it."""
-        stored = SetHash()
+    async def _compare(self, tenant_id: int, case: RecallCase, freeze: Freeze, *, sent: Sent) -> None:
+        """Whether the chunks that count are those that were evaluated: the hash of each is over every byte of it."""
         async with tenant_transaction(self._desk.pool, tenant_id) as connection:
-            async for some in frozen_members(connection, tenant_id, case.case_id, freeze=freeze.number):
-                for _, _, member in some:
-                    stored.take(line_of(member))
-        return stored
+            stored = await stored_hashes(connection, tenant_id, case.case_id, freeze=freeze.number)
+        if stored != sent.hashes:
+            # An earlier run came to something else: never seen, and never to be taken for the set.
+            differing = sum(one != other for one, other in zip_longest(stored, sent.hashes))
+            detail = f"{differing} of {len(sent.hashes)} parts of the set are stored otherwise: freeze again"
+            raise Problem(409, "set-differs", detail)
 
     async def _whole(self, tenant_id: int, case: RecallCase, freeze: Freeze, *, act: acts.AnyAct) -> None:
         event = _event(case, freeze, act, whole_id(case.case_id, SERIES, number=freeze.number))
@@ -162,46 +176,8 @@ def _event(case: RecallCase, freeze: Freeze, act: acts.AnyAct, event_id: str) ->
     )
 
 
-def _spooled(member: acts.Member) -> bytes:
-    return orjson.dumps(member_document(member), option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _chunked(spool: IO[bytes], found: Evaluation, hashed: SetHash) -> Iterator[list[dict[str, Any]]]:
-    """The spooled members, loose spares marked, in chunks; each is hashed as it goes by."""
-    spool.seek(0)
-    chunk: list[dict[str, Any]] = []
-    size_bytes = 0
-    for line in spool:
-        member = orjson.loads(line)
-        if member["top"] and found.is_spare(member["item"]):
-            member |= {"top": False, "loose_spare": True}
-        if len(chunk) == CHUNK_ITEMS_MAX or size_bytes + len(line) > CHUNK_BYTES_MAX:
-            yield chunk
-            chunk, size_bytes = [], 0
-        hashed.take(line_of(member))
-        chunk.append(member)
-        size_bytes += len(line)
-    if chunk:
-        yield chunk
-
-
-def _some(pieces: Iterator[list[dict[str, Any]]], count: int) -> list[list[dict[str, Any]]]:
-    return [piece for _, piece in zip(range(count), pieces, strict=False)]
-
-
-def _frozen(
-    freeze: Freeze, found: Evaluation, hashed: SetHash, *, chunks: int, incomplete: tuple[str, ...]
-) -> acts.Frozen:
-    totals = found.totals()
-    return acts.Frozen(
-        freeze=freeze.number,
-        chunks=chunks,
-        members=hashed.members,
-        **{name: totals[name] for name in ("units", "lots", "certain", "possible", "top_units", "loose_spares")},
-        sha256=hashed.sha256,
-        incomplete_because=incomplete,
-        gaps=tuple(_gaps(found.gaps)),
-    )
+def _some(pieces: Iterator[Record], count: int) -> list[Record]:
+    return list(islice(pieces, count))
 
 
 def _gaps(gaps: list[Gap]) -> Iterator[dict[str, Any]]:

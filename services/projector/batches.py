@@ -24,7 +24,7 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
     found = Sorted()
     for record in records:
         try:
-            envelope, document = decode_with_document(record.value)
+            envelope, document = decode_with_document(record.value, members_aside=True)
         except Undecodable as error:
             found.dead.append(dead_letter(record, None, code=error.code, detail=error.detail))
             continue

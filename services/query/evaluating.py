@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import asyncpg
 
@@ -24,15 +25,14 @@ from services.query.graph.answer import OverGraph
 from services.query.graph.groups import Ints
 from services.query.graph.keeper import Graphs
 from services.query.graph.links import CERTAIN_BIT
+from services.query.graph.members import WAYS_SHOWN, MemberColumns
 from services.query.graph.nodes import reasons_of
 from services.query.seeding import Seeding
+from services.query.set_lines import SetLines, SpooledLines
 from services.query.snapshot import Asked
 from services.query.totals import one_a_thing
 from services.query.walks import Start, Walk, Walked, covers, walked
 from services.settings import Settings
-
-WAYS_SHOWN = 3
-"""Predecessors of a member, and events that link it to them."""
 
 
 @asynccontextmanager
@@ -69,19 +69,10 @@ class Evaluator:
 
     async def begin(self, rule: Rule, asked: Asked) -> Evaluation:
         """Walk the rule. Raises Problem for an exposure that cannot be asked."""
-        told = _Told()
+        told, rule = _Told(), _alone(rule)
         if not isinstance(rule, AnyOf | AllOf | Except) and rule.follow == "forward":
             start, walk = await self._walk(rule, asked, told)
-            return Evaluation(
-                asked=asked,
-                count=len(start.items) + len(walk),
-                affected=await walk.counted(start.items),
-                chunks=_members_of(rule, start, walk, same=[]),
-                # Where members are is asked about now, whatever instant the leaf walks at.
-                stand=walk.stand if rule.at is None else await self._standing(asked),
-                gaps=told.gaps,
-                incomplete=told.incomplete,
-            )
+            return await self._of_leaf(rule, asked, told, start=start, walk=walk)
         chosen = await self._chosen(rule, asked, told)
         ordered = sorted(chosen.items(), key=lambda one: (one[1].level, one[0]))
         items = [ItemId(item) for item, _ in ordered]
@@ -101,6 +92,31 @@ class Evaluator:
             if isinstance(leaf, FailedComponentLots):
                 async for some in Seeding(self.graphs, self.settings, asked).upstream(leaf):
                     yield some
+
+    async def lines(self, rule: Rule, asked: Asked) -> SetLines:
+        """The same as lines to be kept; a rule of one leaf by columns. Raises as `begin` does."""
+        told, rule = _Told(), _alone(rule)
+        if isinstance(rule, AnyOf | AllOf | Except) or rule.follow != "forward":
+            return SpooledLines(await self.begin(rule, asked))
+        start, walk = await self._walk(rule, asked, told)
+        if walk.over_graph is None:
+            return SpooledLines(await self._of_leaf(rule, asked, told, start=start, walk=walk))
+        over = walk.over_graph if rule.at is None else await self._over_now(asked)
+        assert over is not None
+        columns = partial(MemberColumns, walk.over_graph, over.standings, gaps=told.gaps, incomplete=told.incomplete)
+        return await asyncio.to_thread(columns)
+
+    async def _of_leaf(self, leaf: Leaf, asked: Asked, told: _Told, *, start: Start, walk: Walked) -> Evaluation:
+        return Evaluation(
+            asked=asked,
+            count=len(start.items) + len(walk),
+            affected=await walk.counted(start.items),
+            chunks=_members_of(leaf, start, walk, same=[]),
+            # Where members are is asked about now, whatever instant the leaf walks at.
+            stand=walk.stand if leaf.at is None else await self._standing(asked),
+            gaps=told.gaps,
+            incomplete=told.incomplete,
+        )
 
     async def _walk(self, leaf: Leaf, asked: Asked, told: _Told) -> tuple[Start, Walked]:
         start = await Seeding(self.graphs, self.settings, asked).start(leaf)
@@ -131,10 +147,21 @@ class Evaluator:
 
     async def _standing(self, asked: Asked) -> Stand | None:
         """What tells where things are over the graph, where nothing was walked; None: the domain."""
+        over = await self._over_now(asked)
+        return over.whereabouts if over is not None else None
+
+    async def _over_now(self, asked: Asked) -> OverGraph | None:
         kept = await self.graphs.graph(asked.connection, asked.tenant_id)
         if kept is None or not covers(asked, kept[0].vector):
             return None
-        return OverGraph(asked, *kept, at_us=asked.fresh.now_us).whereabouts
+        return OverGraph(asked, *kept, at_us=asked.fresh.now_us)
+
+
+def _alone(rule: Rule) -> Rule:
+    """The one rule that is combined with nothing, if it is so."""
+    while isinstance(rule, AnyOf | AllOf) and len(rule.rules) == 1:
+        [rule] = rule.rules
+    return rule
 
 
 async def _members_of(leaf: Leaf, start: Start, walk: Walked, *, same: list[tuple[ItemId, ItemId]]) -> Chunks:

@@ -82,7 +82,7 @@ class Evaluation:
 
     def _one(self, item: ItemId, why: Why, state: Whereabouts) -> Affected:
         top = self._is_top(item, state)
-        quantity, uom = _quantity(state)
+        quantity, uom = quantity_of(state)
         member = Member(
             item=item,
             kind=cast(Kind, state.kind),
@@ -132,7 +132,7 @@ class Evaluation:
         return {**told, "top_units": told["top_units"] - spares, "loose_spares": spares}
 
 
-def _quantity(state: Whereabouts) -> tuple[Decimal | None, str | None]:
+def quantity_of(state: Whereabouts) -> tuple[Decimal | None, str | None]:
     """How much of a lot there is, where the record tells it in one unit of measure."""
     rows = [w for w in state.where if w.quantity is not None] if state.kind == "lot" else []
     if not rows or len({w.uom for w in rows}) > 1:

@@ -5,6 +5,8 @@ What an act lists in detail stays in `event_bodies`: a member's `line` counts fr
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from domain.cases.acts import Member, SetFrozen, UnitsChanged
+from domain.cases.acts import SetFrozen, UnitsChanged
 from domain.events import CaseRecorded, LifecycleEvent
 from domain.ids import ItemId
 from services.readmodel.schema import event, metadata, tenant
@@ -97,24 +99,27 @@ COLUMNS = {
 Row = tuple[Any, ...]
 
 
-def members_of(recorded: LifecycleEvent) -> Iterator[tuple[str, Sequence[Member]]]:
-    """(change, members) of each list that an act has."""
+LISTS = {"members": "frozen", "added": "added", "withdrawn": "withdrawn", "changed": "changed"}
+"""What the lists of an act, by their names, do to the set."""
+
+_LEFT_OUT: Mapping[str, Any] = {"top": False, "loose_spare": False, "seed": False, "reasons": ()}
+_SAID = itemgetter("item", "kind", "level", "certainty", "top", "loose_spare", "seed", "reasons")
+
+
+def lists_of(recorded: LifecycleEvent, document: Mapping[str, Any]) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """The members of each list that an act has, as JSON data: a set has a million, and none is made an object here."""
     match recorded:
-        case CaseRecorded(act=SetFrozen(members=members)):
-            yield "frozen", members
-        case CaseRecorded(act=UnitsChanged(added=added, withdrawn=withdrawn, changed=changed)):
-            yield "added", added
-            yield "withdrawn", withdrawn
-            yield "changed", changed or ()
+        case CaseRecorded(act=SetFrozen() | UnitsChanged()):
+            return {name: document["act"].get(name) or () for name in LISTS if name in document["act"]}
         case _:
-            return
+            return {}
 
 
-def items_of(recorded: LifecycleEvent) -> Iterator[ItemId]:
+def items_of(recorded: LifecycleEvent, document: Mapping[str, Any]) -> Iterator[ItemId]:
     """Items that need a number although nothing happened to them."""
-    for _, members in members_of(recorded):
+    for members in lists_of(recorded, document).values():
         for member in members:
-            yield member.item
+            yield ItemId(member["item"])
 
 
 def rows_of(
@@ -123,19 +128,22 @@ def rows_of(
     """(table, row without tenant and event) of everything that one act says. `document` is its event as JSON data."""
     if not isinstance(recorded, CaseRecorded):
         return
-    listed = {"frozen": "members"}
-    lists = dict(members_of(recorded))
-    body = {key: value for key, value in document["act"].items() if key not in {listed.get(c, c) for c in lists}}
+    lists = lists_of(recorded, document)
+    body = {key: value for key, value in document["act"].items() if key not in lists}
     one = recorded
     yield (
         "case_acts",
         (one.case_id, one.case_type, one.sequence, one.act.act, one.actor, one.key_id, one.reason, body),
     )
-    for change, members in lists.items():
-        number, chunk = _place(recorded)
-        for line, m in enumerate(members):
-            about = (m.kind, m.level, m.certainty, m.top, m.loose_spare, m.seed, m.quantity, m.uom, list(m.reasons))
-            yield "case_members", (one.case_id, change, number, chunk, line, item_no(m.item), *about)
+    for name, members in lists.items():
+        where = (one.case_id, LISTS[name], *_place(recorded))
+        for line, member in enumerate(members):
+            try:
+                item, *about, reasons = _SAID(member)
+            except KeyError:
+                item, *about, reasons = _SAID({**_LEFT_OUT, **member})
+            quantity = Decimal(member["quantity"]) if "quantity" in member else None
+            yield "case_members", (*where, line, item_no(item), *about, quantity, member.get("uom"), reasons)
 
 
 def _place(recorded: CaseRecorded) -> tuple[int, int]:

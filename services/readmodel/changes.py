@@ -90,6 +90,9 @@ class ViewWriter:
         items = await numbers.of_items(
             self._pool, [(a.envelope.tenant_id, item) for a in batch.events for item in a.items()]
         )
+        items |= await numbers.of_listed(
+            self._pool, [(a.envelope.tenant_id, item) for a in batch.events for item in a.listed()]
+        )
         keys = await numbers.of_keys(
             self._pool, [(a.envelope.tenant_id, i) for a in batch.events for i in a.event_ids()]
         )

@@ -40,7 +40,7 @@ class Applied:
         return cls(position, appended_us, envelope, facts_of(envelope), document)
 
     def items(self) -> Iterable[ItemId]:
-        """Every item the rows of this event name."""
+        """Every item that it does something to, or that its rows name beside."""
         facts = self.facts
         for mention in facts.mentions:
             yield mention.item
@@ -57,7 +57,10 @@ class Applied:
                 yield ranged.lot
         if facts.parent is not None:
             yield facts.parent
-        yield from cases.items_of(self.envelope.event)
+
+    def listed(self) -> Iterable[ItemId]:
+        """Items that its rows name although nothing happens to them by it: nearly all are known."""
+        yield from cases.items_of(self.envelope.event, self.document)
 
     def event_ids(self) -> Iterable[str]:
         """Its own id, and those a void names: whoever comes first takes a number for them (SEMANTICS §4)."""

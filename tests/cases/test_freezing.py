@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -13,15 +14,19 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from domain.cases.acts import SetFrozen
 from domain.clock import SystemClock
+from domain.events import CaseRecorded
 from domain.ports import EventLog, Position, Record
 from services.cases.commands import CaseDesk
 from services.cases.freezing import FreezeJob
 from services.cases.jobs import Work
+from services.codec import content_hash, decode, decode_with_document, event_document, member_document
 from services.database import api_pool, projector_pool, tenant_transaction
 from services.eventlog.postgres import PostgresEventLog
 from services.projector.rebuild import rebuild
 from services.query.evaluating import Evaluator
+from services.query.frozen_set import line_of
 from services.query.graph.keeper import Graphs
 from services.settings import load_settings
 from tests.cases.conftest import People, Post
@@ -110,6 +115,42 @@ async def test_units_come_in_three_forms_and_by_the_page_the_same_each_time(
     assert paged == items
     wrong = await service.get("/v1/recalls/RF-2/units", params={"freeze": "7"})
     assert (wrong.status_code, wrong.json()["type"]) == (404, "/problems/unknown-freeze")
+
+
+async def test_what_is_written_without_making_members_is_what_the_model_reads_and_writes(
+    service: httpx.AsyncClient, people: People, act: Post, *, position: str, service_url: str
+) -> None:
+    """Each part of a set, as it is in the log: read by the model, written by it, hashed by it, projected from it."""
+    await scoped(service, people, act, case_id="RF-5", rule={"lots": [L9]})
+    await act("RF-5", "freeze")
+    await in_state(service, "RF-5", "frozen")
+    found = await parts_of(service_url, "RF-5")
+    assert found
+    lines = b""
+    for value in found:
+        envelope, document = decode_with_document(value)
+        assert event_document(envelope.event) == document
+        assert content_hash(envelope.event) == envelope.content_hash
+        assert isinstance(envelope.event, CaseRecorded)
+        assert isinstance(envelope.event.act, SetFrozen)
+        lines += b"".join(line_of(member_document(m)) for m in envelope.event.act.members)
+        aside, same = decode_with_document(value, members_aside=True)
+        assert same == document
+        assert aside.event == replace(envelope.event, act=replace(envelope.event.act, members=()))
+    assert lines == await lines_of(service, "RF-5")
+
+
+async def parts_of(url: str, case_id: str) -> list[bytes]:
+    """The records of the log that hold parts of the set, in order."""
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetch("SELECT value FROM log_records ORDER BY appended_at, log_partition, log_offset")
+    await connection.close()
+    found = {}
+    for (value,) in rows:
+        match decode(value).event:
+            case CaseRecorded(case_id=of, act=SetFrozen(chunk=chunk)) if of == case_id:
+                found.setdefault(chunk, value)
+    return [value for _, value in sorted(found.items())]
 
 
 async def test_what_comes_later_does_not_change_a_frozen_set_and_a_wider_one_is_another_freeze(

@@ -55,7 +55,7 @@ async def served(views: Views) -> AsyncIterator[tuple[Both, Drawn]]:
         yield found
 
 
-async def _drawn(views: Views, tenant: int) -> Graph | None:
+async def drawn(views: Views, tenant: int) -> Graph | None:
     async with tenant_transaction(views.api, tenant) as connection:
         try:
             return await load(connection, tenant)
@@ -89,7 +89,7 @@ async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
     log = partitioned(h, cuts, tenant)
     built_after = data.draw(st.integers(0, len(log)))
     await apply(views, log[:built_after], 3)
-    graph = await _drawn(views, tenant)
+    graph = await drawn(views, tenant)
     if graph is None:
         return
     graphs.put(tenant, graph, await generation(views, tenant))

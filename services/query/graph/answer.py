@@ -124,14 +124,24 @@ class OverGraph:
         """
         counts = np.zeros(len(self.nodes), dtype=np.bool_)
         counts[self.order] = True
+        several, kept = self._counted_once()
+        ranks = self.names.ranks(self.nodes.walked.nodes[self.order])
+        counts[self.order[several]] = np.isin(ranks[several], list(kept))
+        return counts
+
+    def starts_counted(self) -> Bools:
+        """By item that was asked about, whether it counts: of several names of one thing the first alone."""
+        _, kept = self._counted_once()
+        return np.isin(self.names.ranks(self.names.indexes(self.trace.items)), list(kept))
+
+    def _counted_once(self) -> tuple[Bools, set[int]]:
+        """(which nodes shown have another name; ranks of the starts, and of these nodes, that count)."""
         one, other = (self.names.ranks(end) for end in self._same())
         ranks = self.names.ranks(self.nodes.walked.nodes[self.order])
         starts = self.names.ranks(self.names.indexes(self.trace.items))
         several = np.isin(ranks, np.concatenate([one, other]))
         same = list(zip(one.tolist(), other.tolist(), strict=True))
-        kept = one_a_thing([*starts.tolist(), *ranks[several].tolist()], same)
-        counts[self.order[several]] = np.isin(ranks[several], list(kept))
-        return counts
+        return several, one_a_thing([*starts.tolist(), *ranks[several].tolist()], same)
 
     # -- the same item by item
 

@@ -199,24 +199,32 @@ class Nodes:
 
     def ways(self, rows: Ints, most: int) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
         """Of each node the first `most` predecessors, and the ids of events of links with these, each once."""
+        from_bounds, came_from, bounds, links = self.leading(rows, most)
+        events = self.event_ids(links)
+        names, starts = self.names.texts(came_from), from_bounds.tolist()
+        return (
+            [tuple(names[a:b]) for a, b in pairwise(starts)],
+            [tuple(dict.fromkeys(events[a:b]))[:most] for a, b in pairwise(bounds.tolist())],
+        )
+
+    def leading(self, rows: Ints, most: int) -> tuple[Ints, Ints, Ints, Ints]:
+        """(bounds, the first `most` predecessors of each node; bounds, its links with these)."""
         from_bounds, came_from, _ = _some(self.from_start, self.came_from, rows, most)
         link_bounds, links, _ = self.shown_links(rows)
         c = self.walked.links
         node = np.repeat(np.arange(len(rows)), np.diff(link_bounds))
         up = pairs(np.repeat(np.arange(len(rows)), np.diff(from_bounds)), came_from)
         leads = np.isin(pairs(node, c.source[links]), up) | np.isin(pairs(node, c.target[links]), up)
-        links, bounds = links[leads], np.searchsorted(node[leads], np.arange(len(rows) + 1)).tolist()
-        plain = self.graph.events.ids.some(np.maximum(c.event[links], 0)) if len(self.graph.events) else None
-        told = c.told[links].tolist()
-        events = [
-            self.walked.told[by_domain].event_id if by_domain >= 0 or plain is None else plain[at]
-            for at, by_domain in enumerate(told)
-        ]
-        names, starts = self.names.texts(came_from), from_bounds.tolist()
-        return (
-            [tuple(names[a:b]) for a, b in pairwise(starts)],
-            [tuple(dict.fromkeys(events[a:b]))[:most] for a, b in pairwise(bounds)],
-        )
+        return from_bounds, came_from, np.searchsorted(node[leads], np.arange(len(rows) + 1)), links[leads]
+
+    def event_ids(self, links: Ints) -> list[str]:
+        """The id of the event of each link; what several have in common is read once."""
+        c = self.walked.links
+        event, told = c.event[links], c.told[links]
+        keys, which = np.unique(np.where(told >= 0, -1 - told, event), return_inverse=True)
+        plain = self.graph.events.ids.some(keys[keys >= 0])
+        ids = [self.walked.told[-1 - key].event_id for key in keys[keys < 0].tolist()] + plain
+        return [ids[at] for at in which.tolist()]
 
     def shown_links(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
         """(bounds, links, how many there are) of these nodes, at most LINKS_SHOWN each."""
