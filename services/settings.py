@@ -157,6 +157,10 @@ class Settings(BaseSettings):
     wait_for_deadline_seconds: PositiveSeconds = Field(
         default=10.0, description="Longest time, in seconds, a `wait_for` waits before it answers 504."
     )
+    command_deadline_seconds: PositiveSeconds = Field(
+        default=30.0,
+        description="Longest time, in seconds, a command waits to be seen in the views before it answers 503.",
+    )
     trace_row_limit: Positive = Field(default=5_000_000, description="Most nodes in one trace; more sets `row_limit`.")
     trace_depth_limit: Positive = Field(default=200, description="Most hops one trace walks; more sets `depth_limit`.")
 

@@ -218,7 +218,11 @@ def decide(case: RecallCase | None, act: acts.AnyAct, *, actor: str, key_id: int
         case acts.Notified() | acts.Sampled() | acts.EffortStopped():
             return None if case.approved else Refusal("not-approved", "approve the frozen set first")
         case acts.EffectivenessChecked() | acts.Acknowledged() | acts.Responded():
-            return None if case.notified else Refusal("not-notified", "nobody was notified in this recall yet")
+            detail = (
+                "nobody was notified in this recall yet: say how they were reached (`reached_by`, e.g. phone), or POST"
+                " …/notifications first"
+            )
+            return None if case.notified else Refusal("not-notified", detail)
         case acts.Recovered() | acts.Unreachable() | acts.VerdictGiven() | acts.Remedied() | acts.RemovalDecided():
             return None if case.frozen else Refusal("not-frozen", "freeze the scope first: nothing is affected yet")
         case acts.Reopened():

@@ -18,6 +18,7 @@ from domain.envelope import Envelope, partition_key
 from domain.events.casework import CaseRecorded, act_id
 from domain.moments import Moment, to_us
 from domain.ports import Clock, EventLog, LogUnavailable, Position, Record, RecordTooLarge
+from domain.positions import vector_token
 from services.access import Caller
 from services.codec import content_hash, encode, event_document
 from services.database import UNREACHABLE, tenant_transaction
@@ -70,8 +71,8 @@ class CaseDesk:
     async def do(self, command: Command, decide: Decide) -> Done:
         """Append the act that `decide` gives, and wait until it is seen to count.
 
-        Raises Problem: what `decide` raises; 409 `case-changed` where another act came first; 503 and 504 where the
-        log or the views did not answer in time, and the command may or may not be done.
+        Raises Problem: what `decide` raises; 409 `case-changed` where another act came first; 503 where the log or the
+        views did not answer in time: it says whether the command is in the log, and what to do.
         """
         acts = await self.acts(command.caller.tenant_id, command.case_id)
         sequence = last_sequence(acts)
@@ -111,11 +112,20 @@ class CaseDesk:
             raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
 
     async def seen(self, positions: Sequence[Position]) -> None:
-        """Until the views have what lies at these positions. Raises Problem 504."""
+        """Until the views have what lies at these positions. Raises Problem 503: it is in the log, and not seen yet."""
         latest: dict[int, int] = {}
         for position in positions:
             latest[position.partition] = max(position.offset, latest.get(position.partition, -1))
-        await wait_for(self.pool, latest, deadline_seconds=self.settings.wait_for_deadline_seconds)
+        try:
+            await wait_for(self.pool, latest, deadline_seconds=self.settings.command_deadline_seconds)
+        except Problem as error:
+            token = vector_token(latest)
+            detail = (
+                f"what you sent is in the log at {token}, which is not applied yet (views that are rebuilt, a projector"
+                f" that is away): it counts once it is, unless somebody acted before you. Read the case with"
+                f" wait_for={token}, or send the same again with expected_sequence: it is done once"
+            )
+            raise Problem(503, error.code, detail, headers={"Retry-After": "5"}, position=token) from error
 
     async def append(self, tenant_id: int, source: str, events: Sequence[Any]) -> list[Position]:
         """Append events of the service's own durably. Sent again with the same ids they are duplicates.

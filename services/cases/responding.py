@@ -18,7 +18,7 @@ from services.settings import Settings
 
 WHEREABOUTS = get_args(acts.Whereabouts)
 RESPONSES = ("acknowledged", "on_hand", *WHEREABOUTS, "recovered", "unreachable", "remedied", "verdict")
-COLUMNS = ("consignee", "response", "item", "quantity", "uom", "remedy", "why", "verdict", "at", "by")
+COLUMNS = ("consignee", "response", "item", "quantity", "uom", "remedy", "why", "verdict", "at", "by", "reached_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ def act_of_row(cells: Mapping[str, Any], *, caller: Caller, default: str | None,
     unknown = sorted(set(said) - {*COLUMNS, "items"})
     if unknown:
         raise RowRefused(unknown[0], f"is not known here: a row has some of {', '.join(COLUMNS)}")
+    said.pop("reached_by", None)
     response = said.pop("response", default)
     if response not in RESPONSES:
         raise RowRefused("response", f"{str(response)[:40]} is none of {', '.join(RESPONSES)}")
@@ -78,6 +79,22 @@ def act_of_row(cells: Mapping[str, Any], *, caller: Caller, default: str | None,
     if not items and "consignee" not in fields:
         raise RowRefused("consignee", "is missing: say who it is about")
     return checked(fields, caller, now)
+
+
+def reached(cells: Mapping[str, Any], told: acts.AnyAct, *, caller: Caller, now: Now) -> acts.AnyAct | None:
+    """That they were notified by whatever reached them (`reached_by`), where an answer came before a notice went out.
+
+    Raises RowRefused.
+    """
+    how = cells.get("reached_by")
+    if how in (None, ""):
+        return None
+    consignee = getattr(told, "consignee", None)
+    if consignee is None:
+        raise RowRefused("consignee", "is missing: say who was reached")
+    at = getattr(told, "at", None)
+    said = {"act": "notified", "consignee": consignee, "how": how, "at": at.text if at is not None else now.text}
+    return checked(said, caller, now)
 
 
 def checked(fields: Mapping[str, Any], caller: Caller, now: Now) -> acts.AnyAct:

@@ -19,7 +19,6 @@ from services.access import Caller
 from services.cases.commands import CaseDesk, Command
 from services.codec import ACT
 from services.problems import Problem
-from services.query.freshness import wait_for
 
 ITEMS_AT_ONCE = 1_000
 BYTES_AT_ONCE = 300_000
@@ -46,7 +45,7 @@ class Told:
 async def tell(desk: CaseDesk, case: RecallCase, told: Sequence[acts.AnyAct], *, by: Teller) -> Told:
     """Append the acts and wait until they are seen. In a closed case a unit that turns up reopens it first (CN7).
 
-    Raises Problem 409 where they may not follow, 503 and 504 as CaseDesk does: told again, they are told once.
+    Raises Problem 409 where they may not follow, 503 as CaseDesk does: told again, they are told once.
     """
     reopened = False
     if case.closed and any(isinstance(act, Listing) for act in told):
@@ -55,6 +54,8 @@ async def tell(desk: CaseDesk, case: RecallCase, told: Sequence[acts.AnyAct], *,
         refusal = decide(case, act, actor=by.actor, key_id=by.caller.key_id)
         if refusal is not None:
             raise Problem(409, refusal.code, refusal.detail)
+        if isinstance(act, acts.Notified):
+            case = replace(case, notified=True)  # who answers at once was reached by this
     now = Moment.parse(desk.clock.now())
     events = [_event(case, act, by=by, now=now) for act in pieces(told)]
     positions: list[Position] = []
@@ -63,7 +64,7 @@ async def tell(desk: CaseDesk, case: RecallCase, told: Sequence[acts.AnyAct], *,
     vector: dict[int, int] = {}
     for position in positions:
         vector[position.partition] = max(position.offset, vector.get(position.partition, -1))
-    await wait_for(desk.pool, vector, deadline_seconds=desk.settings.wait_for_deadline_seconds)
+    await desk.seen(positions)
     desk.acted.set()
     return Told(len(events), vector_token(vector), reopened)
 

@@ -203,6 +203,7 @@ _TOLD = {
         "{changed} 个成员情况有变：{became_certain} 个转为确定，{became_possible} 个转为可能"
     ),
     "{now}, was {before}": "{now}（原为{before}）",
+    "Careful: {warning}": "注意：{warning}",
     # headings
     "decision": "决定",
     "came in": "新增",

@@ -143,3 +143,5 @@ def show_clocks(hand: Hand, answer: Mapping[str, Any]) -> None:
         for w in answer["waiting"]
     ]
     hand.out.print(plain_table(headings, rows, say))
+    for warning in dict.fromkeys(c["warning"][say.language] for c in answer["clocks"] if c.get("warning")):
+        hand.tell("Careful: {warning}", warning=warning)

@@ -56,9 +56,22 @@ def _clock_json(clock: Clock, regime: Regime, reminded: Sequence[Reminded], *, n
         "due_local": from_us(clock.due_us).astimezone(ZoneInfo(regime.zone)).isoformat(),
         "seconds_left": None if clock.met_us is not None else (clock.due_us - now_us) / 1_000_000,
         "calendar_known": clock.calendar_known,
+        "warning": None if clock.calendar_known else _calendar_warning(regime, clock),
         "met_at": iso(clock.met_us) if clock.met_us is not None else None,
         "met_by": clock.met_by,
         "reminded": sorted({text(r.share) or "" for r in reminded if (r.clock, r.nth) == (name, clock.step)}),
+    }
+
+
+def _calendar_warning(regime: Regime, clock: Clock) -> dict[str, str]:
+    """What to do where holidays are not announced yet: days worked in exchange may make it due earlier."""
+    year = from_us(clock.due_us).astimezone(ZoneInfo(regime.zone)).year
+    return {
+        "en": f"the calendar {regime.calendar} does not know all holidays up to {year}: only weekends are left out, and"
+        " days worked in exchange for holidays may make this due earlier; put the announced calendar in"
+        " ZHUISU_REGIMES_DIR",
+        "zh": f"日历 {regime.calendar} 尚无截至 {year} 年的全部节假日安排：此处仅扣除周末，"
+        "若有调休上班日，实际期限可能更早；请将已公布的日历放入 ZHUISU_REGIMES_DIR",
     }
 
 

@@ -11,7 +11,7 @@ from domain.cases.claims import claims_of, remedies_of
 from domain.cases.custody import Custody
 from domain.cases.handing import Ours
 from domain.cases.lines import lot_lines
-from domain.cases.population import Population
+from domain.cases.population import SEVERAL, Population
 from domain.cases.recall import RecallCase
 from domain.ids import ItemId
 from domain.links import ALWAYS_US
@@ -52,13 +52,13 @@ async def accounted(asked: Asked, case: RecallCase, *, own_party: str) -> Accoun
     units: dict[ItemId, Unit] = {}
     sites: dict[ItemId, str | None] = {}
     lots: dict[ItemId, Custody] = {}
-    counted = [item for item, flags in members.items() if flags.kind in ("unit", "lot")]
+    counted = [item for item, flags in members.items() if flags.kind in ("unit", *SEVERAL)]
     async for some in custodies(asked, counted, whose=whose, case_id=case.case_id):
         for item, one in some.items():
             unit = population.unit(one)
             if unit is not None:
                 units[item], sites[item] = unit, one.site
-            elif one.kind == "lot":
+            elif one.kind in SEVERAL:
                 lots[item] = one
             claims += remedies_of(one)
     lines, balances = await _lots(asked, lots, whose=whose, opened_us=opened_us, serials=population.serials)

@@ -1,7 +1,7 @@
 """Recalls whose set is already frozen: the acts of a freeze, appended to the log as the cases service would."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -18,6 +18,10 @@ from tests.http.telling import Example
 from tests.waiting import eventually
 
 CHUNK = 2_000
+
+
+def _kind(short: str) -> Literal["unit", "lot", "class"]:
+    return "lot" if short.startswith("lot:") else "class" if short.startswith("class:") else "unit"
 
 
 class Recall:
@@ -45,10 +49,10 @@ class Recall:
         listed = [
             acts.Member(
                 item=ItemId(self.tell.uri(m)),
-                kind="lot" if m.startswith("lot:") else "unit",
+                kind=_kind(m),
                 level=1,
                 certainty="certain",
-                top=m not in inside and not m.startswith("lot:"),
+                top=m not in inside and _kind(m) == "unit",
                 loose_spare=m in loose,
             )
             for m in members

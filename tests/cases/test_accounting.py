@@ -121,6 +121,42 @@ async def test_a_lot_by_weight_closes_in_its_own_unit(recall: Recall) -> None:
     assert (await recall.get("accounting"))["balances"][0]["balances"][0]["received"] == "500"
 
 
+async def test_stock_of_a_product_without_lots_closes_too(recall: Recall) -> None:
+    """The record names the product alone: its stock is a quantity, and what is said of it is met by that."""
+    tell = recall.tell
+    await tell.post("material_received", 1, item=tell.uri("class:G"), quantity=30, uom="KGM", **OURS)
+    sent = [{"item": tell.uri("class:G"), "quantity": 12, "uom": "KGM"}]
+    await tell.post("shipped", 5, items=sent, to_possessor="DEALER-X", to_place="SHOP-X", **OURS)
+    await tell.post("received", 6, items=sent, site="SHOP-X")
+    await recall.opened()
+    await recall.frozen("class:G")
+    row = {"consignee": "DEALER-X", "item": "class:G", "quantity": "7", "uom": "KGM", "response": "recovered"}
+    await recall.told("responses", row)
+    [told] = (await recall.accounting())["quantities"]
+    assert (told["item"], {b: q for b, q in told["buckets"].items() if q != "0"}) == (
+        tell.uri("class:G"),
+        {"in_stock": "18", "with_consignee": "5", "returned": "7"},
+    )
+    assert (told["population"], (await recall.accounting())["whole"]) == ("30", False)
+
+
+async def test_who_answers_before_a_notice_was_reached_somehow(recall: Recall) -> None:
+    await delivered(recall, "B/1")
+    await recall.opened()
+    await recall.frozen("B/1")
+    item = recall.tell.uri("B/1")
+    row = {"consignee": "DEALER-X", "response": "on_hand", "item": item, "at": "2026-03-03T10:00:00+08:00"}
+    refused = await recall.post("responses", responses=[row])
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/not-notified")
+    assert "reached_by" in refused.json()["detail"]
+    nobody = await recall.post("responses", responses=[{"response": "recovered", "item": item, "reached_by": "phone"}])
+    assert nobody.json()["rejected"][0]["field"] == "consignee"
+    assert (await recall.post("responses", responses=[row | {"reached_by": "phone"}])).status_code == 200
+    [one] = (await recall.get("consignees"))["consignees"]
+    assert (one["notified"]["how"], one["notified"]["at"]) == ("phone", "2026-03-03T10:00:00+08:00")
+    assert await recall.buckets() == {"with_consignee": 1}
+
+
 async def test_closing_with_a_unit_outstanding_needs_a_reason_and_a_unit_that_turns_up_reopens(recall: Recall) -> None:
     """CN7: the effort stops, a late return is counted; closed, the recall never claims to be complete."""
     await delivered(recall, "B/1", "B/2")

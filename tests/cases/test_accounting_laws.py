@@ -178,6 +178,8 @@ async def test_a_rebuild_changes_neither_the_accounting_nor_the_consignees(
         await log.stop()
         await views.close()
     assert [without_lag(await recall.get(path)) for path in paths] == before
+    # A command right after it waits until the projector has gone on with the new views.
+    await recall.told("verdicts", {"item": "B/3", "verdict": "affected", "at": "2026-03-09+08:00"})
 
 
 def without_lag(answer: dict[str, Any]) -> dict[str, Any]:

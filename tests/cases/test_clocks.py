@@ -54,6 +54,21 @@ async def test_a_duty_is_started_met_and_starts_the_next(service: httpx.AsyncCli
     assert (again.status_code, again.json()["type"]) == (409, "/problems/clock-met")
 
 
+async def test_a_clock_that_runs_into_a_year_without_announced_holidays_warns(
+    service: httpx.AsyncClient, people: People, act: Post
+) -> None:
+    await opened(service, people, "CK-9", regimes=["recall-cn-auto"])
+    known = await act("CK-9", "clocks/start", trigger="defect_concluded", at="2026-03-02T09:00:00+08:00")
+    plan = by_name(known.json())["recall-cn-auto.plan"]
+    assert (plan["calendar_known"], plan["warning"]) == (True, None)
+    await opened(service, people, "CK-10", regimes=["recall-cn-auto"])
+    unknown = await act("CK-10", "clocks/start", trigger="defect_concluded", at="2023-12-27T09:00:00+08:00")
+    plan = by_name(unknown.json())["recall-cn-auto.plan"]
+    assert plan["calendar_known"] is False
+    assert "does not know all holidays up to 2024" in plan["warning"]["en"]
+    assert "调休" in plan["warning"]["zh"]
+
+
 async def test_what_is_overdue_says_so_and_is_reminded_of_once(
     service: httpx.AsyncClient, people: People, act: Post
 ) -> None:

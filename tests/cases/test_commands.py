@@ -1,10 +1,18 @@
 """Commands on recalls over HTTP: who may, what may follow, and what happens to two at once."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from domain.clock import FixedClock
+from domain.ports import Position
+from services.cases.commands import CaseDesk
+from services.database import api_pool
+from services.eventlog.memory import MemoryEventLog
+from services.problems import Problem
+from services.settings import load_settings
 from tests.cases.conftest import People, Post
 
 RULE = {"lots": ["urn:zhuisu:lot:own:CELL:L-9"]}
@@ -151,3 +159,24 @@ async def test_an_act_that_the_log_does_not_take_is_refused_with_the_way_out(
     assert (refused.status_code, refused.json()["type"]) == (413, "/problems/act-too-large")
     assert "name lots or products" in refused.json()["detail"]
     assert (await act("RC-LARGE", "scope", change="set", rule=RULE)).json()["state"] == "scoped"
+
+
+async def test_a_command_that_the_views_do_not_have_in_time_says_where_it_is_and_what_to_do(
+    service: httpx.AsyncClient, service_url: str
+) -> None:
+    """The projector is away, or busy with views that were just rebuilt: nothing of the log is applied here."""
+    pool = await api_pool(service_url)
+    desk = CaseDesk(
+        log=MemoryEventLog(),
+        pool=pool,
+        clock=FixedClock(datetime(2026, 3, 1, tzinfo=UTC)),
+        settings=load_settings(command_deadline_seconds=0.05),
+    )
+    try:
+        with pytest.raises(Problem) as late:
+            await desk.seen([Position(0, 10**9), Position(0, 3)])
+    finally:
+        await pool.close()
+    assert (late.value.status, late.value.code) == (503, "not-yet-applied")
+    assert "expected_sequence" in late.value.detail
+    assert f"wait_for=0-{10**9}" in late.value.detail

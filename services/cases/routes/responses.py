@@ -1,6 +1,6 @@
 """Notices sent, and what consignees and examiners say: POST notifications, responses, verdicts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from services.access import Caller
 from services.cases.affected import affected, held_in
 from services.cases.commands import CaseDesk
 from services.cases.looking import looking, recall_now
-from services.cases.responding import COLUMNS, RESPONSES, Now, RowRefused, act_of_row, checked
+from services.cases.responding import COLUMNS, RESPONSES, Now, RowRefused, act_of_row, checked, reached
 from services.cases.rows_in import Row, Rows, actor_of, rows_of
 from services.cases.telling import Listing, Teller, Told, merged, tell
 from services.problems import Problem
@@ -22,7 +22,7 @@ from services.query.case_acts import refuse_limited
 from services.query.recall_consignees import consignees
 
 REJECTED_SHOWN = 1_000
-_COMMON = ("consignee", "response", "remedy", "why", "verdict", "at", "by")
+_COMMON = ("consignee", "response", "remedy", "why", "verdict", "at", "by", "reached_by")
 _NOTICE = ("consignee", "how", "at", "items", "document_sha256")
 _BYTES_MAX = 64 << 20
 
@@ -77,11 +77,17 @@ def _responses(desk: CaseDesk, recaller: Callable[..., Any], *, default: str | N
         now = Now.of(desk.clock, desk.settings)
         _known(told.common, _COMMON)
 
+        notices: list[acts.AnyAct] = []
+
         def act(cells: Mapping[str, Any]) -> acts.AnyAct:
-            return act_of_row({**told.common, **cells}, caller=caller, default=default, now=now)
+            every = {**told.common, **cells}
+            found = act_of_row(every, caller=caller, default=default, now=now)
+            if (notice := reached(every, found, caller=caller, now=now)) is not None:
+                notices.append(notice)
+            return found
 
         read = await _of_the_set(desk, case, _read(told, act), caller=caller)
-        return await _answer(desk, case, read, told=told, caller=caller)
+        return await _answer(desk, case, read, told=told, caller=caller, notices=notices)
 
     return respond
 
@@ -161,7 +167,15 @@ async def _of_the_set(desk: CaseDesk, case: RecallCase, read: _Read, *, caller: 
     return found
 
 
-async def _answer(desk: CaseDesk, case: RecallCase, read: _Read, *, told: Rows, caller: Caller) -> JSONResponse:
+async def _answer(
+    desk: CaseDesk,
+    case: RecallCase,
+    read: _Read,
+    *,
+    told: Rows,
+    caller: Caller,
+    notices: Sequence[acts.AnyAct] = (),
+) -> JSONResponse:
     rejected = sorted(read.rejected, key=lambda r: r["row"])
     if not read.acts:
         raise Problem(
@@ -171,7 +185,7 @@ async def _answer(desk: CaseDesk, case: RecallCase, read: _Read, *, told: Rows, 
             rejected=rejected[:REJECTED_SHOWN],
         )
     by = Teller(caller, actor_of(told, caller), told.signed.reason)
-    done: Told = await tell(desk, case, merged(act for _, act in read.acts), by=by)
+    done: Told = await tell(desk, case, merged([*notices, *(act for _, act in read.acts)]), by=by)
     return JSONResponse(
         {
             "recall": case.case_id,
