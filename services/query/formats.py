@@ -71,8 +71,11 @@ class AsJson:
         return comma + orjson.dumps(nodes)[1:-1]
 
     def columns(self, nodes: NodeColumns) -> bytes:
-        comma, self._any = "," if self._any else "", self._any or len(nodes) > 0
-        return "".join((comma, "{", "},{".join(json_lines(nodes)), "}")).encode() if len(nodes) else b""
+        if not len(nodes):
+            return b""
+        rows = json_lines(nodes, before=b",{", after=b"}")
+        begun, self._any = self._any, True
+        return rows if begun else rows[1:]
 
     def end(self, tail: Document) -> bytes:
         return b"]," + orjson.dumps(tail)[1:]
@@ -112,8 +115,7 @@ class AsNdjson:
         return self._counted(lines, len(nodes))
 
     def columns(self, nodes: NodeColumns) -> bytes:
-        lines = json_lines(nodes)
-        return self._counted("".join([f'{{"type":"node",{line}}}\n' for line in lines]).encode(), len(lines))
+        return self._counted(json_lines(nodes, before=b'{"type":"node",', after=b"}\n"), len(nodes))
 
     def _counted(self, lines: bytes, count: int) -> bytes:
         self._rows += count
@@ -149,7 +151,7 @@ class AsCsv:
         return cells.lines([[cells.cell(name, node[name]) for name in self._columns] for node in nodes]).encode()
 
     def columns(self, nodes: NodeColumns) -> bytes:
-        return "".join(csv_lines(nodes)).encode()
+        return csv_lines(nodes)
 
     def end(self, tail: Document) -> bytes:
         return b""

@@ -11,8 +11,6 @@ from services.sheets.cells import neutral
 
 Document = Mapping[str, Any]
 
-_QUOTED = (",", '"', "\r", "\n")
-
 
 def lines(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells as lines."""
@@ -36,12 +34,9 @@ def cell(name: str, value: Any) -> str:
             return neutral(str(value))
 
 
-def written(texts: list[str]) -> list[str]:
-    """Each text as it stands between commas. Nearly all are plain, which one look at them together tells."""
-    together, begin = "".join(texts), "".join([text[:1] for text in texts])
-    if begin.isascii() and begin.isalnum() and not any(sign in together for sign in _QUOTED):
-        return texts
-    return [lines([[neutral(text), ""]])[:-3] for text in texts]
+def written(text: str) -> str:
+    """A text as it stands between commas."""
+    return lines([[neutral(text), ""]])[:-3]
 
 
 def link_text(link: Document) -> str:

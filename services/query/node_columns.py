@@ -1,11 +1,11 @@
 """Very many nodes at once, column by column, and what they read like: the same bytes as one by one.
 
-What many nodes have in common (how they stand, what an event says of its links) is written once and put in.
+What many nodes have in common (how they stand, what is said of their links) is written once; the rows are woven of that
+and of the ids as they lie in memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from threading import Lock
 from typing import Any
 
@@ -17,6 +17,13 @@ from domain.state import Whereabouts
 from domain.walk import CERTAIN
 from services.query import node_cells as cells
 from services.query import rendering
+from services.query.graph.groups import Bools, Ints, told_apart
+from services.query.graph.texts import Texts
+from services.query.graph.times import iso_texts
+from services.query.weaving import Column, follows, grouped, taken, where, woven
+
+_QUOTED = (b",", b'"', b"\r", b"\n")
+_BEGINS_PLAIN = np.array([chr(code).isascii() and chr(code).isalnum() for code in range(256)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +38,9 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a link says beside its ends; quantities as text."""
+    """What a link says beside its ends, its event and its instant; quantities as text."""
 
     relation: str
-    event_id: str
-    since: str | None
     told: tuple[Any, str | None, str | None]
     reasons: tuple[str, ...]
 
@@ -44,43 +49,47 @@ class Said:
 class Written:
     """How the distinct values of a column read, each written when it is first met."""
 
-    write: Callable[[Any], str]
-    known: dict[int, str] = field(default_factory=dict)
+    write: Callable[[Any], bytes]
+    known: dict[int, bytes] = field(default_factory=dict)
 
-    def all(self, codes: Sequence[int], table: Sequence[Any]) -> list[str]:
-        """What each code reads like."""
-        known = self.known
-        for code in set(codes) - known.keys():
-            known[code] = self.write(table[code])
-        return [known[code] for code in codes]
+    def of(self, code: int, table: Sequence[Any]) -> bytes:
+        """What a code reads like."""
+        found = self.known.get(code)
+        if found is None:
+            found = self.known[code] = self.write(table[code])
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeColumns:
-    """Nodes in the order of the answer. Lists with `…_bounds` hold what nodes have several of, one after the other."""
+    """Nodes in the order of the answer. What has `…_bounds` holds what nodes have several of, one after the other."""
 
-    items: list[str]
-    heads: list[int]
+    items: Column
+    heads: Ints
     head_table: Sequence[Head]
-    came_from: list[str]
-    from_bounds: list[int]
-    from_counts: list[int]
-    sources: list[str]
-    targets: list[str]
-    said: list[int]
+    came_from: Column
+    from_bounds: Ints
+    from_counts: Ints
+    sources: Column
+    targets: Column
+    said: Ints
     said_table: Sequence[Said]
-    links_told: dict[int, Link]
+    events: Column
+    since_us: Ints
+    links_told: Mapping[int, Link]
     """by place among the links: those that need more columns than there are"""
-    link_bounds: list[int]
-    link_counts: list[int]
-    occurred_at: list[str | None]
-    standing: list[int]
+    link_bounds: Ints
+    link_counts: Ints
+    reached_us: Ints
+    reached_otherwise: Mapping[int, str | None]
+    """by place: `occurred_at` of nodes whose links tell no instant"""
+    standing: Ints
     """by code of `stands`; below 0 one of `own`, counted from -1"""
     stands: "Stands"
     own: "Stands"
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.heads)
 
 
 class Stands:
@@ -89,7 +98,7 @@ class Stands:
     def __init__(self) -> None:
         self.table: list[Whereabouts] = []
         self.json = Written(_standing_json)
-        self.csv = Written(cells.standing_cells)
+        self.csv = Written(lambda state: cells.standing_cells(state).encode())
         self._lock = Lock()
 
     def add(self, state: Whereabouts) -> int:
@@ -99,109 +108,146 @@ class Stands:
             return len(self.table) - 1
 
 
-def json_lines(nodes: NodeColumns) -> list[str]:
-    """Each node as JSON, without the braces around it."""
-    items, sources = _escaped(nodes.items), _escaped(nodes.sources)
-    targets = _escaped(nodes.targets)
-    said = Written(_said_json).all(nodes.said, nodes.said_table)
-    links = [
-        f'{{"relation":"{said_table_relation}","from":"{source}","to":"{target}",{tail}}}'
-        for said_table_relation, source, target, tail in zip(
-            (nodes.said_table[c].relation for c in nodes.said), sources, targets, said, strict=True
-        )
-    ]
-    for at, link in nodes.links_told.items():
-        links[at] = orjson.dumps(rendering.link_json(link)).decode()
-    came_from = [f'"{name}"' for name in _escaped(nodes.came_from)]
-    heads = Written(_head_json).all(nodes.heads, nodes.head_table)
-    tails = _standing(nodes, lambda stands: stands.json)
-    times = ["null" if time is None else f'"{time}"' for time in nodes.occurred_at]
-    columns = (
-        items,
-        heads,
-        _grouped(came_from, nodes.from_bounds, ","),
-        nodes.from_counts,
-        _grouped(links, nodes.link_bounds, ","),
-        nodes.link_counts,
-        times,
-        tails,
+def json_lines(nodes: NodeColumns, *, before: bytes, after: bytes) -> bytes:
+    """Each node as JSON, between what stands before and after each in place of its braces."""
+    froms = woven(
+        (where(follows(nodes.from_bounds), b","), b'"', _escaped(nodes.came_from), b'"'), nodes.came_from.count
     )
-    return [
-        f'"item":"{item}",{head},"from":[{froms}],"from_count":{from_count},"links":[{linked}],'
-        f'"link_count":{link_count},"occurred_at":{time},{tail}'
-        for item, head, froms, from_count, linked, link_count, time, tail in zip(*columns, strict=True)
-    ]
+    pieces = (
+        before + b'"item":"',
+        _escaped(nodes.items),
+        Column.each(nodes.heads, lambda code: b'",%b,"from":[' % _head_json(nodes.head_table[code])),
+        Column.of(grouped(froms, nodes.from_bounds)),
+        Column.each(nodes.from_counts, lambda count: b'],"from_count":%d,"links":[' % count),
+        Column.of(_links_json(nodes)),
+        Column.each(nodes.link_counts, lambda count: b'],"link_count":%d,"occurred_at":' % count),
+        _reached(nodes, before=b'"', after=b'"').but(
+            {at: orjson.dumps(t) for at, t in nodes.reached_otherwise.items()}
+        ),
+        b",",
+        _standing(nodes, lambda stands: stands.json),
+        after,
+    )
+    return woven(pieces, len(nodes)).data
 
 
-def csv_lines(nodes: NodeColumns) -> list[str]:
+def _links_json(nodes: NodeColumns) -> Texts:
+    """By node, its links."""
+    next_ones = follows(nodes.link_bounds)
+    pieces = (
+        where(next_ones, b","),
+        Column.each(nodes.said, lambda code: b'{"relation":"%b","from":"' % nodes.said_table[code].relation.encode()),
+        _escaped(nodes.sources),
+        b'","to":"',
+        _escaped(nodes.targets),
+        b'","event_id":"',
+        _escaped(nodes.events),
+        b'","since":"',
+        _instants(nodes.since_us),
+        Column.each(nodes.said, lambda code: b'",%b}' % _said_json(nodes.said_table[code])),
+    )
+    told = {at: orjson.dumps(rendering.link_json(link)) for at, link in nodes.links_told.items()}
+    return _with_told(woven(pieces, len(nodes.said)), told, next_ones, sign=b",", bounds=nodes.link_bounds)
+
+
+def csv_lines(nodes: NodeColumns) -> bytes:
     """Each node as a row of formats.COLUMNS, with its line end."""
-    events = Written(lambda said: f" by {said.event_id}").all(nodes.said, nodes.said_table)
-    relations = [nodes.said_table[c].relation for c in nodes.said]
-    links = [
-        f"{relation} {source} > {target}{event}"
-        for relation, source, target, event in zip(relations, nodes.sources, nodes.targets, events, strict=True)
-    ]
-    for at, link in nodes.links_told.items():
-        links[at] = cells.link_text(rendering.link_json(link))
-    columns = (
-        cells.written(nodes.items),
-        Written(cells.head_cells).all(nodes.heads, nodes.head_table),
-        cells.written(_grouped(nodes.came_from, nodes.from_bounds, "; ")),
-        nodes.from_counts,
-        cells.written(_grouped(links, nodes.link_bounds, "; ")),
-        nodes.link_counts,
-        [time or "" for time in nodes.occurred_at],
+    froms = woven((where(follows(nodes.from_bounds), b"; "), nodes.came_from), nodes.came_from.count)
+    pieces = (
+        _cells(taken(nodes.items)),
+        Column.each(nodes.heads, lambda code: b",%b," % cells.head_cells(nodes.head_table[code]).encode()),
+        _cells(grouped(froms, nodes.from_bounds)),
+        Column.each(nodes.from_counts, b",%d,".__mod__),
+        _cells(_links_csv(nodes)),
+        Column.each(nodes.link_counts, b",%d,".__mod__),
+        _reached(nodes).but({at: (text or "").encode() for at, text in nodes.reached_otherwise.items()}),
+        b",",
         _standing(nodes, lambda stands: stands.csv),
+        b"\r\n",
     )
-    return [
-        f"{item},{head},{froms},{from_count},{linked},{link_count},{time},{tail}\r\n"
-        for item, head, froms, from_count, linked, link_count, time, tail in zip(*columns, strict=True)
-    ]
+    return woven(pieces, len(nodes)).data
 
 
-def _standing(nodes: NodeColumns, form: Callable[[Stands], Written]) -> list[str]:
-    shared = iter(form(nodes.stands).all([c for c in nodes.standing if c >= 0], nodes.stands.table))
-    own = iter(form(nodes.own).all([-1 - c for c in nodes.standing if c < 0], nodes.own.table))
-    return [next(shared) if code >= 0 else next(own) for code in nodes.standing]
+def _links_csv(nodes: NodeColumns) -> Texts:
+    """By node, its links."""
+    next_ones = follows(nodes.link_bounds)
+    pieces = (
+        where(next_ones, b"; "),
+        Column.each(nodes.said, lambda code: b"%b " % nodes.said_table[code].relation.encode()),
+        nodes.sources,
+        b" > ",
+        nodes.targets,
+        b" by ",
+        nodes.events,
+    )
+    told = {at: cells.link_text(rendering.link_json(link)).encode() for at, link in nodes.links_told.items()}
+    return _with_told(woven(pieces, len(nodes.said)), told, next_ones, sign=b"; ", bounds=nodes.link_bounds)
 
 
-def _grouped(texts: list[str], bounds: list[int], between: str) -> list[str]:
-    """The texts of each group in one."""
-    if len(bounds) == len(texts) + 1 and all(b - a == 1 for a, b in pairwise(bounds)):
-        return texts
-    return [between.join(texts[a:b]) for a, b in pairwise(bounds)]
+def _with_told(links: Texts, told: Mapping[int, bytes], next_ones: Bools, *, sign: bytes, bounds: Ints) -> Texts:
+    """Links by node; those that were told stand in place of what was woven."""
+    if told:
+        told = {at: sign + text if next_ones[at] else text for at, text in told.items()}
+        links = taken(Column.of(links).but(told))
+    return grouped(links, bounds)
 
 
-def _escaped(texts: list[str]) -> list[str]:
+def _reached(nodes: NodeColumns, *, before: bytes = b"", after: bytes = b"") -> Column:
+    return _instants(nodes.reached_us, before, after)
+
+
+def _instants(instants_us: Ints, before: bytes = b"", after: bytes = b"") -> Column:
+    """As RFC 3339, each instant written once."""
+    found, which = told_apart(instants_us)
+    return Column.of(woven((before, Column.of(iso_texts(found)), after), len(found)), which)
+
+
+def _standing(nodes: NodeColumns, form: Callable[[Stands], Written]) -> Column:
+    shared, own = form(nodes.stands), form(nodes.own)
+    return Column.each(
+        nodes.standing,
+        lambda code: shared.of(code, nodes.stands.table) if code >= 0 else own.of(-1 - code, nodes.own.table),
+    )
+
+
+def _cells(texts: Texts) -> Column:
+    """As they stand between commas. Nearly all are plain, which one look at them together tells."""
+    signs = np.frombuffer(texts.data, dtype=np.uint8)
+    if _BEGINS_PLAIN[signs[texts.start[:-1][texts.start[:-1] < texts.start[1:]]]].all() and not any(
+        sign in texts.data for sign in _QUOTED
+    ):
+        return Column.of(texts)
+    return Column.of(Texts.of([cells.written(text.decode()).encode() for text in texts.pieces()]))
+
+
+def _escaped(column: Column) -> Column:
     """As they stand between the quotes of JSON."""
-    together = "".join(texts)
-    if not ('"' in together or "\\" in together or _any_control(together)):
-        return texts
-    return [orjson.dumps(text).decode()[1:-1] for text in texts]
+    texts = taken(column)
+    if not (b'"' in texts.data or b"\\" in texts.data or _any_control(texts.data)):
+        return Column.of(texts)
+    return Column.of(Texts.of([orjson.dumps(text.decode())[1:-1] for text in texts.pieces()]))
 
 
-def _any_control(text: str) -> bool:
-    return bool((np.frombuffer(text.encode(), dtype=np.uint8) < ord(" ")).any())
+def _any_control(text: bytes) -> bool:
+    return bool((np.frombuffer(text, dtype=np.uint8) < ord(" ")).any())
 
 
-def _inner(document: dict[str, Any]) -> str:
-    return orjson.dumps(document).decode()[1:-1]
+def _inner(document: dict[str, Any]) -> bytes:
+    return orjson.dumps(document)[1:-1]
 
 
-def _head_json(head: Head) -> str:
+def _head_json(head: Head) -> bytes:
     return _inner({"kind": head.kind, "level": head.level, "certainty": head.certainty, "reasons": list(head.reasons)})
 
 
-def _standing_json(state: Whereabouts) -> str:
+def _standing_json(state: Whereabouts) -> bytes:
     return _inner(rendering.standing_json(state))
 
 
-def _said_json(said: Said) -> str:
+def _said_json(said: Said) -> bytes:
     quantity, uom, basis = said.told
     return _inner(
         {
-            "event_id": said.event_id,
-            "since": said.since,
             "until": None,
             "quantity": rendering.text(quantity),
             "uom": uom,

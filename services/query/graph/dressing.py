@@ -16,9 +16,9 @@ from services.query.graph.links import CERTAIN_BIT, RELATIONS
 from services.query.graph.nodes import reasons_of
 from services.query.graph.stance import KINDS, shipped_out
 from services.query.graph.standings import Stood
-from services.query.graph.times import iso_texts
 from services.query.graph.walking import distinct
 from services.query.node_columns import Head, NodeColumns, Said
+from services.query.weaving import Column, Part
 
 Form = Callable[[NodeColumns], bytes]
 
@@ -116,34 +116,34 @@ class ColumnDressing:
         from_bounds, came_from, from_counts = nodes.shown_from(rows)
         link_bounds, links, link_counts = nodes.shown_links(rows)
         heads, head_table = self._heads(rows, stood)
+        c = nodes.walked.links
         said, said_table = self._said(links)
-        columns = nodes.walked.links
-        told = {at: columns.told[link] for at, link in enumerate(links.tolist()) if columns.told[link] >= 0}
-        reached = nodes.reached_us[rows]
-        times: list[str | None] = list(iso_texts(np.where(reached == ALWAYS_US, 0, reached)))
-        for at in np.flatnonzero(reached == ALWAYS_US).tolist():
-            times[at] = stood.state(at).occurred_at
+        reached, told = nodes.reached_us[rows], c.told[links]
+        without_time = reached == ALWAYS_US
         return NodeColumns(
-            items=names.texts(nodes.walked.nodes[rows]),
+            items=names.column(nodes.walked.nodes[rows]),
             heads=heads,
             head_table=head_table,
-            came_from=names.texts(came_from),
-            from_bounds=from_bounds.tolist(),
-            from_counts=from_counts.tolist(),
-            sources=names.texts(columns.source[links]),
-            targets=names.texts(columns.target[links]),
+            came_from=names.column(came_from),
+            from_bounds=from_bounds,
+            from_counts=from_counts,
+            sources=names.column(c.source[links]),
+            targets=names.column(c.target[links]),
             said=said,
             said_table=said_table,
-            links_told={at: nodes.walked.told[number] for at, number in told.items()},
-            link_bounds=link_bounds.tolist(),
-            link_counts=link_counts.tolist(),
-            occurred_at=times,
-            standing=codes.tolist(),
+            events=self._events(c.event[links]),
+            since_us=np.where(told >= 0, 0, c.since_us[links]),
+            links_told={at: nodes.walked.told[told[at]] for at in np.flatnonzero(told >= 0).tolist()},
+            link_bounds=link_bounds,
+            link_counts=link_counts,
+            reached_us=np.where(without_time, 0, reached),
+            reached_otherwise={at: stood.state(at).occurred_at for at in np.flatnonzero(without_time).tolist()},
+            standing=codes,
             stands=self._remembered.stands,
             own=stood.own,
         )
 
-    def _heads(self, rows: Ints, stood: Stood) -> tuple[list[int], list[Head]]:
+    def _heads(self, rows: Ints, stood: Stood) -> tuple[Ints, list[Head]]:
         nodes = self._nodes
         items = nodes.walked.nodes[rows]
         kind = np.zeros(len(rows), dtype=np.int64)
@@ -163,23 +163,20 @@ class ColumnDressing:
             )
             for kind, level, verdict in zip(*(c[first].tolist() for c in columns), strict=True)
         ]
-        return which.tolist(), table
+        return which, table
 
-    def _said(self, links: Ints) -> tuple[list[int], list[Said]]:
-        """What each link says beside its ends; those the domain told say it themselves."""
+    def _said(self, links: Ints) -> tuple[Ints, list[Said]]:
+        """What each link says beside its ends, its event and its instant; those the domain told say it themselves."""
         c, graph = self._nodes.walked.links, self._over.graph
-        mention = c.mention[links]
-        told = picked(graph.mentions.told, mention, 0)
-        columns = (c.relation[links], c.event[links], c.since_us[links], told, c.reasons[links])
+        columns = (c.relation[links], picked(graph.mentions.told, c.mention[links], 0), c.reasons[links])
         first, which = distinct(columns)
-        relation, event, since_us, told, reasons = (column[first] for column in columns)
-        by_domain = event < 0
-        ids = graph.events.ids.some(np.maximum(event, 0)) if len(graph.events) else [""] * len(event)
-        since = iso_texts(np.where(by_domain, 0, since_us))
         table = [
-            Said(RELATIONS[r], event_id, time, graph.told[t], reasons_of(bits))
-            for r, event_id, time, t, bits in zip(
-                relation.tolist(), ids, since, told.tolist(), reasons.tolist(), strict=True
-            )
+            Said(RELATIONS[relation], graph.told[told], reasons_of(bits))
+            for relation, told, bits in zip(*(column[first].tolist() for column in columns), strict=True)
         ]
-        return which.tolist(), table
+        return which, table
+
+    def _events(self, events: Ints) -> Column:
+        """The id of each event; none where the domain tells the link."""
+        plain = np.flatnonzero(events >= 0)
+        return Column(len(events), (Part(self._over.graph.events.ids, events[plain], plain),))

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Ints = NDArray[np.signedinteger[Any]]
 Bools = NDArray[np.bool_]
 
+_NEAR = 8
+"""Numbers that lie this near to each other, by row, are told apart without sorting them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Groups:
@@ -80,3 +83,17 @@ def any_by(keys: Ints, flags: Bools | Any, count: int) -> Bools:
     chosen = keys[flags]
     found[chosen[chosen >= 0]] = True
     return found
+
+
+def told_apart(values: Ints) -> tuple[Ints, Ints]:
+    """(each value there is, once and sorted; which of them each row has)."""
+    if not len(values):
+        return values, np.zeros(0, dtype=np.int64)
+    least, most = int(values.min()), int(values.max())
+    if most - least > _NEAR * len(values):
+        found, which = np.unique(values, return_inverse=True)
+        return found, which
+    there = np.zeros(most - least + 1, dtype=np.bool_)
+    there[values - least] = True
+    places = np.cumsum(there) - 1
+    return np.flatnonzero(there) + least, places[values - least]

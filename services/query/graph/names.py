@@ -8,6 +8,8 @@ from domain.ids import ItemId
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
 from services.query.graph.newer import Changed
+from services.query.graph.texts import Texts
+from services.query.weaving import Column, Part
 
 
 class Names:
@@ -48,6 +50,16 @@ class Names:
         for row in np.flatnonzero(items >= self._base).tolist():
             found[row] = self._later[int(items[row]) - self._base]
         return found
+
+    def column(self, items: Ints) -> Column:
+        """The id of each item, as the text of a row."""
+        inside = items < self._base
+        if inside.all():
+            return Column.of(self._graph.names, items)
+        known, later = np.flatnonzero(inside), np.flatnonzero(~inside)
+        among = Texts.of([text.encode() for text in self._later])
+        parts = Part(self._graph.names, items[known], known), Part(among, items[later] - self._base, later)
+        return Column(len(items), parts)
 
     def ids(self, items: Ints) -> list[ItemId]:
         """The id of each item."""
