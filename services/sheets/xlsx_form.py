@@ -13,14 +13,13 @@ from typing import IO, Any
 import xlsxwriter
 
 from services.sheets.cells import Cell, neutral
+from services.sheets.plain_rows import Sheet, exact, line_of
 from services.sheets.report import Row, Table
 
 MOST_ROWS = 1_048_575
 """Rows a sheet can have below its headings; further ones go to a sheet of their own."""
 MOST_CHARS = 32_767
 """Characters a cell can have. A longer text is cut, and says so."""
-_EXACT_DIGITS = 15
-"""A workbook keeps numbers as doubles: what has more digits is written as text."""
 _NO_DATE = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _OPTIONS = {
     "constant_memory": True,
@@ -52,18 +51,34 @@ class XlsxForm:
         assert self._table is not None
         self._part += 1
         name = self._table.name if self._part == 1 else f"{self._table.name} {self._part}"
-        self._sheet, self._at = self._book.add_worksheet(name), 0
+        self._sheet, self._at = self._book.add_worksheet(name, worksheet_class=Sheet), 0
         self._sheet.freeze_panes(1, 0)
         for column, told in enumerate(self._table.columns):
             self._sheet.write_string(0, column, told.heading, self._bold)
 
     def rows(self, rows: Sequence[Row], *, as_lines: bytes, body: IO[bytes]) -> None:
+        plain: list[str] = []
         for row in rows:
             if self._at == self._most_rows:
+                self._flush(plain)
                 self._next_sheet()
+            self._at += 1
+            line = line_of(row, self._at + 1)
+            if line is not None:
+                plain.append(line)
+                continue
+            self._at -= 1
+            self._flush(plain)
             self._at += 1
             for column, cell in enumerate(row):
                 _put(self._sheet, self._at, column=column, cell=cell)
+        self._flush(plain)
+
+    def _flush(self, plain: list[str]) -> None:
+        """Write the rows that end at the newest."""
+        if plain:
+            self._sheet.put(self._at - len(plain) + 1, plain)
+            plain.clear()
 
     def end(self, body: IO[bytes]) -> None:
         """The sheets are closed with the workbook."""
@@ -90,11 +105,10 @@ def _put(sheet: Any, line: int, *, column: int, cell: Cell) -> None:
         case bool():
             sheet.write_boolean(line, column, cell)
         case int() | Decimal():
-            text = format(cell, "f") if isinstance(cell, Decimal) else str(cell)
-            if len(text.strip("-").replace(".", "")) > _EXACT_DIGITS:
-                sheet.write_string(line, column, text)
-            else:
+            if exact(cell):
                 sheet.write_number(line, column, float(cell))
+            else:
+                sheet.write_string(line, column, format(cell, "f") if isinstance(cell, Decimal) else str(cell))
         case str():
             sheet.write_string(line, column, _short(neutral(cell).encode("utf-8", "replace").decode()))
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 import openpyxl
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.sheets.cells import Cell, neutral
@@ -52,6 +52,38 @@ async def made(form: Form, *rows: Row, head: Head = HEAD) -> bytes:
     assert len(content) == written.size_bytes
     assert hashlib.sha256(content).hexdigest() == written.sha256
     return content
+
+
+cells: st.SearchStrategy[Cell] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**17), 10**17),
+    st.decimals(allow_nan=False, allow_infinity=False, places=4),
+    st.text(max_size=12),
+    st.sampled_from(
+        ["", " room", "room ", "a&b", "<r>x</r>", "_x0041_", "=1+1", "单元", "\ufffe", "a\nb", "x" * 9_000]
+    ),
+)
+
+
+@given(rows=st.lists(st.lists(cells, min_size=3, max_size=3).map(tuple), max_size=12), most_rows=st.integers(2, 20))
+@settings(max_examples=150, deadline=None)
+def test_rows_written_at_once_are_to_the_byte_what_xlsxwriter_writes(rows: list[Row], most_rows: int) -> None:
+    def book() -> bytes:
+        form, file = XlsxForm(most_rows=most_rows), io.BytesIO()
+        try:
+            form.begin(table(rows), file)
+            form.rows(rows, as_lines=b"", body=file)
+            form.end(file)
+            form.whole([("rows", str(len(rows)))], file, file)
+        finally:
+            form.close()
+        return file.getvalue()
+
+    at_once = book()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("services.sheets.xlsx_form.line_of", lambda row, number: None)
+        assert at_once == book()
 
 
 @pytest.mark.parametrize("form", list(Form))
