@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import orjson
 
 from domain.links import Link
@@ -20,10 +19,7 @@ from services.query import rendering
 from services.query.graph.groups import Bools, Ints, told_apart
 from services.query.graph.texts import Texts
 from services.query.graph.times import iso_texts
-from services.query.weaving import Column, follows, grouped, taken, where, woven
-
-_QUOTED = (b",", b'"', b"\r", b"\n")
-_BEGINS_PLAIN = np.array([chr(code).isascii() and chr(code).isalnum() for code in range(256)])
+from services.query.weaving import Column, each, follows, grouped, taken, where, woven
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +112,11 @@ def json_lines(nodes: NodeColumns, *, before: bytes, after: bytes) -> bytes:
     pieces = (
         before + b'"item":"',
         _escaped(nodes.items),
-        Column.each(nodes.heads, lambda code: b'",%b,"from":[' % _head_json(nodes.head_table[code])),
+        each(nodes.heads, lambda code: b'",%b,"from":[' % _head_json(nodes.head_table[code])),
         Column.of(grouped(froms, nodes.from_bounds)),
-        Column.each(nodes.from_counts, lambda count: b'],"from_count":%d,"links":[' % count),
+        each(nodes.from_counts, lambda count: b'],"from_count":%d,"links":[' % count),
         Column.of(_links_json(nodes)),
-        Column.each(nodes.link_counts, lambda count: b'],"link_count":%d,"occurred_at":' % count),
+        each(nodes.link_counts, lambda count: b'],"link_count":%d,"occurred_at":' % count),
         _reached(nodes, before=b'"', after=b'"').but(
             {at: orjson.dumps(t) for at, t in nodes.reached_otherwise.items()}
         ),
@@ -136,7 +132,7 @@ def _links_json(nodes: NodeColumns) -> Texts:
     next_ones = follows(nodes.link_bounds)
     pieces = (
         where(next_ones, b","),
-        Column.each(nodes.said, lambda code: b'{"relation":"%b","from":"' % nodes.said_table[code].relation.encode()),
+        each(nodes.said, lambda code: b'{"relation":"%b","from":"' % nodes.said_table[code].relation.encode()),
         _escaped(nodes.sources),
         b'","to":"',
         _escaped(nodes.targets),
@@ -144,7 +140,7 @@ def _links_json(nodes: NodeColumns) -> Texts:
         _escaped(nodes.events),
         b'","since":"',
         _instants(nodes.since_us),
-        Column.each(nodes.said, lambda code: b'",%b}' % _said_json(nodes.said_table[code])),
+        each(nodes.said, lambda code: b'",%b}' % _said_json(nodes.said_table[code])),
     )
     told = {at: orjson.dumps(rendering.link_json(link)) for at, link in nodes.links_told.items()}
     return _with_told(woven(pieces, len(nodes.said)), told, next_ones, sign=b",", bounds=nodes.link_bounds)
@@ -154,12 +150,12 @@ def csv_lines(nodes: NodeColumns) -> bytes:
     """Each node as a row of formats.COLUMNS, with its line end."""
     froms = woven((where(follows(nodes.from_bounds), b"; "), nodes.came_from), nodes.came_from.count)
     pieces = (
-        _cells(taken(nodes.items)),
-        Column.each(nodes.heads, lambda code: b",%b," % cells.head_cells(nodes.head_table[code]).encode()),
-        _cells(grouped(froms, nodes.from_bounds)),
-        Column.each(nodes.from_counts, b",%d,".__mod__),
-        _cells(_links_csv(nodes)),
-        Column.each(nodes.link_counts, b",%d,".__mod__),
+        nodes.items if nodes.items.plain else _cells(taken(nodes.items), ()),
+        each(nodes.heads, lambda code: b",%b," % cells.head_cells(nodes.head_table[code]).encode()),
+        _cells(grouped(froms, nodes.from_bounds), (nodes.came_from,)),
+        each(nodes.from_counts, b",%d,".__mod__),
+        _cells(_links_csv(nodes), () if nodes.links_told else (nodes.sources, nodes.targets, nodes.events)),
+        each(nodes.link_counts, b",%d,".__mod__),
         _reached(nodes).but({at: (text or "").encode() for at, text in nodes.reached_otherwise.items()}),
         b",",
         _standing(nodes, lambda stands: stands.csv),
@@ -173,7 +169,7 @@ def _links_csv(nodes: NodeColumns) -> Texts:
     next_ones = follows(nodes.link_bounds)
     pieces = (
         where(next_ones, b"; "),
-        Column.each(nodes.said, lambda code: b"%b " % nodes.said_table[code].relation.encode()),
+        each(nodes.said, lambda code: b"%b " % nodes.said_table[code].relation.encode()),
         nodes.sources,
         b" > ",
         nodes.targets,
@@ -202,34 +198,27 @@ def _instants(instants_us: Ints, before: bytes = b"", after: bytes = b"") -> Col
     return Column.of(woven((before, Column.of(iso_texts(found)), after), len(found)), which)
 
 
-def _standing(nodes: NodeColumns, form: Callable[[Stands], Written]) -> Column:
+def _standing(nodes: NodeColumns, form: Callable[[Stands], Written]) -> Column | bytes:
     shared, own = form(nodes.stands), form(nodes.own)
-    return Column.each(
+    return each(
         nodes.standing,
         lambda code: shared.of(code, nodes.stands.table) if code >= 0 else own.of(-1 - code, nodes.own.table),
     )
 
 
-def _cells(texts: Texts) -> Column:
-    """As they stand between commas. Nearly all are plain, which one look at them together tells."""
-    signs = np.frombuffer(texts.data, dtype=np.uint8)
-    if _BEGINS_PLAIN[signs[texts.start[:-1][texts.start[:-1] < texts.start[1:]]]].all() and not any(
-        sign in texts.data for sign in _QUOTED
-    ):
+def _cells(texts: Texts, made_of: Sequence[Column]) -> Column:
+    """As they stand between commas. `made_of`: the columns they were woven of; none where others are in them, too."""
+    if (made_of and all(column.plain for column in made_of)) or texts.plain:
         return Column.of(texts)
     return Column.of(Texts.of([cells.written(text.decode()).encode() for text in texts.pieces()]))
 
 
 def _escaped(column: Column) -> Column:
     """As they stand between the quotes of JSON."""
+    if column.plain:
+        return column
     texts = taken(column)
-    if not (b'"' in texts.data or b"\\" in texts.data or _any_control(texts.data)):
-        return Column.of(texts)
-    return Column.of(Texts.of([orjson.dumps(text.decode())[1:-1] for text in texts.pieces()]))
-
-
-def _any_control(text: bytes) -> bool:
-    return bool((np.frombuffer(text, dtype=np.uint8) < ord(" ")).any())
+    return Column.of(texts if texts.plain else Texts.of([orjson.dumps(text.decode())[1:-1] for text in texts.pieces()]))
 
 
 def _inner(document: dict[str, Any]) -> bytes:

@@ -39,11 +39,10 @@ class Column:
         rows = np.arange(len(texts)) if rows is None else rows
         return cls(len(rows), (Part(texts, rows),))
 
-    @classmethod
-    def each(cls, codes: Ints, write: Callable[[int], bytes]) -> "Column":
-        """What each code reads like, asked once for each that there is."""
-        found, which = told_apart(codes)
-        return cls.of(Texts.of([write(code) for code in found.tolist()]), which)
+    @property
+    def plain(self) -> bool:
+        """As `Texts.plain`."""
+        return all(part.texts.plain for part in self.parts)
 
     def but(self, others: Mapping[int, bytes]) -> "Column":
         """The same but for the texts of some rows."""
@@ -66,6 +65,14 @@ class Column:
                 return lengths
             found[part.places] = lengths
         return found
+
+
+def each(codes: Ints, write: Callable[[int], bytes]) -> Column | bytes:
+    """What each code reads like, asked once for each that there is."""
+    found, which = told_apart(codes)
+    if len(found) == 1:
+        return write(int(found[0]))
+    return Column.of(Texts.of([write(code) for code in found.tolist()]), which)
 
 
 def woven(pieces: Sequence[Column | bytes], count: int) -> Texts:

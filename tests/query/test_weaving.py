@@ -6,7 +6,7 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.answers import Node
@@ -17,7 +17,7 @@ from domain.links import Link, Relation
 from domain.moments import iso
 from domain.state import Whereabouts
 from services.query.formats import NODES, AsCsv, AsJson, AsNdjson, Format
-from services.query.graph.groups import told_apart
+from services.query.graph.groups import alike, told_apart
 from services.query.graph.texts import Texts
 from services.query.graph.times import iso_texts
 from services.query.node_columns import Head, NodeColumns, Said, Stands
@@ -43,6 +43,7 @@ IDS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(one=TEXTS, other=TEXTS, data=st.data())
 def test_rows_are_their_texts_side_by_side(one: list[str], other: list[str], data: st.DataObject) -> None:
     count = data.draw(st.integers(0, 30))
@@ -58,6 +59,7 @@ def test_rows_are_their_texts_side_by_side(one: list[str], other: list[str], dat
     assert taken(first).pieces() == [one[a].encode() for a in picks[0]]
 
 
+@settings(deadline=None)
 @given(sizes=st.lists(st.integers(0, 4), min_size=1, max_size=20))
 def test_rows_of_a_group_are_listed_with_a_sign_between(sizes: list[int]) -> None:
     bounds = np.array([0, *accumulate(sizes)])
@@ -67,17 +69,28 @@ def test_rows_of_a_group_are_listed_with_a_sign_between(sizes: list[int]) -> Non
     assert grouped(lines, bounds).pieces() == expected
 
 
+@settings(deadline=None)
 @given(instants=st.lists(st.one_of(INSTANTS, INSTANTS.map(lambda us: us // 1_000_000 * 1_000_000)), max_size=9))
 def test_instants_read_as_the_domain_writes_them(instants: list[int]) -> None:
     texts = iso_texts(np.array(instants, dtype=np.int64))
     assert [text.decode() for text in texts.pieces()] == [iso(us) for us in instants]
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.one_of(st.integers(-5, 20), st.integers(-(1 << 62), 1 << 62)), max_size=30))
 def test_values_are_told_apart(values: list[int]) -> None:
     found, which = told_apart(np.array(values, dtype=np.int64))
     assert found.tolist() == sorted(set(values))
     assert found[which].tolist() == values
+
+
+@settings(deadline=None)
+@given(rows=st.lists(st.tuples(st.integers(-1, 2), st.sampled_from([0, 7, 1 << 60]), st.just(3)), max_size=20))
+def test_rows_that_are_alike_in_all_columns_are_one_combination(rows: list[tuple[int, int, int]]) -> None:
+    columns = [np.array([row[n] for row in rows], dtype=np.int64) for n in range(3)]
+    found, which = alike(columns)
+    assert len(found) == len(set(rows))
+    assert [rows[row] for row in found[which].tolist()] == rows
 
 
 STATE = Whereabouts(
@@ -191,6 +204,7 @@ FORMS: dict[str, Callable[[], Format]] = {
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@settings(deadline=None)
 @given(chunks=st.lists(st.lists(nodes(), max_size=4), max_size=3))
 def test_columns_of_nodes_read_like_the_nodes_one_by_one(
     form: Callable[[], Format], chunks: list[list[tuple[Node, int]]]

@@ -11,12 +11,11 @@ from domain.ids import ItemId
 from domain.links import ALWAYS_US
 from services.query.dressing import Dressing
 from services.query.graph.answer import OverGraph
-from services.query.graph.groups import Ints, picked
+from services.query.graph.groups import Ints, alike, picked
 from services.query.graph.links import CERTAIN_BIT, RELATIONS
 from services.query.graph.nodes import reasons_of
 from services.query.graph.stance import KINDS, shipped_out
 from services.query.graph.standings import Stood
-from services.query.graph.walking import distinct
 from services.query.node_columns import Head, NodeColumns, Said
 from services.query.weaving import Column, Part
 
@@ -153,7 +152,7 @@ class ColumnDressing:
         for at in np.flatnonzero(stood.by_domain[: len(rows)]).tolist():
             kind[at] = KINDS.index(stood.state(at).kind)
         columns = (kind, nodes.level[rows], nodes.verdict(rows))
-        first, which = distinct(columns)
+        first, which = alike(columns)
         table = [
             Head(
                 KINDS[kind],
@@ -169,7 +168,7 @@ class ColumnDressing:
         """What each link says beside its ends, its event and its instant; those the domain told say it themselves."""
         c, graph = self._nodes.walked.links, self._over.graph
         columns = (c.relation[links], picked(graph.mentions.told, c.mention[links], 0), c.reasons[links])
-        first, which = distinct(columns)
+        first, which = alike(columns)
         table = [
             Said(RELATIONS[relation], graph.told[told], reasons_of(bits))
             for relation, told, bits in zip(*(column[first].tolist() for column in columns), strict=True)

@@ -1,5 +1,6 @@
 """Rows grouped by a number: for many numbers at once, where each one's rows are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,3 +98,16 @@ def told_apart(values: Ints) -> tuple[Ints, Ints]:
     there[values - least] = True
     places = np.cumsum(there) - 1
     return np.flatnonzero(there) + least, places[values - least]
+
+
+def alike(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """(a row of each combination of values there is, which combination each row has)."""
+    count = len(columns[0])
+    which = np.zeros(count, dtype=np.int64)
+    for column in columns:
+        found, value = told_apart(column)
+        if len(found) > 1:
+            which = told_apart(which * len(found) + value)[1]
+    rows = np.zeros(int(which.max(initial=-1)) + 1, dtype=np.int64)
+    rows[which] = np.arange(count)
+    return rows, which

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import asyncpg
@@ -10,10 +11,13 @@ import numpy as np
 from services.query.graph.groups import Ints
 
 _ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_FIRST_SIGN = ord(" ")
+"""What comes before it are control characters."""
+_BEGINS_PLAIN = np.array([chr(code).isascii() and chr(code).isalnum() for code in range(256)])
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Texts:
     """Texts by row: `data[start[i] : start[i + 1]]` is the UTF-8 of the one at i."""
 
@@ -30,6 +34,14 @@ class Texts:
         """The texts at these rows."""
         data, first, end = self.data, self.start[rows].tolist(), self.start[rows + 1].tolist()
         return [data[a:b].decode() for a, b in zip(first, end, strict=True)]
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether all read in CSV and JSON as they are: without a sign of theirs, and with a letter or digit first."""
+        data, signs = self.data, np.frombuffer(self.data, dtype=np.uint8)
+        if b'"' in data or b"," in data or b"\\" in data or int(signs.min(initial=_FIRST_SIGN)) < _FIRST_SIGN:
+            return False
+        return bool(_BEGINS_PLAIN[signs[self.start[:-1][self.start[:-1] < self.start[1:]]]].all())
 
     def find(self, text: str) -> int:
         """The row of a text where they are sorted by their bytes; -1 where it is not among them."""
