@@ -115,9 +115,11 @@ def drawn_lot(vessel: str, event_id: str, part: int) -> ItemId:
 def made_here(event: Event, mentions: Iterable[Mention], ranges: Iterable[Ranged]) -> dict[str, Any]:
     """The equipment and line on which something was made, and how many units at least."""
     around = event.circumstances
+    if around is None:
+        return {}
     made = [m for m in mentions if is_made(m, event.kind)]
     serials = sum(ranged.serials.count for ranged in ranges)
-    if around is None or not (made or serials):
+    if not (made or serials):
         return {}
     names = dict.fromkeys(name for name in (*around.equipment, around.line) if name)
     # what is only booked was made at some time before: it counts as nothing made in between

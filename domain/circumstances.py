@@ -24,36 +24,51 @@ def transfer(event: Event) -> dict[str, Any]:
 
 def dimensions(event: Event) -> tuple[tuple[str, str], ...]:
     """What an exposure can ask for: (dimension, value) pairs, each once."""
-    found: list[tuple[str, str]] = []
-    around = event.circumstances
-    if around is not None:
-        found += [("line", around.line or ""), ("instrument", around.instrument or "")]
-        found += [("work_order", around.work_order or ""), ("shift", around.shift or "")]
-        found += [("recipe", around.recipe or ""), ("version", around.version or ""), ("cavity", around.cavity or "")]
-        found += [("equipment", e) for e in around.equipment]
-        found += [("tool", t) for t in around.tools]
-        found += [("operator", o) for o in around.operators]
-    if isinstance(event, ev.Mounted | ev.Unmounted):
-        found.append(("equipment", event.equipment))
-    if isinstance(event, ev.Charged | ev.Discharged | ev.Emptied | ev.Cleaned):
-        found.append(("equipment", event.vessel))
-    if isinstance(event, ev.Discharged) and event.into:
-        found.append(("equipment", event.into))
-    if isinstance(event, ev.Transformed):
-        found += [("equipment", d.vessel) for d in event.draws]
-    found += _conditions(event)
-    if isinstance(event, ev.Inspected) and event.inspector:
-        found.append(("operator", event.inspector))
-    if isinstance(event, ev.MaterialReceived):
-        found += [("supplier", event.supplier or event.from_owner or event.from_possessor or "")]
-        found += [("material", event.material or event.item.material or "")]
-    elif isinstance(event, Transfer) and event.kind == "received":
-        found += [("supplier", event.from_owner or event.from_possessor or "")]
-        found += [("material", i.item.material or "") for i in event.items] if isinstance(event, ev.Received) else []
+    found = [*_around(event.circumstances), *_of_kind(event)]
     place = event.site or event.read_point
-    if place is not None:
+    if place:
         found += [("site", place), ("site", PlaceId(place).site)]
-    return tuple(dict.fromkeys((d, v) for d, v in found if v))
+    return tuple(dict.fromkeys(found))
+
+
+def _around(around: ev.Circumstances | None) -> list[tuple[str, str]]:
+    if around is None:
+        return []
+    found = []
+    for dimension in ("line", "instrument", "work_order", "shift", "recipe", "version", "cavity"):
+        value = getattr(around, dimension)
+        if value:
+            found.append((dimension, value))
+    for dimension, values in (("equipment", around.equipment), ("tool", around.tools), ("operator", around.operators)):
+        found += [(dimension, value) for value in values if value]
+    return found
+
+
+def _of_kind(event: Event) -> list[tuple[str, str]]:
+    """What events of some kinds say beside their circumstances."""
+    match event:
+        case ev.Inspected():
+            return _said(("operator", event.inspector))
+        case ev.Transformed():
+            return _said(*(("equipment", draw.vessel) for draw in event.draws))
+        case ev.MaterialReceived():
+            supplier = event.supplier or event.from_owner or event.from_possessor
+            return _said(("supplier", supplier), ("material", event.material or event.item.material))
+        case ev.Received():
+            supplier = event.from_owner or event.from_possessor
+            return _said(("supplier", supplier), *(("material", i.item.material) for i in event.items))
+        case ev.Mounted() | ev.Unmounted():
+            return _said(("equipment", event.equipment))
+        case ev.Discharged():
+            return _said(("equipment", event.vessel), ("equipment", event.into))
+        case ev.Charged() | ev.Emptied() | ev.Cleaned():
+            return _said(("equipment", event.vessel))
+        case _:
+            return _said(*_conditions(event))
+
+
+def _said(*pairs: tuple[str, str | None]) -> list[tuple[str, str]]:
+    return [(dimension, value) for dimension, value in pairs if value]
 
 
 FOUND_GOOD, FOUND_BAD, LEFT_GOOD, LEFT_BAD, LEFT_UNKNOWN = (

@@ -1,18 +1,18 @@
 """The envelope: an event, and what ingest alone may say of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from domain.events import CaptureFinished, CaseRecorded, LifecycleEvent, Voided
 from domain.events.casework import CASE_PREFIX
 from domain.ids import ItemId
+from domain.values import value
 
 SCHEMA_VERSION = 1
 """The shape written today; `upcasting` brings older ones up to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """One record of the log.
 

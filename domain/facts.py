@@ -3,13 +3,14 @@
 Nothing here looks at a second event (SEMANTICS §4): what relates two events is joined when a question is asked.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
 from domain.events import Basis, Parameter, ProductScope, UomFactor, VesselMode
 from domain.ids import ItemId
 from domain.serials import Serials
+from domain.values import value
 
 
 class Role(IntEnum):
@@ -90,7 +91,7 @@ INHERITED = frozenset(
 """What contents take over from what happened to their container while they were in it (received is in_stock)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mention:
     """One item in one role in one event. `quantity` is unsigned but for ADJUST; `by_class`: from a quantity list."""
 
@@ -105,7 +106,7 @@ class Mention:
     by_class: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Membership:
     """A unit belongs to a lot. `at_making`: said by the event that brought the unit forth."""
 
@@ -114,7 +115,7 @@ class Membership:
     at_making: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ranged:
     """A range of serials that the event brings forth: what it says of each of them, said once."""
 
@@ -144,7 +145,7 @@ def spelled_out(facts: "EventFacts") -> "EventFacts":
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HoldFact:
     """A hold is placed on, or released from, the subjects of the event; `for_all`: a release that names none."""
 
@@ -154,7 +155,7 @@ class HoldFact:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RecallFact:
     """A recall notice is `declared`, `remedied` for the subjects, or `closed`."""
 
@@ -164,7 +165,7 @@ class RecallFact:
     remedy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class VoidFact:
     """A void of `target`, in effect once every event in `replaced_by` is in the log."""
 
@@ -173,7 +174,7 @@ class VoidFact:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PostingFact:
     """What a posting names beside site and items; numbers as they are compared (domain/postings.py).
 
@@ -187,7 +188,7 @@ class PostingFact:
     reversed_kind: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LoadFact:
     """A mount or unmount at (equipment, position). `item` None: an unmount of whatever is there."""
 
@@ -209,7 +210,7 @@ class VesselAct(IntEnum):
     """nothing of before is left"""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class VesselFact:
     """One act on a vessel, for one item that went in or came out.
 
@@ -232,7 +233,7 @@ class VesselFact:
         return self.act is VesselAct.BREAK and self.compartment is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class EventFacts:
     """One event, flattened. Instants are microseconds since 1970 UTC; places, parties and items are canonical.
 

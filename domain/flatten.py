@@ -34,36 +34,41 @@ def facts_of(envelope: Envelope) -> EventFacts:
     """Everything the event says, as facts. Pure: the same envelope gives the same facts, always."""
     event = envelope.event
     own = _own_facts(envelope)
-    made = _made(own.get("mentions", ()), event)
-    printed = tuple(Membership(lot, unit, unit in made) for unit, lot in envelope.printed_lots)
-    memberships = tuple(dict.fromkeys((*own.pop("memberships", ()), *printed)))
-    started = event.started_at if isinstance(event, Lasting) else None
-    ended = event.ended_at if isinstance(event, Lasting) else None
-    latest = ended.latest_us if ended is not None and started is not None else event.occurred_at.latest_us
-    parents = [m.item for m in own.get("mentions", ()) if m.role in (Role.PARENT, Role.WHOLE)]
+    mentions, memberships = own.get("mentions", ()), own.pop("memberships", ())
+    if envelope.printed_lots:
+        made = _made(mentions, event)
+        memberships += tuple(Membership(lot, unit, unit in made) for unit, lot in envelope.printed_lots)
+    started, ended = (event.started_at, event.ended_at) if isinstance(event, Lasting) else (None, None)
+    moment = event.occurred_at
+    latest = ended.latest_us if ended is not None and started is not None else moment.latest_us
     return EventFacts(
-        parent=parents[0] if parents else None,
+        parent=next((m.item for m in mentions if m.role is Role.PARENT or m.role is Role.WHOLE), None),
         event_id=envelope.event_id,
         kind=event.kind,
         source=envelope.source,
         may_correct=envelope.may_correct,
-        occurred_at=event.occurred_at.text,
-        earliest_us=event.occurred_at.earliest_us,
-        latest_us=max(latest, event.occurred_at.latest_us),
+        occurred_at=moment.text,
+        earliest_us=moment.earliest_us,
+        latest_us=max(latest, moment.latest_us),
         started_us=started.earliest_us if started is not None else None,
         rank=rank_of(event),
         accepted_us=envelope.accepted_at_us,
         index=envelope.index,
         site=event.site or event.read_point,
         disposition=event.disposition,
-        set_flags=tuple(dict.fromkeys(event.set_dispositions)),
-        unset_flags=tuple(dict.fromkeys(event.unset_dispositions)),
-        memberships=memberships,
+        set_flags=_once(event.set_dispositions),
+        unset_flags=_once(event.unset_dispositions),
+        memberships=_once(memberships),
         dimensions=dimensions(event),
         parameters=event.circumstances.parameters if event.circumstances else (),
         company_prefixes=envelope.company_prefixes,
-        **{**transfer(event), **made_here(event, own.get("mentions", ()), own.get("ranges", ())), **own},
+        **(transfer(event) | made_here(event, mentions, own.get("ranges", ())) | own),
     )
+
+
+def _once(listed: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Each of them once, in order."""
+    return tuple(dict.fromkeys(listed)) if len(listed) > 1 else listed
 
 
 def _made(mentions: Iterable[Mention], event: ev.LifecycleEvent) -> set[ItemId]:

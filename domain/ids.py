@@ -91,11 +91,7 @@ class ItemId(_Identifier):
     @property
     def kind(self) -> str | None:
         """`unit`, `lot`, `class`, `container`, or None where only its events can tell (a private URI)."""
-        if self.startswith(_NATIVE):
-            word = self[len(_NATIVE) :].split(":", 1)[0]
-            return word if word in ("unit", "lot", "class") else None
-        key = gs1.parse(self)
-        return key.kind if key is not None else None
+        return _kind_of(self)
 
     @property
     def material(self) -> str | None:
@@ -232,6 +228,15 @@ def equivalents(item: str, company_prefixes: Iterable[str]) -> list[str]:
 def company_prefix(text: object) -> str | None:
     """The GS1 company prefix that an EPC URN shows, else None (a Digital Link does not show it)."""
     return gs1.company_prefix(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=65_536)
+def _kind_of(item: str) -> str | None:
+    if item.startswith(_NATIVE):
+        word = item[len(_NATIVE) :].split(":", 1)[0]
+        return word if word in ("unit", "lot", "class") else None
+    key = gs1.parse(item)
+    return key.kind if key is not None else None
 
 
 def _clean(value: object, *, what: str) -> str:

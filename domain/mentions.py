@@ -196,8 +196,11 @@ def children_of(
 
 def unique(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
     """Each mention once: a scanner that reads a label twice names one thing; quantities are added up."""
+    listed = tuple(mentions)
+    if len({m.item for m in listed}) == len(listed):  # nearly always
+        return listed
     kept: dict[tuple[ItemId, Role, Action, str | None], Mention] = {}
-    for m in mentions:
+    for m in listed:
         key = (m.item, m.role, m.action, m.uom)
         first = kept.get(key)
         if first is None:

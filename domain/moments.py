@@ -4,10 +4,11 @@ Instants are integers, microseconds since 1970-01-01 UTC (`…_us`): exact, and 
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from domain.values import value
 
 DAY_US = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,7 +20,7 @@ class InvalidMoment(ValueError):
     """A time that cannot be placed; the message says what to send instead."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Moment:
     """`text` as sent (with its offset); `earliest_us` and `latest_us` bound when it was (equal for an instant)."""
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, NotRequired
 
 import orjson
@@ -14,6 +15,7 @@ from domain.envelope import Envelope
 from domain.events import LifecycleEvent
 from domain.ids import ItemId
 from domain.upcasting import UnknownVersion, upcast
+from services.canonical import CanonicalRecords, Unusual
 
 EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(Annotated[LifecycleEvent, Field(discriminator="kind")])
 """Validates one event; `context` may give `own_party` and `zone` (see domain.ids, domain.moments)."""
@@ -143,6 +145,19 @@ def decode_with_document(value: bytes, *, members_aside: bool = False) -> tuple[
     if not isinstance(document, Mapping):
         raise Undecodable("not_an_envelope", f"expected an object, found {type(document).__name__}")
     try:
+        return _canonical().read(_without_members(document) if members_aside else document), document["event"]
+    except Unusual:
+        return validated(document, members_aside=members_aside)
+
+
+@cache
+def _canonical() -> CanonicalRecords:
+    return CanonicalRecords()
+
+
+def validated(document: Mapping[str, Any], *, members_aside: bool = False) -> tuple[Envelope, dict[str, Any]]:
+    """As `decode_with_document`, every field looked at by the validator. Raises Undecodable."""
+    try:
         record = _RECORD.validate_python(upcast(document))
         header = {key: value for key, value in record.items() if key != "event"}
         told = record["event"]
@@ -156,6 +171,14 @@ def decode_with_document(value: bytes, *, members_aside: bool = False) -> tuple[
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Undecodable("not_an_envelope", f"{where}: {first['msg']}") from error
+
+
+def _without_members(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record without the members that a part of a frozen set lists, where they are as we write them."""
+    event = document.get("event")
+    if not isinstance(event, dict) or not _has_members_as_written(event):
+        return document
+    return {**document, "event": {**event, "act": {**event["act"], "members": []}}}
 
 
 _OF_A_MEMBER = {

@@ -84,10 +84,13 @@ def _cache_size(events: Log) -> int:
     return max(10, len(events) * 9 // 10 // _CACHED_SHARE)
 
 
+def _pace(events: Log) -> Pace:
+    return Pace(batch_records=2_000, heartbeat_seconds=0.2, items_remembered=_cache_size(events))
+
+
 async def _live(world: World, events: Log) -> float:
     async with _filled(world, events) as (_, log, views):
-        running = Projector(log=log, pool=views, name="bench", pace=Pace(batch_records=2_000, heartbeat_seconds=0.2))
-        running.writer = ViewWriter(views, cache_size=_cache_size(events))
+        running = Projector(log=log, pool=views, name="bench", pace=_pace(events))
         stop, began = asyncio.Event(), time.perf_counter()
         task = asyncio.create_task(running.run(stop))
         await _applied(views, len(events))
@@ -108,11 +111,11 @@ async def _applied(views: asyncpg.Pool, records: int, *, schema: str = "views") 
 
 
 async def _rebuilt(world: World, events: Log) -> float:
-    """From the first record read to the last one applied; the swap that ends it waits by the clock."""
+    """From the first statement, which makes the tables, to the last record applied: the swap waits by the clock."""
     async with _filled(world, events) as (database, log, views):
         await _known(views, log)
         began = time.perf_counter()
-        task = asyncio.create_task(rebuild(database.url, log=log, views=views, pace=Pace(heartbeat_seconds=0.2)))
+        task = asyncio.create_task(rebuild(database.url, log=log, views=views, pace=_pace(events)))
         seeing = asyncio.create_task(_applied(views, len(events), schema="views_rebuild"))
         await asyncio.wait({seeing, task}, return_when=asyncio.FIRST_COMPLETED)
         await task

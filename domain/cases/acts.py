@@ -6,13 +6,13 @@ its hash, stays what it was.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from domain.ids import ItemId, PartyId
 from domain.moments import Moment
 from domain.strict import STRICT
+from domain.values import value
 
 CaseType = Literal["recall", "incident", "drill", "supplier_notice"]
 Mode = Literal["live", "draft", "mock"]
@@ -31,7 +31,7 @@ CHUNK_ITEMS_MAX = 2_000
 """Items that one event lists at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Member:
     """One item of an affected set, and why it is in it (SEMANTICS §3 'A node').
 
@@ -55,7 +55,7 @@ class Member:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Stood:
     """How a member was in the set before. `reasons` are not known of what was projected before they were kept."""
 
@@ -65,14 +65,14 @@ class Stood:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ChangedMember(Member):
     """A member as it is in the set now, and how it `was`: it stays in whatever becomes of its certainty."""
 
     was: Stood
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ItemAmount:
     """An item, or so much of a lot that has no serials ("7 of L")."""
 
@@ -82,7 +82,7 @@ class ItemAmount:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class IncidentFacts:
     """What is told of a major quality incident (重大质量事故). Its batch and where it went are read from the trace.
 
@@ -105,7 +105,7 @@ class IncidentFacts:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class _Act:
     """What all acts share."""
 
@@ -115,7 +115,7 @@ class _Act:
 # The case
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What a notice to consignees and consumers says beside the case and their items (21 CFR 7.49, (EU) 2024/1435)."""
 
@@ -137,7 +137,7 @@ class Notice:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Opened(_Act):
     """A case begins. `regimes` are profiles of clocks; `cases` and `items` are what it is linked to.
 
@@ -162,7 +162,7 @@ class Opened(_Act):
     because: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Described(_Act):
     """What the case says of itself is corrected; fields left out stay. A draft that becomes live says so here."""
 
@@ -181,7 +181,7 @@ class Described(_Act):
     notice: Notice | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Scoped(_Act):
     """The rule of what is affected (domain/cases/scope.py) is set, widened or narrowed."""
 
@@ -190,7 +190,7 @@ class Scoped(_Act):
     rule: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class FreezeRequested(_Act):
     """The rule is to be evaluated as known at `vector` (one offset a partition), for the instant `as_of`."""
 
@@ -201,7 +201,7 @@ class FreezeRequested(_Act):
     rule: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SetFrozen(_Act):
     """A part of the frozen set: members in their order (level, item). `chunk` counts from 0."""
 
@@ -211,7 +211,7 @@ class SetFrozen(_Act):
     members: tuple[Member, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Frozen(_Act):
     """The set is whole: `sha256` is that of its members' canonical JSON lines, in order."""
 
@@ -230,7 +230,7 @@ class Frozen(_Act):
     gaps: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class FreezeFailed(_Act):
     """A freeze was given up for a reason that trying again cannot mend; `code` is a problem's."""
 
@@ -240,7 +240,7 @@ class FreezeFailed(_Act):
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Approved(_Act):
     """A second person approves the frozen set: from here on holds, alerts and notices follow."""
 
@@ -248,7 +248,7 @@ class Approved(_Act):
     freeze: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class HoldsPlaced(_Act):
     """Holds are in the log: `items` of them in `events`, at or below `vector`. `series`: domain/cases/holds.py."""
 
@@ -260,7 +260,7 @@ class HoldsPlaced(_Act):
     series: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class HoldsReleased(_Act):
     """Holds are released: all of a closed case's, or those of items that are no longer affected, by their `series`."""
 
@@ -271,14 +271,14 @@ class HoldsReleased(_Act):
     series: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class EffortStopped(_Act):
     """Active recall stops (停止积极召回); the case stays open while one defective unit is outstanding."""
 
     act: Literal["effort_stopped"] = "effort_stopped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Closed(_Act):
     """The case is over. `outstanding` units were not accounted for as done then, in these buckets, and why it is closed
     all the same: a recall so closed never claims to be complete.
@@ -291,7 +291,7 @@ class Closed(_Act):
     outstanding_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Reopened(_Act):
     """A unit turned up, or the reason to close did not hold."""
 
@@ -302,7 +302,7 @@ class Reopened(_Act):
 # The delta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class UnitsChanged(_Act):
     """A part of what later or corrected events changed: members added, members that would go without them, and members
     that are surer, less sure, nearer or in for other reasons than before.
@@ -316,7 +316,7 @@ class UnitsChanged(_Act):
     changed: tuple[ChangedMember, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Evaluated(_Act):
     """The delta is up to date as of `vector`; `chunks` of UnitsChanged tell what changed."""
 
@@ -332,7 +332,7 @@ class Evaluated(_Act):
     became_possible: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class RemovalDecided(_Act):
     """What is done with members that the delta would withdraw, or that a person clears: nothing goes without it."""
 
@@ -345,7 +345,7 @@ class RemovalDecided(_Act):
 # Notice and response
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Notified(_Act):
     """A consignee was told of `items` (all of theirs where empty)."""
 
@@ -357,7 +357,7 @@ class Notified(_Act):
     document_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Acknowledged(_Act):
     """A consignee confirmed that the notice came."""
 
@@ -367,7 +367,7 @@ class Acknowledged(_Act):
     by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Responded(_Act):
     """What a consignee says of their items."""
 
@@ -378,7 +378,7 @@ class Responded(_Act):
     items: tuple[ItemAmount, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Recovered(_Act):
     """Items came back, or were seen to."""
 
@@ -388,7 +388,7 @@ class Recovered(_Act):
     consignee: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Unreachable(_Act):
     """A consignee, or an owner of items, cannot be reached (49 CFR 573.7 asks why)."""
 
@@ -399,7 +399,7 @@ class Unreachable(_Act):
     items: tuple[ItemAmount, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class VerdictGiven(_Act):
     """What an examination says of units, in this case."""
 
@@ -411,7 +411,7 @@ class VerdictGiven(_Act):
     """with whom they are, where some of a lot are meant"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Remedied(_Act):
     """Items got their remedy."""
 
@@ -423,7 +423,7 @@ class Remedied(_Act):
     """with whom they are, where some of a lot are meant"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Sampled(_Act):
     """Which consignees an effectiveness check asks: drawn by seed from a population, and stored.
 
@@ -443,7 +443,7 @@ class Sampled(_Act):
     parts: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class EffectivenessChecked(_Act):
     """What a check at one consignee found."""
 
@@ -457,7 +457,7 @@ class EffectivenessChecked(_Act):
 # Clocks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ClockStarted(_Act):
     """What a duty's clock counts from happened: e.g. `defect_concluded`."""
 
@@ -466,7 +466,7 @@ class ClockStarted(_Act):
     at: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ClockMet(_Act):
     """A duty was done; `nth` of those that repeat, from 1. `reference` is the evidence, e.g. a receipt's number."""
 
@@ -477,7 +477,7 @@ class ClockMet(_Act):
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Reminded(_Act):
     """A duty comes due, or is overdue: so much (`share`) of the time allowed has passed."""
 
@@ -492,7 +492,7 @@ class Reminded(_Act):
 # Incidents, drills, suppliers' notices
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class IncidentReported(_Act):
     """More is known of an incident, or it was wrong: what is told here takes the place of what was told before."""
 
@@ -500,7 +500,7 @@ class IncidentReported(_Act):
     facts: IncidentFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class StageReported(_Act):
     """A report that went to an authority. `report` is what it said, the batch and the known flow as of then with it."""
 
@@ -512,7 +512,7 @@ class StageReported(_Act):
     report: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class DrillRun(_Act):
     """The result of a mock recall."""
 
@@ -524,7 +524,7 @@ class DrillRun(_Act):
     result: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SupplierLinesListed(_Act):
     """A part of a supplier's notice as uploaded, cells as text. `chunk` counts from 0."""
 
@@ -533,7 +533,7 @@ class SupplierLinesListed(_Act):
     rows: tuple[Mapping[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SupplierNoticeReceived(_Act):
     """A supplier names lots, date codes or serials of theirs: `lines` of them, in `chunks` of SupplierLinesListed."""
 
@@ -547,7 +547,7 @@ class SupplierNoticeReceived(_Act):
     defect: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ContainmentRequested(_Act):
     """A supplier is asked to contain what is affected. `document` is where the request is kept, or its number."""
 
@@ -559,7 +559,7 @@ class ContainmentRequested(_Act):
     document_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SupplierAnswered(_Act):
     """What came back: a discipline of the 8D report (VDA 8D; D3 is the containment, D8 closes it)."""
 

@@ -1,12 +1,12 @@
 """What the service itself records in the log, beside what the factories tell."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from domain.events.common import STRICT, Event
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CaptureError:
     """Why one event of a capture job was refused: RFC 9457 members, `index` counted from 0."""
 
@@ -17,7 +17,7 @@ class CaptureError:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class CaptureFinished(Event):
     """An EPCIS capture job is done (EPCIS 2.0 §12.6): what it appended is at or below `position`."""
 

@@ -1,11 +1,11 @@
 """What is done in recalls, incidents, drills and suppliers' notices: one kind that carries every act (domain/cases)."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from domain.cases.acts import CHUNK_ITEMS_MAX, Act, CaseType, SetFrozen, SupplierLinesListed, UnitsChanged
 from domain.events.common import Event
+from domain.values import value
 
 CASE_PREFIX = "case:"
 """How ids of these events begin; no one else may use it."""
@@ -15,7 +15,7 @@ _PATH_WORDS = frozenset({"check"})
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,99}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class CaseRecorded(Event):
     """Something was done in a case. Only the cases service appends it.
 

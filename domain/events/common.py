@@ -1,7 +1,7 @@
 """What every event carries, and the values that events are made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -10,6 +10,7 @@ from domain.ids import ItemId, PartyId, PlaceId
 from domain.moments import Moment
 from domain.serials import Check, Serials, serials_of
 from domain.strict import STRICT as STRICT
+from domain.values import value
 
 MAX_RANGE = 1_000_000
 """Serials one range may name: it costs a range, but who asks for its members gets them all."""
@@ -40,7 +41,7 @@ class Basis(StrEnum):
     INFERRED = "inferred"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Document:
     """A business document: `type` is a CBV business transaction type (po, desadv, bol, inv, prodorder, rma …)."""
 
@@ -49,7 +50,7 @@ class Document:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Parameter:
     """A process parameter as it was during the event, e.g. `reflow_peak_temperature` 245.5 `CEL`."""
 
@@ -62,7 +63,7 @@ class Parameter:
         check_number("value", self.value, signed=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Circumstances:
     """Under which conditions it happened (ISA-95 equipment, personnel, segment): what an exposure can ask for."""
 
@@ -82,7 +83,7 @@ class Circumstances:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class UomFactor:
     """An equation of a lot's or product's units of measure, e.g. a coil's 1000 `KGM` = 4180 `MTR`. No uom: pieces."""
 
@@ -101,7 +102,7 @@ class UomFactor:
             raise ValueError("uom_factors: uom and in_uom are the same")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ItemQuantity:
     """An item and how much: `uom` is a UN/ECE Rec 20 code, absent for pieces; no quantity: all, or unknown."""
 
@@ -116,14 +117,14 @@ class ItemQuantity:
         check_number("quantity", self.quantity)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Input(ItemQuantity):
     """An input of a transformation, or a material used in rework."""
 
     basis: Basis = Basis.SCANNED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SerialRange:
     """Serials `first` to `last` of one product (docs/semantics.md 'Serial ranges').
 
@@ -167,7 +168,7 @@ class SerialRange:
         return self.serials.count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Output:
     """What a transformation or commissioning brings forth: one item, or a range of serials; `lot` they belong to."""
 
@@ -192,7 +193,7 @@ class Output:
             raise ValueError(f"lot: {self.lot} is a {self.lot.kind}, not a lot")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Event:
     """The part that every event has. Times: `occurred_at` is when it happened, by the source's clock.
 
@@ -228,7 +229,7 @@ class Event:
                 raise ValueError(f"{name}: is empty, name at least one")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Lasting(Event):
     """Making and inspecting take time: the output exists from `started_at` (SEMANTICS §2)."""
 
@@ -242,7 +243,7 @@ class Lasting(Event):
             raise ValueError("started_at: is after the end")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Transfer(Event):
     """Something changes place, possessor or owner (EPCIS sourceList and destinationList)."""
 

@@ -1,15 +1,15 @@
 """Complaints: what customers, shops and authorities say of units in use (REQUIREMENTS CN10)."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from domain.events.common import Event, ItemQuantity
 from domain.ids import PartyId
+from domain.values import value
 
 Harm = Literal["none", "property_damage", "injury", "serious_injury", "death"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Complained(Event):
     """Somebody complains of items (投诉). Who, and how to reach them, is a contact: the log has a pseudonym at most.
 

@@ -1,12 +1,12 @@
 """What surrounds the making: calibration, maintenance, recipes, software, and from where on a change holds."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from domain.events.common import Event, Lasting
 from domain.events.quality import Measurement
 from domain.ids import ItemId
 from domain.moments import Moment
+from domain.values import value
 
 Tolerance = Literal["in_tolerance", "out_of_tolerance"]
 
@@ -28,7 +28,7 @@ def _within(reading: Measurement) -> bool | None:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Calibrated(Lasting):
     """An instrument was checked against a standard (ISO/IEC 17025 7.8.4, IATF 16949 7.1.5.2.1).
 
@@ -63,7 +63,7 @@ class Calibrated(Lasting):
         return left == "in_tolerance" if left is not None else True if self.found_good and not self.as_left else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Maintained(Lasting):
     """Equipment was serviced or repaired. `work` says what was done, `reason` why."""
 
@@ -77,7 +77,7 @@ class Maintained(Lasting):
         _given("equipment", self.equipment, "name it as events name it in circumstances.equipment")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class RecipeChanged(Event):
     """From now on the equipment (or line) makes by this recipe (ISA-88), until the next change there."""
 
@@ -96,7 +96,7 @@ class RecipeChanged(Event):
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SoftwareInstalled(Lasting):
     """A unit gets a version of a software: a lot whose product is the software and whose number is the version.
 
@@ -116,7 +116,7 @@ class SoftwareInstalled(Lasting):
             raise ValueError(f"item: {self.item} is a {self.item.kind}; name the unit")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ChangeEffective(Event):
     """An engineering change of a product takes effect: from a serial, a lot or a time on (break-in point)."""
 

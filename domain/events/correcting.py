@@ -1,12 +1,12 @@
 """Correction: what was recorded wrongly is voided, and replaced by events posted anew. History keeps everything."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from domain.events.common import Event
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Voided(Event):
     """The event `target` did not happen as recorded (EPCIS errorDeclaration).
 

@@ -1,13 +1,13 @@
 """Master data: parties, places and products, versioned, valid from `occurred_at`. Contacts live outside the log."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from domain.events.common import Event, UomFactor
 from domain.ids import ItemId, PartyId, PlaceId
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class PartyDescribed(Event):
     """A party's name and country. Its contacts go to the erasable store (`PUT /v1/contacts/{party}`)."""
 
@@ -18,7 +18,7 @@ class PartyDescribed(Event):
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class PlaceDescribed(Event):
     """A place's name, address and party; `part_of` is the site it belongs to."""
 
@@ -31,7 +31,7 @@ class PlaceDescribed(Event):
     time_zone: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ProductDescribed(Event):
     """A product's name, model and category (recall scope may be batch, model or category: REQUIREMENTS CN3)."""
 

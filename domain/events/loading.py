@@ -1,17 +1,17 @@
 """Line loading: material on equipment, from which everything made there is then made (ISA-95 material lot in use)."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from domain.events.common import Event, check_number
 from domain.ids import ItemId
+from domain.values import value
 
 MAX_DOUBT_UNITS = 10_000
 """A splice is known to a few units; more than this is no splice."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Mounted(Event):
     """A lot, reel or tray is put on `equipment` at `position` (a feeder slot, a spindle), or joined to what runs there.
 
@@ -38,7 +38,7 @@ class Mounted(Event):
             raise ValueError(f"doubt_units: {self.doubt_units} is not between 0 and {MAX_DOUBT_UNITS}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Unmounted(Event):
     """What is at a position is taken off; without `item`, whatever it is. `quantity` is what is left of it."""
 

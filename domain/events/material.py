@@ -1,14 +1,14 @@
 """Material: lots and parts that come in, are counted, and go to waste."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Literal
 
 from domain.events.common import Event, ItemQuantity, Transfer, UomFactor, check_number
 from domain.ids import ItemId, PartyId
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class MaterialReceived(Transfer):
     """A supplier's lot (or serial parts) arrives. Our number and theirs are one thing: `identified_as`.
 
@@ -35,7 +35,7 @@ class MaterialReceived(Transfer):
         check_number("quantity", self.quantity)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class StockAdjusted(Event):
     """A count or correction of stock: `change` is what was found more (+) or less (-) than the books say.
 
@@ -56,7 +56,7 @@ class StockAdjusted(Event):
             raise ValueError("cause: opening adds (change above 0), sample takes away (below 0)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Scrapped(Event):
     """Items leave as waste (CBV decommissioning)."""
 
@@ -66,7 +66,7 @@ class Scrapped(Event):
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Destroyed(Event):
     """Items are destroyed beyond use (CBV destroying)."""
 

@@ -1,13 +1,13 @@
 """Moving and combining: packing, unpacking, shipping, receiving, returning, storing, and being seen."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from domain.events.common import Event, ItemQuantity, Transfer
 from domain.ids import ItemId, PartyId
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Packed(Transfer):
     """Contents go into a container (EPCIS AggregationEvent ADD); `observed`: they were seen in it (OBSERVE)."""
 
@@ -23,7 +23,7 @@ class Packed(Transfer):
             raise ValueError(f"contents: {self.container} cannot be packed in itself")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Unpacked(Transfer):
     """Contents leave a container; `all_contents` instead of a list: it is emptied."""
 
@@ -38,7 +38,7 @@ class Unpacked(Transfer):
             raise ValueError("contents: list them, or send all_contents: true (one of the two)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Shipped(Transfer):
     """Items leave for somewhere (CBV shipping, departing)."""
 
@@ -47,7 +47,7 @@ class Shipped(Transfer):
     items: tuple[ItemQuantity, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Received(Transfer):
     """Items arrive and are taken in (CBV receiving, accepting)."""
 
@@ -56,7 +56,7 @@ class Received(Transfer):
     items: tuple[ItemQuantity, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Returned(Transfer):
     """Items come back from a customer or dealer (receiving with disposition returned; RMA in `documents`)."""
 
@@ -67,7 +67,7 @@ class Returned(Transfer):
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Stored(Event):
     """Items are put away, or found at a place by a count (CBV storing, cycle_counting)."""
 
@@ -76,7 +76,7 @@ class Stored(Event):
     items: tuple[ItemQuantity, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Observed(Transfer):
     """Items were seen; `biz_step` says at what. Every EPCIS step without a kind of its own comes here."""
 
@@ -86,7 +86,7 @@ class Observed(Transfer):
     action: Literal["ADD", "OBSERVE", "DELETE"] = "OBSERVE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class DocumentsLinked(Transfer):
     """Items are tied to, or untied from, business documents (EPCIS TransactionEvent)."""
 

@@ -3,13 +3,12 @@
 Refusing a receipt without a lot number or a result would only breed invented ones.
 """
 
-from dataclasses import dataclass
-
 from domain.events import Inspected, LifecycleEvent, MaterialReceived, OutputReported
 from domain.ids import OWN_ISSUER
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Notice:
     """One thing left open. `code` is stable, `field` is the path where it would be told, `detail` says what follows."""
 

@@ -1,19 +1,19 @@
 """Postings to orders, as ERP and MES book them (ISA-95 material actual; SEMANTICS §8 'Order postings')."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from domain.events.common import Basis, Input, ItemQuantity, Lasting, Output
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Issued(Input):
     """Material that a posting names: the order declares it, unless it says otherwise."""
 
     basis: Basis = Basis.DECLARED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Posting(Lasting):
     """What every posting names: the site, the order, perhaps the operation, and its own document number.
 
@@ -38,7 +38,7 @@ def check_text(name: str, text: str | None) -> None:
         raise ValueError(f"{name}: 1 to 128 printable characters")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class IssuedToOrder(Posting):
     """Material goes to an order (goods issue, movement type 261)."""
 
@@ -47,7 +47,7 @@ class IssuedToOrder(Posting):
     items: tuple[Issued, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ReturnedFromOrder(Posting):
     """Material that was issued and not used comes back to stock."""
 
@@ -56,7 +56,7 @@ class ReturnedFromOrder(Posting):
     items: tuple[ItemQuantity, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class OutputReported(Posting):
     """An order brings something forth (goods receipt from production, movement type 101).
 
@@ -69,7 +69,7 @@ class OutputReported(Posting):
     mixed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class PostingReversed(Posting):
     """A posting of the order is taken back, in whole or in part: the one of `reversed_kind` with number `reverses`.
 
@@ -87,7 +87,7 @@ class PostingReversed(Posting):
         check_text("reverses", self.reverses)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class OrderClosed(Posting):
     """No more is expected of an order, or of one operation of it."""
 

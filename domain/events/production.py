@@ -1,14 +1,14 @@
 """Production: identities begin, inputs become outputs, parts are fitted and taken out, things are mended."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from domain.events.common import Event, Input, ItemQuantity, Lasting, Output
 from domain.events.vessels import Draw
 from domain.ids import ItemId
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Commissioned(Lasting):
     """Serials or lots come into being (CBV commissioning, creating_class_instance)."""
 
@@ -21,7 +21,7 @@ class Commissioned(Lasting):
             raise ValueError("items: name at least one")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Transformed(Lasting):
     """Inputs are used up or flow into outputs. Events that share a `transformation_id` are one transformation.
 
@@ -42,7 +42,7 @@ class Transformed(Lasting):
             raise ValueError("inputs: name an input or an output")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Assembled(Lasting):
     """Components are fitted into a unit and keep their identity (EPCIS AssociationEvent ADD)."""
 
@@ -58,7 +58,7 @@ class Assembled(Lasting):
         _not_itself(self.parent, self.components)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Disassembled(Lasting):
     """Components are taken out of a unit; `all_components` instead of a list: every one of them."""
 
@@ -73,7 +73,7 @@ class Disassembled(Lasting):
             raise ValueError("components: list them, or send all_components: true (one of the two)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Reworked(Lasting):
     """A unit or lot is mended: `materials` flow into it, `parts` are fitted into it, `removed` are taken out."""
 
@@ -89,7 +89,7 @@ class Reworked(Lasting):
         _not_itself(self.item, (*self.parts, *self.removed))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Identified(Event):
     """Two ids turn out to be one thing, e.g. a supplier's lot number and ours."""
 
@@ -103,7 +103,7 @@ class Identified(Event):
             raise ValueError("same_as: is the item itself")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Reidentified(Event):
     """From now on one thing goes by another id: relabelled, a serial replaced, a supplier's lot under our number.
 

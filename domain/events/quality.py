@@ -1,15 +1,15 @@
 """Quality: inspections with measurements, verdicts, holds and product release."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from domain.events.common import STRICT, Event, ItemQuantity, Lasting, check_number
+from domain.values import value
 
 Verdict = Literal["pass", "fail", "conditional", "concession"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """One inspected characteristic: the value found, its unit, and the limits it had to keep."""
 
@@ -30,7 +30,7 @@ class Measurement:
             raise ValueError(f"lower_limit: {low} is above upper_limit {high}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Inspected(Lasting):
     """Items were inspected. `verdict` is about the subjects, and about nothing else: it is never inherited."""
 
@@ -42,7 +42,7 @@ class Inspected(Lasting):
     inspector: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Held(Event):
     """A hold is placed on items. Holds are entities: the release names this `hold_id` (ISO 9001 8.7 segregation)."""
 
@@ -53,7 +53,7 @@ class Held(Event):
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class HoldReleased(Event):
     """The hold ends; other holds on the same items stay. Without `items` it ends for all it was placed on."""
 
@@ -63,7 +63,7 @@ class HoldReleased(Event):
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Released(Event):
     """Finished product is released for delivery (放行): with the first shipment or sale it fixes 'as built'."""
 

@@ -1,6 +1,5 @@
 """Recall notices as they are declared in the record. The recall case has an event of its own: casework.py."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from domain.cases.acts import Remedy
@@ -8,9 +7,10 @@ from domain.events.common import STRICT, Event, ItemQuantity
 from domain.ids import ItemId
 from domain.moments import Moment
 from domain.serials import Check, fits
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ProductScope:
     """A product with a serial range or a production date range, both ends included.
 
@@ -42,7 +42,7 @@ class ProductScope:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class RecallDeclared(Event):
     """Items, lots or a stretch of a product are recalled under `recall_id`."""
 
@@ -59,7 +59,7 @@ class RecallDeclared(Event):
             raise ValueError("items: name what is recalled in items or products")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Remedied(Event):
     """A recalled item got its remedy: that recall is done for it. `parts` were fitted into it, `removed` taken out."""
 
@@ -79,7 +79,7 @@ class Remedied(Event):
             raise ValueError(f"parts: {self.items[0].item} cannot be its own component")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class RecallClosed(Event):
     """The recall is over as a whole."""
 

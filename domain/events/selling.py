@@ -1,13 +1,13 @@
 """Sale: to whom, through which channel. Holders are pseudonyms; personal data stay out of the log."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from domain.events.common import ItemQuantity, Transfer
 from domain.ids import PartyId
+from domain.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Sold(Transfer):
     """Items are sold and handed over (CBV retail_selling, dispensing). `holder` is a pseudonymous id."""
 

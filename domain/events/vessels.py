@@ -1,11 +1,11 @@
 """Vessels: what goes into tanks, mixers and silos, what comes out, and when nothing of before is left."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
 from domain.events.common import STRICT, Event, Input, Output, check_number
+from domain.values import value
 
 
 class VesselMode(StrEnum):
@@ -17,7 +17,7 @@ class VesselMode(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Draw:
     """A transformation takes some of what is in a vessel; see `Discharged` for `mode` and `compartment`."""
 
@@ -34,7 +34,7 @@ class Draw:
         check_number("quantity", self.quantity)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Charged(Event):
     """Material goes into a vessel, on top of what it holds."""
 
@@ -50,7 +50,7 @@ class Charged(Event):
             raise ValueError("inputs: name at least one")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Discharged(Event):
     """Some of what a vessel holds comes out: as `outputs`, or straight `into` another vessel, or to waste.
 
@@ -75,7 +75,7 @@ class Discharged(Event):
             raise ValueError(f"into: {self.into!r} must name another vessel than {self.vessel!r}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Emptied(Event):
     """A vessel is run empty. A heel stays in it (残留) unless `heel` says 0: only then is it a clean break."""
 
@@ -91,7 +91,7 @@ class Emptied(Event):
         check_number("heel", self.heel)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Cleaned(Event):
     """A vessel, or one compartment of it, is cleaned: nothing of before is left. A clean break."""
 

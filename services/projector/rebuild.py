@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
-from sqlalchemy import MetaData, pool
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import MetaData, create_mock_engine
 
 from domain.ports import EventLog
 from services.database import PROJECTOR_ROLE
@@ -62,7 +62,7 @@ async def rebuild(
     async with _alone(database_url) as owner:
         await owner.execute(f"DROP SCHEMA IF EXISTS {BESIDE} CASCADE")
         await owner.execute(f"DROP SCHEMA IF EXISTS {_RETIRED} CASCADE")
-        await _create_beside(owner, database_url)
+        await _create_beside(owner)
         stop = asyncio.Event()
         projector = Projector(log=log, pool=views, name="rebuild", pace=pace, schema=BESIDE)
         running = asyncio.create_task(projector.run(stop))
@@ -90,27 +90,21 @@ async def _alone(database_url: str) -> AsyncIterator[asyncpg.Connection]:
         await owner.close()
 
 
-async def _create_beside(owner: asyncpg.Connection, database_url: str) -> None:
-    """The tables of the views in a schema of their own, as the migrations make them."""
-
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(database_url)
-
-    beside = MetaData()
+async def _create_beside(owner: asyncpg.Connection) -> None:
+    """The tables of the views in a schema of their own, as the migrations make them, in one round trip."""
+    tables, statements = MetaData(), [f"CREATE SCHEMA {BESIDE}"]
     for table in metadata.sorted_tables:
-        table.to_metadata(beside, schema=BESIDE)
-    await owner.execute(f"CREATE SCHEMA {BESIDE}")
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=pool.NullPool)
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(beside.create_all)
-    finally:
-        await engine.dispose()
-    for statement in ddl_extras(BESIDE):
-        await owner.execute(statement)
-    await owner.execute(
-        f"SELECT setval('{BESIDE}.numbers', (SELECT last_value FROM {SCHEMA}.numbers) + $1)", _NUMBERS_APART
-    )
+        table.to_metadata(tables, schema=BESIDE)
+
+    def write_down(statement: Any, *_: Any) -> None:
+        statements.append(str(statement.compile(dialect=written.dialect)))
+
+    written = create_mock_engine("postgresql+asyncpg://", write_down)
+    tables.create_all(written, checkfirst=False)
+    statements += ddl_extras(BESIDE)
+    first = f"(SELECT last_value FROM {SCHEMA}.numbers) + {_NUMBERS_APART}"
+    statements.append(f"SELECT setval('{BESIDE}.numbers', {first})")
+    await owner.execute(";\n".join(statements))
 
 
 async def _caught_up(

@@ -28,13 +28,17 @@ _STRANGERS = -1  # no partition: the place of what they are told under
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How a projector works: records a batch and the seconds it may take, seconds a lease lasts, between heartbeats."""
+    """How a projector works: records a batch and the seconds it may take, seconds a lease lasts, between heartbeats.
+
+    `items_remembered`: whose numbers are kept in memory.
+    """
 
     batch_records: int = 2_000
     batch_seconds: float = 120.0
     lease_seconds: float = 10.0
     heartbeat_seconds: float = 1.0
     retry_seconds: float = 0.5
+    items_remembered: int = 500_000
 
 
 class Projector:
@@ -57,7 +61,7 @@ class Projector:
         self._ends: dict[int, int] = {}
         self._schema = schema
         self._name = name
-        self.writer = ViewWriter(pool, schema=schema)
+        self.writer = ViewWriter(pool, schema=schema, cache_size=self._pace.items_remembered)
         self._leases = Leases(pool, schema=schema, name=name, seconds=self._pace.lease_seconds)
         self._held: dict[int, Lease] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

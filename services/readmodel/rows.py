@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from domain import events as ev
@@ -126,54 +127,54 @@ def item_row(tenant_id: int, item: ItemId) -> tuple[int, str, str | None, str | 
 def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_no: Number) -> None:
     """Add everything that one event says."""
     facts, tenant = one.facts, one.envelope.tenant_id
+    here = (tenant, event_no)
     rows.add("events", _event_row(one, event_no, item_no=item_no, key_no=key_no))
-    for m in facts.mentions:
-        basis = str(m.basis) if m.basis is not None else None
-        status = str(m.status) if m.status is not None else None
-        head = (tenant, event_no, item_no(m.item), int(m.role), int(m.action), int(m.flow), m.by_class)
-        rows.add("event_items", (*head, m.quantity, m.uom, basis, status))
+    # Enumerations go into their columns as the numbers and texts that they are.
+    rows.by_table["event_items"] += [
+        (*here, item_no(m.item), m.role, m.action, m.flow, m.by_class, m.quantity, m.uom, m.basis, m.status)
+        for m in facts.mentions
+    ]
     for member in facts.memberships:
-        rows.add("memberships", (tenant, event_no, item_no(member.lot), item_no(member.unit), member.at_making))
+        rows.add("memberships", (*here, item_no(member.lot), item_no(member.unit), member.at_making))
     for a, b in facts.identities:
-        rows.add("identities", (tenant, event_no, item_no(a), item_no(b)))
+        rows.add("identities", (*here, item_no(a), item_no(b)))
     for line, ranged in enumerate(facts.ranges):
-        rows.add("serial_ranges", (tenant, event_no, line, *_range_row(ranged, item_no=item_no)))
+        rows.add("serial_ranges", (*here, line, *_range_row(ranged, item_no=item_no)))
     if facts.renaming is not None:
         old, new = facts.renaming
-        rows.add("renamings", (tenant, event_no, item_no(old), item_no(new)))
+        rows.add("renamings", (*here, item_no(old), item_no(new)))
     for a, b in facts.materials:
-        rows.add("item_materials", (tenant, event_no, item_no(a), item_no(b)))
+        rows.add("item_materials", (*here, item_no(a), item_no(b)))
     for item, f in facts.uom_factors:
-        rows.add("uom_factors", (tenant, event_no, item_no(item), f.quantity, f.uom, f.equals, f.in_uom))
+        rows.add("uom_factors", (*here, item_no(item), f.quantity, f.uom, f.equals, f.in_uom))
     if facts.void is not None:
-        replacements = [key_no(r) for r in facts.void.replaced_by]
-        rows.add("voids", (tenant, event_no, key_no(facts.void.target), replacements))
+        rows.add("voids", (*here, key_no(facts.void.target), [key_no(r) for r in facts.void.replaced_by]))
     for topic, subject in _notices(facts):
-        rows.add("notices", (tenant, event_no, topic, subject))
-    for dimension, value in facts.dimensions:
-        rows.add("dimensions", (tenant, event_no, dimension, value, facts.begins_us))
+        rows.add("notices", (*here, topic, subject))
+    if facts.dimensions:
+        begins_us = facts.begins_us
+        rows.by_table["dimensions"] += [(*here, name, value, begins_us) for name, value in facts.dimensions]
     for p in facts.parameters:
-        rows.add("parameters", (tenant, event_no, p.name, p.value, p.unit))
+        rows.add("parameters", (*here, p.name, p.value, p.unit))
     for table, row in equipment.rows_of(facts, item_no):
-        rows.add(table, (tenant, event_no, *row))
-    for table, row in cases.rows_of(one.envelope.event, one.document, item_no):
-        rows.add(table, (tenant, event_no, *row))
-    for row in complaints.rows_of(one.envelope.event, facts, item_no):
-        rows.add("complaints", (tenant, event_no, *row))
-    for row in measurements.rows_of(one.envelope.event, facts):
-        rows.add("measurements", (tenant, event_no, *row))
+        rows.add(table, (*here, *row))
     original = dict(one.envelope.original) if one.envelope.original is not None else None
-    rows.add("event_bodies", (tenant, event_no, one.document, original))
+    rows.add("event_bodies", (*here, one.document, original))
     for place in places_of(facts):
-        rows.add("event_places", (tenant, event_no, place))
+        rows.add("event_places", (*here, place))
     if (about := feed.about(facts)) is not None:
-        rows.add("feed_entries", (tenant, event_no, *one.position, one.appended_us, about))
-    _write_special(rows, one, event_no)
+        rows.add("feed_entries", (*here, *one.position, one.appended_us, about))
+    _write_special(rows, one, event_no, item_no=item_no)
 
 
 def places_of(facts: EventFacts) -> Sequence[str]:
     """Where it happened and where it led to, each with the site that its own id shows (dock and line of one GLN)."""
-    named = [PlaceId(place) for place in (facts.site, facts.to_place) if place is not None]
+    return _with_sites(facts.site, facts.to_place)
+
+
+@lru_cache(maxsize=10_000)
+def _with_sites(*places: str | None) -> Sequence[str]:
+    named = [PlaceId(place) for place in places if place is not None]
     return sorted({place for p in named for place in (str(p), p.site)})
 
 
@@ -266,10 +267,19 @@ def _notices(facts: EventFacts) -> Sequence[tuple[str, str]]:
     return found
 
 
-def _write_special(rows: Rows, one: Applied, event_no: int) -> None:
+def _write_special(rows: Rows, one: Applied, event_no: int, *, item_no: Number) -> None:
     """Kinds that have a view of their own."""
     tenant, event, document = one.envelope.tenant_id, one.envelope.event, one.document
     match event:
+        case ev.CaseRecorded():
+            for table, row in cases.rows_of(event, document, item_no):
+                rows.add(table, (tenant, event_no, *row))
+        case ev.Inspected():
+            for row in measurements.rows_of(event, one.facts):
+                rows.add("measurements", (tenant, event_no, *row))
+        case ev.Complained():
+            for row in complaints.rows_of(event, one.facts, item_no):
+                rows.add("complaints", (tenant, event_no, *row))
         case ev.CaptureFinished():
             rows.add("capture_jobs", (tenant, event_no, event.capture_id, document))
         case ev.PartyDescribed():
