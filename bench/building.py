@@ -1,10 +1,16 @@
 """The data: factories of two tenants, posted by four systems, written to the log in bulk, projected as ever."""
 
 import asyncio
+import contextlib
+import hashlib
+import json
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import asyncpg
 
@@ -18,12 +24,15 @@ from services.settings import load_settings
 
 SEED = 5
 TENANTS = ("default", "other")
-LOG_PARTITIONS = 2
+LOG_PARTITIONS = 4
+"""as many projectors as there are build the views"""
+_WRITERS = 2
+_STORY_UNITS, _STORY_EVENTS = 125_000, 3_000
 OTHER_SHARE = 10
 """The second tenant makes one unit for so many of the first, with the same ids: an answer that mixed them up would
 differ."""
 ACCEPTED_US = 1_790_000_000_000_000
-_CHUNK = 2_000
+Told = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,49 +62,93 @@ def callers(tenant: Tenant) -> dict[str, Caller]:
     }
 
 
-def records(tenant: Tenant, units: int) -> Iterator[Record]:
-    """What ingest makes of a factory's events, in posting order."""
+Making = Callable[[], Record]
+"""Makes an event a record, as ingest does."""
+
+
+def records(tenant: Tenant, units: int, *, line: bool = False) -> Iterator[Making]:
+    """What becomes of a factory's events, in posting order."""
     limits, posting = limits_of(load_settings()), callers(tenant)
-    for number, (source, document) in enumerate(factory(units)):
-        posted = Posted(posting[source], ACCEPTED_US + number)
+
+    def made(document: Event, posted: Posted) -> Record:
         judged = judge(document, posted, index=0, limits=limits)
         if not isinstance(judged, Judged):
             raise ValueError(f"the factory's event was refused: {judged}")
-        yield judged.record
+        return judged.record
+
+    for number, (source, document) in enumerate(factory(units, line=line)):
+        yield partial(made, document, Posted(posting[source], ACCEPTED_US + number))
 
 
-def factory(units: int, seed: int = SEED) -> Iterator[tuple[str, Event]]:
-    """(source, event) of the plain factory: 5 % late, 2 % sent twice, voids and swaps among them."""
-    return generate(units, seed, line=False)
+def story(*, line: bool = False) -> str:
+    """A digest of how the factory's events begin: another one, and data that were kept are of another factory."""
+    told = hashlib.sha256()
+    for source, document in islice(factory(_STORY_UNITS, line=line), _STORY_EVENTS):
+        told.update(json.dumps([source, document], sort_keys=True).encode())
+    return told.hexdigest()[:16]
 
 
-def everything(tenants: list[Tenant], units: int) -> Iterator[Record]:
+def factory(units: int, *, line: bool = False) -> Iterator[tuple[str, Event]]:
+    """(source, event): 5 % late, 2 % sent twice, voids and swaps among them. `line`: with reels and tanks."""
+    return generate(units, SEED, line=line)
+
+
+def everything(tenants: list[Tenant], units: int, *, line: bool = False) -> Iterator[Making]:
     """Both tenants' records; the second's lie between the first's."""
     first, second = tenants
-    others = records(second, max(100, units // OTHER_SHARE))
-    for number, record in enumerate(records(first, units)):
+    others = records(second, max(100, units // OTHER_SHARE), line=line)
+    for number, record in enumerate(records(first, units, line=line)):
         yield record
         if number % OTHER_SHARE == 0:
             yield from islice(others, 1)
     yield from others
 
 
-async def write_log(log: EventLog, size: Size, tenants: list[Tenant], *, told: Callable[[int], None]) -> int:
-    """Append everything; returns how many records that were. `told` hears of each chunk."""
-    written, source = 0, everything(tenants, size.units)
-    while chunk := await asyncio.to_thread(lambda: list(islice(source, _CHUNK))):
-        await log.append(chunk, deadline_seconds=120)
-        written += len(chunk)
-        told(written)
-    return written
+async def tenants_of(url: str) -> list[Tenant]:
+    """Those of a database, the first one first."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch("SELECT tenant_id, name, own_party FROM tenants ORDER BY tenant_id")
+        return [Tenant(r["tenant_id"], r["name"], r["own_party"], f"bench-key-of-{r['name']}") for r in rows]
+    finally:
+        await connection.close()
 
 
-async def until_projected(pool: asyncpg.Pool, records: int, *, told: Callable[[int], None]) -> None:
-    """Until the views hold that many records of the log."""
-    while (applied := await _applied(pool)) < records:
-        told(applied)
-        await asyncio.sleep(0.05)
-    told(records)
+async def write_log(url: str, size: Size) -> None:
+    """Append everything, by several processes. Raises RuntimeError where one fails."""
+    command = [sys.executable, "-m", "bench.writing", "--url", url, "--units", str(size.units), "--of", str(_WRITERS)]
+    command += ["--line"] if size.line else []
+    processes = [
+        await asyncio.create_subprocess_exec(*command, "--number", str(number), cwd=Path(__file__).parents[1])
+        for number in range(_WRITERS)
+    ]
+    try:
+        if any(await asyncio.gather(*(process.wait() for process in processes))):
+            raise RuntimeError("the log could not be written: a process that writes it failed")
+    finally:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+
+
+async def until_projected(
+    log: EventLog, pool: asyncpg.Pool, writing: "asyncio.Task[None]", *, told: tuple[Told, Told]
+) -> int:
+    """Until all is written and the views hold all of it; returns how many records that are. Raises as the writing.
+
+    `told` hear how many are written, and how many projected.
+    """
+    wrote, projected = told
+    while True:
+        done = writing.done()
+        written, applied = sum((await log.end()).values()), await _applied(pool)
+        wrote(written)
+        projected(applied)
+        if done:
+            writing.result()
+            if applied >= written:
+                return written
+        await asyncio.sleep(0.1)
 
 
 async def _applied(pool: asyncpg.Pool) -> int:
@@ -104,7 +157,7 @@ async def _applied(pool: asyncpg.Pool) -> int:
 
 
 @asynccontextmanager
-async def ended(task: "asyncio.Task[object]") -> AsyncIterator[None]:
+async def ended(task: "asyncio.Task[None]") -> AsyncIterator[None]:
     """Ends a task with the body."""
     try:
         yield

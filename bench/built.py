@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from bench import building
+from bench.restoring import point_of, restore
 from bench.sizes import Size
-from migrations.run import head_revision
+from migrations.run import current_revision, head_revision, rebuild_needed, upgrade
 from services.database import owner_pool
 from services.eventlog.postgres import PostgresEventLog
 from services.factory import SOURCES
@@ -24,25 +24,53 @@ if TYPE_CHECKING:
 
 
 async def built(world: "World", url: str, size: Size) -> dict[str, Any]:
-    """See that the database `url` holds the data; returns what they are."""
+    """See that the database `url` holds the data; returns what they are.
+
+    What an earlier run left is brought forward by the migrations that are newer. It is built anew where the factory
+    tells another story now, or where one of them needs that.
+    """
     marker = world.folder / f"built-{size.name}.json"
+    story = await asyncio.to_thread(building.story, line=size.line)
     found = _marked(marker)
-    if found.get("units") != size.units or found.get("migration") != head_revision():
+    kept = (found.get("units"), found.get("story")) == (size.units, story) and await _brought_forward(url, found)
+    if not kept:
         marker.unlink(missing_ok=True)
         await world.empty(url)
-    owner = await owner_pool(url)
+        found = await _filled(world, url, size) | {"story": story}
+    found["migration"] = head_revision()
+    await asyncio.to_thread(marker.write_text, json.dumps(found))
+    return found
+
+
+async def _brought_forward(url: str, found: dict[str, Any]) -> bool:
+    """Whether the database is at this version now, as it was built: False where it must be built anew."""
     try:
-        if marker.exists():
-            return found
-        began = time.perf_counter()
-        records = await _build(world, url, size=size, owner=owner)
-        await owner.execute("VACUUM ANALYZE")
-        found = await _counted(owner, size.units) | {"migration": head_revision(), "records": records}
-        found["built_in_seconds"] = round(time.perf_counter() - began, 1)
-        await asyncio.to_thread(marker.write_text, json.dumps(found))
-        return found
+        owner = await asyncpg.connect(url)
+    except asyncpg.InvalidCatalogNameError:
+        return False
+    try:
+        revision = await current_revision(owner)
+        if revision is None or rebuild_needed(revision):
+            return False
+        if revision != head_revision():
+            await upgrade(url)
+            await owner.execute("VACUUM ANALYZE")
+        await restore(owner, found["point"])
+        return True
     finally:
         await owner.close()
+
+
+async def _filled(world: "World", url: str, size: Size) -> dict[str, Any]:
+    """The data in an empty database."""
+    owner, began = await owner_pool(url), time.perf_counter()
+    try:
+        records = await _build(world, url, size=size, owner=owner)
+        await owner.execute("VACUUM ANALYZE")
+        counted = await _counted(owner, size.units) | {"point": await point_of(owner)}
+    finally:
+        await owner.close()
+    return counted | {"records": records, "built_in_seconds": round(time.perf_counter() - began, 1)}
 
 
 def _marked(marker: Path) -> dict[str, Any]:
@@ -51,20 +79,18 @@ def _marked(marker: Path) -> dict[str, Any]:
 
 
 async def _build(world: "World", url: str, *, size: Size, owner: asyncpg.Pool) -> int:
-    """The log written while two projectors follow it."""
+    """The log written while projectors follow it."""
     log = PostgresEventLog(dsn=url, partitions=building.LOG_PARTITIONS)
     await log.start()
+    wanted: dict[str, dict[str, object]] = {f"projector-{n}": {} for n in range(building.LOG_PARTITIONS)}
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(world.processes(url, {"projector-1": {}, "projector-2": {}}))
+        stack.push_async_callback(log.stop)
+        await stack.enter_async_context(world.processes(url, wanted))
+        writing = asyncio.create_task(building.write_log(url, size))
+        await stack.enter_async_context(building.ended(writing))
         with _progress(world.console) as progress:
-            told = _bars(progress, (f"{size.name}: events written", f"{size.name}: events projected"))
-            write, project = told.values()
-            written = await building.write_log(log, size, world.tenants, told=write)
-            for task in progress.tasks:
-                progress.update(task.id, total=written)
-            await building.until_projected(owner, written, told=project)
-    await log.stop()
-    return written
+            wrote, projected = _bars(progress, (f"{size.name}: written", f"{size.name}: projected"))
+            return await building.until_projected(log, owner, writing, told=(wrote, projected))
 
 
 def _progress(console: Console) -> Progress:
@@ -73,11 +99,12 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _bars(progress: Progress, names: tuple[str, ...]) -> Mapping[str, Callable[[int], None]]:
-    def of(task: TaskID) -> Callable[[int], None]:
+def _bars(progress: Progress, names: tuple[str, str]) -> tuple[building.Told, building.Told]:
+    def of(task: TaskID) -> building.Told:
         return lambda done: progress.update(task, completed=done)
 
-    return {name: of(progress.add_task(name, total=None)) for name in names}
+    wrote, projected = (of(progress.add_task(name, total=None)) for name in names)
+    return wrote, projected
 
 
 async def _counted(owner: asyncpg.Pool, units: int) -> dict[str, Any]:

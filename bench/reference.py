@@ -1,23 +1,28 @@
 """The reference: finished answer rows of each question, as the domain's own walk gives them, in a table.
 
 A query process without graphs answers from the domain, which tests hold against the record in memory. Its rows, every
-column flattened to text, are what g copies and what every answer must equal.
+column flattened to text, are what g copies and what every answer must equal. Of what is too large for that: `large.py`.
 """
 
 import asyncio
+import csv
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import orjson
 
 from bench.kept import Kept, digest_of, digest_of_totals, keep, kept
+from bench.large import LARGEST_WALKED, check_sample, countable, counted
 from bench.questions import Question
-from bench.rows import COLUMNS, RowSet, of_csv
+from bench.rivals import text_rows
+from bench.rivals.from_events import FromEvents
+from bench.rows import COLUMNS, RowSet, of_file
 from bench.wire import Connection
 from bench.world import World
 from services.database import API_ROLE, api_pool, tenant_transaction
@@ -58,6 +63,8 @@ class Reference:
     rows: RowSet
     totals: str
     """their digest"""
+    by: str
+    """who said so: domain, or sql (`large.py`), whose totals are what is counted from the rows"""
     firsts: list[int]
     lasts: list[int]
 
@@ -94,59 +101,114 @@ async def written(
     (`kept.py`); else `domain`, a process without graphs, is asked too, and its answer is taken.
     """
     owner = await asyncpg.connect(world.url)
+    asking = _Asking(world.size.units, world.folder / "answer.csv", quick, domain)
     try:
         await owner.execute("DROP TABLE IF EXISTS answers")
         await owner.execute(_TABLE)
         found = []
         for question in questions:
-            text, rows, totals = await _answer(world.size.units, question, quick=quick, domain=domain)
-            await _keep(owner, world.tenant.tenant_id, question, text)
+            said = await _said(asking, world, question)
+            await _keep(owner, world.tenant.tenant_id, question, asking.file)
             numbers = await owner.fetch(
                 "SELECT item_no FROM answers WHERE question = $1 ORDER BY item_no", question.number
             )
-            if len(numbers) != rows.count or not numbers:
-                raise ValueError(f"{question.lot}: {rows.count} rows, {len(numbers)} of them items of the tenant")
+            if len(numbers) != said.rows.count or not numbers:
+                raise ValueError(f"{question.lot}: {said.rows.count} rows, {len(numbers)} of them items of the tenant")
+            if said.is_new and said.by == "sql":
+                await check_sample(owner, question, said.rows, domain=domain)
+            if said.is_new:
+                keep(world.size.units, question.lot, Kept(digest_of(said.rows), said.totals, said.by))
             item_nos = [r[0] for r in numbers]
-            found.append(Reference(question, item_nos, rows, totals, *_ranges(item_nos)))
+            found.append(Reference(question, item_nos, said.rows, said.totals, said.by, *_ranges(item_nos)))
         await owner.execute(_SECURED)
         await owner.execute("VACUUM ANALYZE answers")
     finally:
         await owner.close()
+        asking.file.unlink(missing_ok=True)
     return found
 
 
-async def _answer(
-    units: int, question: Question, *, quick: Connection, domain: Connection
-) -> tuple[bytes, RowSet, str]:
-    known = kept(units, question.lot)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Whom to ask; an answer is written to `file`, as it may be very large."""
+
+    units: int
+    file: Path
+    quick: Connection
+    domain: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    rows: RowSet
+    totals: str
+    by: str
+    is_new: bool
+
+
+async def _said(asking: _Asking, world: World, question: Question) -> _Said:
+    """The reference answer, in the file, too."""
+    known = kept(asking.units, question.lot)
     if known is not None:
-        text = await answer_csv(quick, question.lot)
-        rows = await asyncio.to_thread(of_csv, text)
-        totals = digest_of_totals(await totals_of(quick, question.lot))
+        with asking.file.open("wb") as file:
+            await asking.quick.get("/v1/trace/forward", taken=file.write, item=question.lot, format="csv")
+        rows = await asyncio.to_thread(of_file, asking.file)
+        totals = await totals_digest(asking.quick, question.lot, known.by)
         if (digest_of(rows), totals) == (known.rows, known.totals):
-            return text, rows, known.totals
-    text, said = await _of_domain(domain, question.lot)
-    rows, totals = await asyncio.to_thread(of_csv, text), digest_of_totals(said)
-    keep(units, question.lot, Kept(digest_of(rows), totals))
-    return text, rows, totals
+            return _Said(rows, totals, known.by, False)
+    if question.nodes <= LARGEST_WALKED:
+        told = await _of_domain(asking, question.lot)
+        return _Said(await asyncio.to_thread(of_file, asking.file), digest_of_totals(told), "domain", True)
+    await _of_sql(world, question.lot, asking.file)
+    rows = await asyncio.to_thread(of_file, asking.file)
+    return _Said(rows, digest_of_totals(await asyncio.to_thread(_counted, asking.file)), "sql", True)
 
 
-async def _of_domain(domain: Connection, lot: str) -> tuple[bytes, dict[str, Any]]:
-    """The rows as CSV, and the totals, of one walk: as NDJSON, which has both."""
-    pieces: list[bytes] = []
-    await domain.get("/v1/trace/forward", taken=pieces.append, item=lot, format="ndjson")
-    lines = b"".join(pieces).split(b"\n")
-    told = AsCsv(NODES, for_spreadsheet=False)
-    nodes = (orjson.loads(line) for line in lines if line.startswith(b'{"type":"node"'))
-    text = [told.begin({}), *(told.rows([node]) for node in nodes)]
-    totals: dict[str, Any] = orjson.loads(lines[-2])["totals"]
-    return b"".join(text), totals
+def _counted(file: Path) -> dict[str, Any]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = csv.reader(lines)
+        next(rows)
+        return counted(rows)
 
 
-async def _keep(owner: asyncpg.Connection, tenant_id: int, question: Question, text: bytes) -> None:  # noqa: PLR0917
+async def totals_digest(connection: Connection, lot: str, by: str) -> str:
+    """Of what the service says now, to be held against a reference that is `by` somebody."""
+    said = await totals_of(connection, lot)
+    return digest_of_totals(countable(said) if by == "sql" else said)
+
+
+async def _of_domain(asking: _Asking, lot: str) -> dict[str, Any]:
+    """The rows as CSV to the file, and the totals, of one walk: as NDJSON, which has both."""
+    told, rest, last = AsCsv(NODES, for_spreadsheet=False), b"", b"{}"
+    with asking.file.open("wb") as file:
+        file.write(told.begin({}))
+
+        def taken(piece: bytes) -> None:
+            nonlocal rest, last
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                last = line
+                if line.startswith(b'{"type":"node"'):
+                    file.write(told.rows([orjson.loads(line)]))
+
+        await asking.domain.get("/v1/trace/forward", taken=taken, item=lot, format="ndjson")
+    totals: dict[str, Any] = orjson.loads(last)["totals"]
+    return totals
+
+
+async def _of_sql(world: World, lot: str, file: Path) -> None:
+    await text_rows.make(world)
+    statement = FromEvents()
+    await statement.connect(world.url)
+    try:
+        await statement.write(lot, file)
+    finally:
+        await statement.close()
+
+
+async def _keep(owner: asyncpg.Connection, tenant_id: int, question: Question, file: Path) -> None:  # noqa: PLR0917
     await owner.execute("TRUNCATE told")
-    source = io.BytesIO(text)
-    await owner.copy_to_table("told", source=source, format="csv", header=True, null="\\N")
+    await owner.copy_to_table("told", source=str(file), format="csv", header=True, null="\\N")
     await owner.execute(_NUMBERED, tenant_id, question.number)
 
 

@@ -131,7 +131,7 @@ def about(*, began: datetime, data: Mapping[str, Any], postgres: str) -> dict[st
             "postgres": postgres,
             **{name: found for name in _PACKAGES if (found := _version(name))},
         },
-        "data": dict(data),
+        "data": {name: value for name, value in data.items() if name != "point"},
     }
 
 

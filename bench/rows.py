@@ -5,10 +5,11 @@ import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from services.query.formats import COLUMNS
 
-__all__ = ["COLUMNS", "RowSet", "of_csv", "of_rows"]
+__all__ = ["COLUMNS", "RowSet", "of_csv", "of_file", "of_rows"]
 
 _DIGEST_BYTES = 12
 
@@ -36,7 +37,17 @@ def of_rows(rows: Iterable[Sequence[str]]) -> RowSet:
 
 def of_csv(text: bytes, *, header: bool = True) -> RowSet:
     """Of an answer as CSV. Raises ValueError where its columns are others."""
-    lines = csv.reader(io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline=""))
+    return _of_lines(io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline=""), header)
+
+
+def of_file(path: Path) -> RowSet:
+    """As `of_csv`, of one with a header in a file."""
+    with path.open(newline="", encoding="utf-8-sig") as text:
+        return _of_lines(text, True)
+
+
+def _of_lines(text: Iterable[str], header: bool) -> RowSet:
+    lines = csv.reader(text)
     if header and (named := tuple(next(lines, ()))) != COLUMNS:
         raise ValueError(f"the answer has other columns: {named}")
     return of_rows(lines)

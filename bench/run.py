@@ -18,6 +18,7 @@ from bench.cases.exposure import exposure
 from bench.cases.forward import forward
 from bench.cases.growth import growth
 from bench.cases.hopping import hopping
+from bench.cases.line import line
 from bench.cases.projector import projector
 from bench.cases.recalls import recalls
 from bench.cases.rivals import rivals
@@ -30,7 +31,7 @@ from bench.sizes import Size
 from bench.world import World, world
 
 _OF_QUESTIONS = ("forward", "rivals", "hopping", "backward", "exposure", "bounded", "growth", "recalls")
-GROUPS = (*_OF_QUESTIONS, "capture", "visible", "projector")
+GROUPS = (*_OF_QUESTIONS, "line", "capture", "visible", "projector")
 
 
 async def run(
@@ -61,7 +62,7 @@ async def _rows(this: World, only: Sequence[str], took: dict[str, float]) -> Asy
     if set(_OF_QUESTIONS) & set(only):
         async for told in _asking(this, only, took):
             yield told
-    for name, group in (("capture", capture), ("visible", visible), ("projector", projector)):
+    for name, group in (("line", line), ("capture", capture), ("visible", visible), ("projector", projector)):
         if name in only:
             async for told in timed(name, group(this), took):
                 yield told

@@ -20,6 +20,8 @@ class Size:
     serials: int = 5_000
     budget_seconds: float = 8.0
     """for the rounds of one case: a slow one has fewer"""
+    line: bool = False
+    """with reels, tanks and testers"""
 
 
 SIZES = {
@@ -49,7 +51,7 @@ SIZES = {
         ),
         Size(
             name="full",
-            units=2_500_000,
+            units=2_000_000,
             rounds=5,
             events=60_000,
             singles=12_000,
@@ -59,4 +61,5 @@ SIZES = {
         ),
     )
 }
-"""`full` has 3.2 million items and 8.4 million links; `small` a twentieth of it; `tiny` is for the tests."""
+"""`full` has 2.8 million items and 9.9 million links (items named in events, wholes, serials of ranges); `small` a
+sixteenth of it; `tiny` is for the tests."""

@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ import asyncpg
 from rich.console import Console
 
 from bench import building
-from bench.building import Tenant
+from bench.building import Tenant, tenants_of
 from bench.built import built
 from bench.questions import forward_questions
 from bench.sizes import Size
@@ -46,11 +46,12 @@ class World:
     console: Console
     tenants: list[Tenant] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    database: str = ""
     _numbers: int = 0
 
     @property
     def url(self) -> str:
-        return self.server.database_url(_DATA)
+        return self.server.database_url(self.database or _DATA)
 
     @property
     def tenant(self) -> Tenant:
@@ -175,7 +176,7 @@ async def world(
     try:
         this = World(size, folder, server, console)
         await _schema(this)
-        await _tenants(this)
+        this.tenants = await tenants_of(server.database_url(TEMPLATE))
         this.data = await built(this, this.url, size)
         yield this
     finally:
@@ -185,11 +186,11 @@ async def world(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def another(this: World, size: Size) -> str:
-    """A database beside, with the data of another size; its URL."""
-    url = this.server.database_url(f"bench_{size.name.replace('-', '_')}")
-    await built(this, url, size)
-    return url
+async def another(this: World, size: Size) -> World:
+    """The same with a database beside, which has the data of another size."""
+    beside = replace(this, size=size, database=f"bench_{size.name.replace('-', '_')}")
+    beside.data = await built(beside, beside.url, size)
+    return beside
 
 
 async def _schema(this: World) -> None:
@@ -198,11 +199,4 @@ async def _schema(this: World) -> None:
     owner = await owner_pool(this.server.database_url(TEMPLATE))
     for name in building.TENANTS:
         await ensure_bootstrap(owner, tenant_name=name, key=f"bench-key-of-{name}")
-    await owner.close()
-
-
-async def _tenants(this: World) -> None:
-    owner = await owner_pool(this.server.database_url(TEMPLATE))
-    rows = await owner.fetch("SELECT tenant_id, name, own_party FROM tenants ORDER BY tenant_id")
-    this.tenants = [Tenant(r["tenant_id"], r["name"], r["own_party"], f"bench-key-of-{r['name']}") for r in rows]
     await owner.close()

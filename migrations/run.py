@@ -9,6 +9,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, exc, pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -77,6 +78,19 @@ async def current_revision(connection: asyncpg.Connection) -> str | None:
         return None
     found: str | None = await connection.fetchval("SELECT version_num FROM public.alembic_version")
     return found
+
+
+def rebuild_needed(since: str) -> bool:
+    """Whether a revision after `since` has the views built anew; also where `since` is none of this version's.
+
+    Such a revision says `rebuild_needed = True` beside its number: rows that older versions wrote lack what it adds.
+    """
+    scripts = ScriptDirectory.from_config(_config())
+    try:
+        newer = list(scripts.iterate_revisions("head", since))
+    except CommandError:
+        return True
+    return any(getattr(revision.module, "rebuild_needed", False) for revision in newer)
 
 
 def _config() -> Config:

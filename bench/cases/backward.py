@@ -28,7 +28,7 @@ def some_bikes(units: int, count: int) -> list[str]:
     return [Names(n // BIKES_PER_RUN).bike_link(n % BIKES_PER_RUN) for n in chosen]
 
 
-async def backward(world: World, asked: Asked) -> AsyncIterator[Row]:
+async def backward(world: World, asked: Asked, *, where: str = "", barred: bool = True) -> AsyncIterator[Row]:
     """Percentiles of each round over those of a bare request in the same round, asked alternately."""
     bikes = some_bikes(world.size.units, world.size.asked)
     equal = all([await _same(asked, bike) for bike in bikes[:_COMPARED]])
@@ -47,11 +47,11 @@ async def backward(world: World, asked: Asked) -> AsyncIterator[Row]:
     for word, share, most in _PERCENTILES:
         mine, bares = ([percentile(times, share) for times in all_times[1:]] for all_times in (ours, theirs))
         yield Row(
-            case=f"{CASE} over HTTP, {word}",
+            case=f"{CASE} over HTTP, {word}{where}",
             size=f"{len(ours[-1])} units",
             against="who asks, BEGIN, set_config, SELECT 1, COMMIT",
             ratios=over(mine, bares),
-            bar=at_most(most),
+            bar=at_most(most) if barred else None,
             equal=equal,
             ours=middle(mine),
             theirs=middle(bares),

@@ -5,23 +5,22 @@ import time
 from collections.abc import AsyncIterator
 
 from bench.asked import Asked
-from bench.kept import digest_of_totals
 from bench.measuring import Work, in_turn, middle, over
-from bench.reference import Copies, Reference, answer_csv, totals_of
+from bench.reference import Copies, Reference, answer_csv, totals_digest, totals_of
 from bench.results import Row, at_most
 from bench.rows import of_csv
 
 _FROM = 10_000
-CASE = "forward trace, all columns, CSV over HTTP"
+CASE, _TOTALS = "forward trace, all columns, CSV over HTTP", "forward trace, totals only"
 
 
-async def forward(asked: Asked, copies: Copies, references: list[Reference]) -> AsyncIterator[Row]:
-    """All columns, streamed; then without nodes. g is the faster of two COPYs in the same round."""
+async def forward(asked: Asked, copies: Copies, references: list[Reference], *, where: str = "") -> AsyncIterator[Row]:
+    """All columns, streamed; then without nodes. g is the faster of two COPYs in the same round. `where`: they are."""
     for reference in references:
         question, began = reference.question, time.perf_counter()
         equal = of_csv(await answer_csv(asked.quick, question.lot)).same_as(reference.rows)
         took = time.perf_counter() - began
-        totals_equal = digest_of_totals(await totals_of(asked.quick, question.lot)) == reference.totals
+        totals_equal = await totals_digest(asked.quick, question.lot, reference.by) == reference.totals
         await _check_g(copies, reference)
         works: list[Work] = [
             lambda lot=question.lot: asked.stream(lot),  # type: ignore[misc]
@@ -36,8 +35,8 @@ async def forward(asked: Asked, copies: Copies, references: list[Reference]) -> 
         )
         ours, totals, by_ids, by_ranges = measured
         g = tuple(min(pair) for pair in zip(by_ids, by_ranges, strict=True))
-        yield _row(reference, ours, g, equal=equal)
-        yield _row(reference, totals, g, equal=totals_equal, totals=True)
+        yield _row(reference, ours, g, equal=equal, case=f"{CASE}{where}")
+        yield _row(reference, totals, g, equal=totals_equal, case=f"{_TOTALS}{where}")
 
 
 async def _check_g(copies: Copies, reference: Reference) -> None:
@@ -48,16 +47,14 @@ async def _check_g(copies: Copies, reference: Reference) -> None:
             raise ValueError(f"g of {reference.question.lot} copies other rows than the reference's")
 
 
-def _row(
-    reference: Reference, ours: tuple[float, ...], g: tuple[float, ...], *, equal: bool, totals: bool = False
-) -> Row:
+def _row(reference: Reference, ours: tuple[float, ...], g: tuple[float, ...], *, equal: bool, case: str) -> Row:
     large = reference.question.nodes >= _FROM
     return Row(
-        case="forward trace, totals only" if totals else CASE,
+        case=case,
         size=reference.question.size,
         against="g: COPY of the finished rows",
         ratios=over(ours, g),
-        bar=at_most(0.5 if totals else 3.0) if large else None,
+        bar=at_most(0.5 if case == _TOTALS else 3.0) if large else None,
         equal=equal,
         ours=middle(ours),
         theirs=middle(g),

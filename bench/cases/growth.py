@@ -18,7 +18,7 @@ async def growth(world: World, asked: Asked) -> AsyncIterator[Row]:
     both = [(q, mine[q.lot]) for q in forward_questions(tenth.units) if q.lot in mine]
     if not both:
         return
-    url = await another(world, tenth)
+    url = (await another(world, tenth)).url
     small, large = both[-1]
     async with (
         world.process("query-tenth", url, log_level="info", **LIMITS) as process,

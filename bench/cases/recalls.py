@@ -30,12 +30,13 @@ async def recalls(world: World, asked: Asked) -> AsyncIterator[Row]:
     """Members are held against the nodes of the trace and its seed: items, levels, certainty."""
     questions = forward_questions(world.size.units)
     yield await _preview(asked, [q for q in questions if q.nodes <= _PREVIEWED][-1])
-    # Graphs are there in the query process; in this one the first freeze builds them, and is not timed.
+    # Graphs are there in the query process; in this one the first freeze, of a small set, builds them.
     limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
     async with (
         world.process("cases-bench", world.url, **limits) as cases,
         connected(cases.url, asked.key) as coordinator,
     ):
+        await _frozen(asked.quick, coordinator, questions[0].lot)
         yield await _freeze(asked, coordinator, questions[-1])
 
 
@@ -82,6 +83,12 @@ async def _first(read: Callable[[Callable[[bytes], object]], Any], marked: bytes
 
 
 async def _freeze(asked: Asked, coordinator: Connection, question: Question) -> Row:
+    async def trace() -> float:
+        return await seconds_of(
+            lambda: asked.quick.get("/v1/trace/forward", taken=len, item=question.lot, format="ndjson")
+        )
+
+    before = await trace()
     case, took = await _frozen(asked.quick, coordinator, question.lot)
     lines = (await asked.quick.get(f"/v1/recalls/{case['recall']}/units", format="ndjson")).body
     members = _members(lines.splitlines())
@@ -91,13 +98,10 @@ async def _freeze(asked: Asked, coordinator: Connection, question: Question) -> 
     async def freeze() -> float:
         return (await _frozen(asked.quick, coordinator, question.lot))[1]
 
-    async def trace() -> float:
-        return await seconds_of(
-            lambda: asked.quick.get("/v1/trace/forward", taken=len, item=question.lot, format="ndjson")
-        )
-
-    rounds = max(1, min(asked.size.rounds, int(asked.size.budget_seconds / took)))
-    ours, theirs = await rates_in_turn(rounds, [freeze, trace])
+    # The freeze that was compared is the first round.
+    rounds = max(0, min(asked.size.rounds, int(asked.size.budget_seconds / took)) - 1)
+    more, traces = await rates_in_turn(rounds, [freeze, trace]) if rounds else ((), ())
+    ours, theirs = (took, *more), (before, *traces)
     return Row(
         case="recall: a freeze until its set is whole",
         size=question.size,

@@ -1,4 +1,8 @@
-"""PostgreSQL by itself: a recursive statement over text ids and the recorded hyperedges, statistics pinned."""
+"""PostgreSQL by itself, handed most of the answer: a recursive statement over text ids, statistics pinned.
+
+Where each item stands is a finished row, links are settled and marked as certain or not: what it measures is the walk
+and copying. For information; the statement that works all of this out is in `from_events.py`.
+"""
 
 import io
 
@@ -37,19 +41,19 @@ SELECT r.item, s.kind, r.level, CASE WHEN r.sure THEN 'certain' ELSE 'possible' 
     s."where", s.on_hold, s.recalls, s.order_uncertain
 FROM reached r JOIN told t ON t.item = r.item JOIN rival.states s ON s.item = r.item
 """
-_LINKS = f"""array_to_string((array_agg(relation || ' ' || source || ' > ' || item || ' by ' || event_id
+LINKS = f"""array_to_string((array_agg(relation || ' ' || source || ' > ' || item || ' by ' || event_id
             ORDER BY relation, source, item, event_id))[:{LINKS_SHOWN}], '; ')"""
-_SOURCES = f"array_to_string((array_agg(DISTINCT source ORDER BY source) FILTER (WHERE nearest))[:{FROM_SHOWN}], '; ')"
+SOURCES = f"array_to_string((array_agg(DISTINCT source ORDER BY source) FILTER (WHERE nearest))[:{FROM_SHOWN}], '; ')"
 # LATERAL with OFFSET 0: by the index for each row, however wrong the planner is about how many there will be.
 _HOPS = """CROSS JOIN LATERAL (SELECT * FROM rival.goes_in g WHERE g.item = w.item OFFSET 0) g
     CROSS JOIN LATERAL (SELECT * FROM rival.comes_out o WHERE o.hop = g.hop OFFSET 0) o"""
-STATEMENT = WALK.format(lot="$1", hops=_HOPS, links=_LINKS, sources=_SOURCES)
+STATEMENT = WALK.format(lot="$1", hops=_HOPS, links=LINKS, sources=SOURCES)
 
 
 class Cte:
     """The statement as a client would run it, answered by COPY. Its walk goes by the indexes at every level."""
 
-    name = "recursive SQL, text ids"
+    name = "recursive SQL that is handed finished states"
 
     def __init__(self) -> None:
         self._connection: asyncpg.Connection | None = None

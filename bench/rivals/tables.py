@@ -7,7 +7,10 @@ level, certainty, reasons, predecessors, links. Only relations that these questi
 
 import asyncpg
 
+from bench.kept import digest_of
 from bench.reference import Reference
+from bench.rivals import text_rows
+from bench.rivals.once import is_made, sign_of, signed
 from bench.rivals.rival import Exported
 from bench.rows import COLUMNS
 from bench.world import World
@@ -99,18 +102,24 @@ GRANT SELECT ON ALL TABLES IN SCHEMA rival TO zhuisu_api;
 
 
 async def export(world: World, references: list[Reference]) -> Exported:
-    """Make the rivals' tables of what the views hold, and a file of each."""
+    """Make the rivals' tables of what the views hold, and a file of each, unless they are there."""
     exported = Exported(world.url, world.folder / "rivals", world.tenant.tenant_id)
     exported.folder.mkdir(parents=True, exist_ok=True)
+    await text_rows.make(world)
+    statements = (_SCHEMA, _EVENTS, _COMES_OUT, _GOES_IN, _LINKS, _STATES, _INDEXED)
+    sign = sign_of(statements, world.data["built_in_seconds"], [digest_of(r.rows) for r in references])
     connection = await asyncpg.connect(world.url)
     try:
-        for statement in (_SCHEMA, _EVENTS, _COMES_OUT, _GOES_IN, _LINKS, _STATES, _INDEXED):
+        if await is_made(connection, "rival", sign) and all(exported.file(t).exists() for t in TABLES):
+            return exported
+        for statement in statements:
             await connection.execute(statement.format(tenant=world.tenant.tenant_id))
         for table in TABLES:
             await connection.execute(f"VACUUM ANALYZE rival.{table}")
             await connection.copy_from_table(
                 table, schema_name="rival", output=str(exported.file(table)), format="csv", header=True
             )
+        await signed(connection, "rival", sign)
     finally:
         await connection.close()
     return exported

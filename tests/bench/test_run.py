@@ -22,6 +22,7 @@ from bench.reference import Copies, Reference
 from bench.results import Results, Row, about
 from bench.rivals import tables
 from bench.rivals.cte import Cte
+from bench.rivals.from_events import FromEvents
 from bench.rivals.rival import Exported
 from bench.rows import RowSet
 from bench.run import timed
@@ -96,6 +97,38 @@ async def test_a_rival_that_loses_a_link_is_told_from_one_that_does_not(built: B
     told = await _told(built, [wrong])
     assert "NO" in told
     assert "the run fails" in told
+
+
+@pytest.mark.parametrize(
+    ("broken_by", "mended_by"),
+    [
+        ("UPDATE plain.voids SET target = target || '?'", "UPDATE plain.voids SET target = rtrim(target, '?')"),
+        (
+            "UPDATE plain.events SET ord = '0' || ord WHERE version LIKE '%:sell-%'",
+            "UPDATE plain.events SET ord = substr(ord, 2) WHERE version LIKE '%:sell-%'",
+        ),
+        (
+            "ALTER TABLE plain.names RENAME TO no_names; CREATE TABLE plain.names (LIKE plain.no_names)",
+            "DROP TABLE plain.names; ALTER TABLE plain.no_names RENAME TO names",
+        ),
+    ],
+    ids=["voids", "the order of events", "other names"],
+)
+async def test_a_statement_over_events_works_out_what_counts_and_where_things_stand(
+    built: Built, broken_by: str, mended_by: str
+) -> None:
+    rival = FromEvents()
+    await rival.load(built.exported)
+    owner = await asyncpg.connect(built.world.url)
+    grant = "; GRANT SELECT ON ALL TABLES IN SCHEMA plain TO zhuisu_api"
+    try:
+        await owner.execute(broken_by + grant)
+        assert not (await asked_of(built.asked, rival, built.references[0])).equal
+    finally:
+        await owner.execute(mended_by + grant)
+        await owner.close()
+    assert (await asked_of(built.asked, rival, built.references[0])).equal
+    await rival.close()
 
 
 async def _told(built: Built, rows: list[Row]) -> str:
