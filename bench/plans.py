@@ -1,5 +1,7 @@
 """`python -m bench.plans`: writes docs/plans.md, the plans of each question as PostgreSQL ran them.
 
+The plan of the recursive SQL that we are measured against is written beside the results.
+
 Questions are asked over HTTP of a process whose database explains every statement it runs (auto_explain, with ANALYZE
 and BUFFERS, into the server's log). A statement is shown once, with the plan of its slowest run.
 """
@@ -17,11 +19,14 @@ from rich.console import Console
 
 from bench.cases.backward import some_bikes
 from bench.questions import forward_questions
+from bench.rivals import text_rows
+from bench.rivals.from_events import FromEvents
 from bench.sizes import SIZES
 from bench.wire import Connection, connected
 from bench.world import World, world
 
 PAGE = Path(__file__).parents[1] / "docs" / "plans.md"
+SQL_PAGE = Path(__file__).parent / "results" / "recursive-sql.txt"
 _SETTINGS = (
     "session_preload_libraries = 'auto_explain'",
     "auto_explain.log_min_duration = 0",
@@ -70,7 +75,20 @@ async def main(size: str) -> None:
         finally:
             await _no_longer(this)
         PAGE.write_text(_page(this, pages))
-        console.print(f"Written: {PAGE}")
+        SQL_PAGE.write_text(await _recursive_sql(this))
+        console.print(f"Written: {PAGE}, {SQL_PAGE}")
+
+
+async def _recursive_sql(this: World) -> str:
+    """The plan of the rival's statement, for the largest question."""
+    await text_rows.make(this)
+    question, statement = forward_questions(this.size.units)[-1], FromEvents()
+    await statement.connect(this.url)
+    try:
+        plan = await statement.explained(question.lot)
+    finally:
+        await statement.close()
+    return f"-- bench/rivals/from_events.py, {question.size} nodes of {this.data['units']:,} units\n{plan}\n"
 
 
 async def _no_longer(this: World) -> None:

@@ -9,7 +9,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, exc, pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -88,7 +88,7 @@ def rebuild_needed(since: str) -> bool:
     scripts = ScriptDirectory.from_config(_config())
     try:
         newer = list(scripts.iterate_revisions("head", since))
-    except CommandError:
+    except RevisionError:
         return True
     return any(getattr(revision.module, "rebuild_needed", False) for revision in newer)
 

@@ -261,6 +261,13 @@ class FromEvents:
         told = f"SELECT {_QUOTED} FROM ({STATEMENT}) a"
         await self._connection.copy_from_query(told, lot, output=output, format="csv", header=header)
 
+    async def explained(self, lot: str) -> str:
+        """What PostgreSQL did for the answer."""
+        assert self._connection is not None
+        # A plan is asked for with the lot in it: EXPLAIN takes no parameter.
+        statement = STATEMENT.replace("$1", "'" + lot.replace("'", "''") + "'")
+        return "\n".join(r[0] for r in await self._connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}"))
+
     def rows(self, answer: bytes) -> RowSet:
         return of_csv(answer, header=False)
 

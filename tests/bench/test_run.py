@@ -31,7 +31,7 @@ from bench.table import show
 from bench.world import World, world
 from tests.conftest import TestServer
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from migrations import run
 from migrations.run import _ADMIN_HELP, MigrationError, current_revision, head_revision, upgrade
 from services.access.tables import metadata as access_metadata
 from services.cases.tables import metadata as cases_metadata
@@ -261,3 +264,16 @@ async def test_the_projector_sees_every_tenant(database_url: str) -> None:
     pool = await projector_pool(database_url, max_connections=1)
     assert {row["name"] for row in await pool.fetch("SELECT name FROM tenants")} >= {"one", "two"}
     await pool.close()
+
+
+def test_only_a_revision_that_says_so_has_the_views_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    for revision, before, says in (("1", None, ""), ("2", "1", "rebuild_needed = True"), ("3", "2", "")):
+        text = f"revision = {revision!r}\ndown_revision = {before!r}\nbranch_labels = None\ndepends_on = None\n{says}\n"
+        (versions / f"{revision}.py").write_text(text)
+    config = Config()
+    config.set_main_option("script_location", str(tmp_path))
+    monkeypatch.setattr(run, "_config", lambda: config)
+    assert [run.rebuild_needed(since) for since in ("1", "2", "3")] == [True, False, False]
+    assert run.rebuild_needed("a later version's")
