@@ -10,7 +10,7 @@ from bench.waiting import until
 from bench.wire import Connection, connected
 from bench.world import Process, World
 
-_READY_SECONDS = 120.0
+_READY_SECONDS = 600.0
 LIMITS: dict[str, object] = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
 """Of query processes: nothing is too large for them, nor too small for a graph."""
 _READY = ("graph_built", "graph_not_used", "graph_not_built")

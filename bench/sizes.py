@@ -17,11 +17,18 @@ class Size:
     seconds: float
     asked: int
     """backward traces whose times make the percentiles"""
+    rates: int = 0
+    """rounds of what takes processes or databases of its own; 0: as many as `rounds`"""
     serials: int = 5_000
     budget_seconds: float = 8.0
     """for the rounds of one case: a slow one has fewer"""
     line: bool = False
     """with reels, tanks and testers"""
+
+    @property
+    def rate_rounds(self) -> int:
+        """How often what takes processes or databases of its own is measured."""
+        return self.rates or self.rounds
 
 
 SIZES = {
@@ -33,31 +40,32 @@ SIZES = {
             name="small",
             units=125_000,
             rounds=3,
+            rates=2,
             events=4_000,
             singles=1_000,
             seconds=2.0,
             asked=200,
-            budget_seconds=5.0,
+            budget_seconds=4.0,
         ),
         Size(
             name="middle",
-            units=625_000,
-            rounds=5,
-            events=30_000,
-            singles=6_000,
-            seconds=15.0,
-            asked=1_000,
-            budget_seconds=60,
+            units=500_000,
+            rounds=3,
+            events=15_000,
+            singles=4_000,
+            seconds=10.0,
+            asked=500,
+            budget_seconds=15.0,
         ),
         Size(
             name="full",
             units=2_000_000,
-            rounds=5,
-            events=60_000,
-            singles=12_000,
-            seconds=30.0,
-            asked=2_000,
-            budget_seconds=300,
+            rounds=3,
+            events=30_000,
+            singles=6_000,
+            seconds=10.0,
+            asked=1_000,
+            budget_seconds=30.0,
         ),
     )
 }

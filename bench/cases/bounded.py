@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bench.asked import Asked
+from bench.asked import Asked, stream
 from bench.cases.backward import ask, some_bikes
 from bench.measuring import percentile
-from bench.reference import Reference, answer_csv
+from bench.reference import Reference
 from bench.results import Row, at_most
 from bench.wire import connected
 from bench.world import World
@@ -55,12 +55,12 @@ async def starving(world: World, asked: Asked, references: list[Reference]) -> A
     busy: list[float] = []
     async with connected(asked.process.url, asked.key) as other:
         deadline = time.monotonic() + within
-        streaming = asyncio.create_task(answer_csv(other, largest.lot))
+        streaming = asyncio.create_task(stream(other, largest.lot))
         while len(busy) < len(bikes) and time.monotonic() < deadline:
             rest = bikes[: len(bikes) - len(busy)]
             busy += await _times(asked, rest, until=streaming, within_seconds=deadline - time.monotonic())
             if streaming.done():
-                streaming = asyncio.create_task(answer_csv(other, largest.lot))
+                streaming = asyncio.create_task(stream(other, largest.lot))
         streaming.cancel()
         await asyncio.gather(streaming, return_exceptions=True)
     yield Row(
@@ -75,7 +75,7 @@ async def starving(world: World, asked: Asked, references: list[Reference]) -> A
 
 
 async def _times(
-    asked: Asked, bikes: list[str], *, until: "asyncio.Task[bytes] | None", within_seconds: float
+    asked: Asked, bikes: list[str], *, until: "asyncio.Task[int] | None", within_seconds: float
 ) -> list[float]:
     """Seconds of each, until the task ends or the time is over."""
     times: list[float] = []

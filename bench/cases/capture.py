@@ -68,7 +68,7 @@ async def _on(world: World, database: Database, log: Log, bare: str) -> AsyncIte
         urls = [process.url for process in processes]
         await post_batches(urls, key, path="/v1/events", bodies=events.batches()[:2])  # warm
         one, two, parsed, barely = await rates_in_turn(
-            world.size.rounds,
+            world.size.rate_rounds,
             [
                 lambda: _batches(events, urls[:1], key, path="/v1/events"),
                 lambda: _batches(events, urls, key, path="/v1/events"),
@@ -82,7 +82,7 @@ async def _on(world: World, database: Database, log: Log, bare: str) -> AsyncIte
         case = f"capture, NDJSON batches, {log.name}, two processes"
         yield _row(case, size, "one process", ours=two, theirs=one, bar=1.0)
         single, alone = await rates_in_turn(
-            world.size.rounds,
+            world.size.rate_rounds,
             [
                 lambda: _singles(world, events, urls[0], path="/v1/events"),
                 lambda: _singles(world, events, bare, path="/parsed"),

@@ -37,14 +37,15 @@ async def projector(world: World) -> AsyncIterator[Row]:
     events = list(records_of(world.tenant, Events(world.size.events).lines()))
     collect_seldom()  # as a projector process does; what other groups left behind is never looked at
     live, rebuilt, barely = await rates_in_turn(
-        world.size.rounds,
+        world.size.rate_rounds,
         [partial(_live, world, events), partial(_rebuilt, world, events), partial(_barely, world, events)],
     )
     size = f"{len(events):,} events"
     for case, ours in (("projector, live", live), ("projector, rebuild", rebuilt)):
         yield _row(case, size, _BARELY, ours=ours, theirs=barely, bar=0.6)
     one, two = await rates_in_turn(
-        max(1, world.size.rounds - 1), [partial(_processes, world, events, 1), partial(_processes, world, events, 2)]
+        max(1, world.size.rate_rounds - 1),
+        [partial(_processes, world, events, 1), partial(_processes, world, events, 2)],
     )
     yield _row("projector, two processes", size, "one process", ours=two, theirs=one, bar=1.0)
 

@@ -5,7 +5,8 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -49,12 +50,12 @@ async def _preview(asked: Asked, question: Question) -> Row:
     async def trace(taken: Callable[[bytes], object]) -> None:
         await asked.quick.get("/v1/trace/forward", taken=taken, item=question.lot, format="ndjson")
 
-    pieces: list[bytes] = []
-    await preview(pieces.append)
-    members = _members(line for line in b"".join(pieces).splitlines() if line.startswith(_MEMBER))
+    told = _Lines(_MEMBER)
+    await preview(told.take)
+    members = told.members()
     equal = members.same_as(await _traced(asked.quick, question.lot))
     ours, theirs = await rates_in_turn(
-        asked.size.rounds, [lambda: _first(preview, _MEMBER), lambda: _first(trace, _NODE)]
+        asked.size.rate_rounds, [lambda: _first(preview, _MEMBER), lambda: _first(trace, _NODE)]
     )
     return Row(
         case="recall: first row of a preview",
@@ -90,9 +91,10 @@ async def _freeze(asked: Asked, coordinator: Connection, question: Question) -> 
 
     before = await trace()
     case, took = await _frozen(asked.quick, coordinator, question.lot)
-    lines = (await asked.quick.get(f"/v1/recalls/{case['recall']}/units", format="ndjson")).body
-    members = _members(lines.splitlines())
-    named = case["freeze"]["sha256"] == hashlib.sha256(lines).hexdigest()
+    told = _Lines(b"")
+    await asked.quick.get(f"/v1/recalls/{case['recall']}/units", taken=told.take, format="ndjson")
+    members = told.members()
+    named = case["freeze"]["sha256"] == told.sha256.hexdigest()
     equal = named and members.same_as(await _traced(asked.quick, question.lot))
 
     async def freeze() -> float:
@@ -148,14 +150,30 @@ async def _until(query: Connection, path: str, so: Callable[[dict[str, Any]], bo
 
 async def _traced(connection: Connection, lot: str) -> RowSet:
     """What a set must hold: the nodes of the trace, and the lot itself."""
-    pieces: list[bytes] = []
-    await connection.get("/v1/trace/forward", taken=pieces.append, item=lot, format="ndjson")
-    lines = [line for line in b"".join(pieces).splitlines() if line.startswith(_NODE)]
-    return _members([orjson.dumps({"item": lot, "level": 0, "certainty": "certain"}), *lines])
+    told = _Lines(_NODE)
+    told.rows.append((lot, "0", "certain"))
+    await connection.get("/v1/trace/forward", taken=told.take, item=lot, format="ndjson")
+    return told.members()
 
 
-def _members(lines: Iterable[bytes]) -> RowSet:
-    return of_rows(_cells(orjson.loads(line)) for line in lines)
+@dataclass(slots=True)
+class _Lines:
+    """Lines of an answer as they come, of which only what is compared is kept: those that begin with `marked`."""
+
+    marked: bytes
+    rows: list[Sequence[str]] = field(default_factory=list)
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _rest: bytes = b""
+
+    def take(self, piece: bytes) -> None:
+        self.sha256.update(piece)
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(self.marked):
+                self.rows.append(_cells(orjson.loads(line)))
+
+    def members(self) -> RowSet:
+        return of_rows(self.rows)
 
 
 def _cells(row: dict[str, Any]) -> Sequence[str]:

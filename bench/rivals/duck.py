@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from bench.rivals.cte import WALK
-from bench.rivals.rival import Exported
+from bench.rivals.rival import CannotRun, Exported
 from bench.rivals.tables import TABLES
 from bench.rows import COLUMNS, RowSet, of_csv
 from domain.answers import FROM_SHOWN, LINKS_SHOWN
@@ -34,7 +34,10 @@ class Duck:
             # texts as texts: '20' and 'true' too
             every = "" if table in ("goes_in", "links") else ", all_varchar = true"
             read = f"read_csv('{exported.file(table)}', header = true, nullstr = '\\N'{every})"
-            await asyncio.to_thread(self._connection.execute, f"CREATE TABLE rival.{table} AS SELECT * FROM {read}")
+            try:
+                await asyncio.to_thread(self._connection.execute, f"CREATE TABLE rival.{table} AS SELECT * FROM {read}")
+            except duckdb.Error as error:
+                raise CannotRun(f"it did not take the rows in: {error}") from error
 
     async def ask(self, lot: str) -> Path:
         told = "'" + lot.replace("'", "''") + "'"

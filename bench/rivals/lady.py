@@ -6,7 +6,7 @@ from typing import Any
 
 import ladybug
 
-from bench.rivals.rival import CannotRun, Exported
+from bench.rivals.rival import CannotRun, Exported, small_enough
 from bench.rivals.tables import STATE_COLUMNS
 from bench.rivals.walking import Link, Walk
 from bench.rows import RowSet, of_rows
@@ -37,6 +37,7 @@ class Ladybug:
         self._connection: Any = ladybug.Connection(self._database, num_threads=1)
 
     async def load(self, exported: Exported) -> None:
+        small_enough(exported)
         try:
             await asyncio.to_thread(self._load, exported)
         except RuntimeError as error:

@@ -6,11 +6,9 @@ from typing import Any
 
 import networkx
 
-from bench.rivals.rival import CannotRun, Exported
+from bench.rivals.rival import Exported, small_enough
 from bench.rivals.walking import Link, Walk
 from bench.rows import RowSet, of_rows
-
-_MOST_BYTES = 200 * 2**20
 
 
 class Networkx:
@@ -22,8 +20,7 @@ class Networkx:
         self._graph: Any = networkx.MultiDiGraph()
 
     async def load(self, exported: Exported) -> None:
-        if (size := exported.file("links").stat().st_size) > _MOST_BYTES:
-            raise CannotRun(f"links of {size / 2**20:.0f} MiB as text would take some GiB of this process as objects")
+        small_enough(exported)
         await asyncio.to_thread(self._load, exported)
 
     def _load(self, exported: Exported) -> None:

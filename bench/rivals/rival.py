@@ -23,6 +23,15 @@ class Exported:
         return self.folder / f"{table}.csv"
 
 
+_MOST_BYTES = 200 * 2**20
+
+
+def small_enough(exported: Exported) -> None:
+    """Raise CannotRun where all links as objects of this process would take several GiB of it."""
+    if (size := exported.file("links").stat().st_size) > _MOST_BYTES:
+        raise CannotRun(f"links of {size / 2**20:.0f} MiB as text would be some GiB as objects: see a smaller size")
+
+
 class Rival(Protocol):
     """`ask` is timed: it ends when every column of every row has been handed over. `rows` is not timed."""
 

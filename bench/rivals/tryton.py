@@ -15,7 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench.rivals.rival import CannotRun, Exported
+from bench.rivals.rival import CannotRun, Exported, small_enough
 from bench.rivals.walking import Link, Walk
 from bench.rows import RowSet, of_rows
 from bench.world import WORK
@@ -80,6 +80,7 @@ class Tryton:
         self._pool: Any = None
 
     async def load(self, exported: Exported) -> None:
+        small_enough(exported)
         try:
             await asyncio.to_thread(self._load, exported)
         except (subprocess.SubprocessError, OSError, sqlite3.Error, ImportError) as error:
