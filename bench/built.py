@@ -32,7 +32,8 @@ async def built(world: "World", url: str, size: Size) -> dict[str, Any]:
     marker = world.folder / f"built-{size.name}.json"
     story = await asyncio.to_thread(building.story, line=size.line)
     found = _marked(marker)
-    kept = (found.get("units"), found.get("story")) == (size.units, story) and await _brought_forward(url, found)
+    same = (found.get("units"), found.get("story"), "point" in found) == (size.units, story, True)
+    kept = same and await _brought_forward(url, found)
     if not kept:
         marker.unlink(missing_ok=True)
         await world.empty(url)

@@ -58,6 +58,8 @@ class Row:
     theirs: float | None = None
     unit: str = "s"
     note: str = ""
+    handicap: str = ""
+    """what the other is spared, or is not"""
     failed: bool = False
     """it could not be measured, for no reason that is known: this fails the run, too"""
 
@@ -83,6 +85,7 @@ class Row:
             "theirs": _rounded(self.theirs),
             "unit": self.unit,
             "note": self.note,
+            "handicap": self.handicap,
         }
 
 

@@ -21,6 +21,8 @@ def show(results: Results, console: Console) -> None:
     for row in results.rows:
         if row.note and not row.ratios:
             console.print(f"{row.case}, {row.against}: {row.note}", highlight=False)
+    for against, told in dict.fromkeys((row.against, row.handicap) for row in results.rows if row.handicap):
+        console.print(f"{against}: {told}", highlight=False)
     if missed := [row for row in results.rows if row.met is False]:
         told = "; ".join(f"{r.case} {r.size} against {r.against}" for r in missed)
         console.print(f"{len(missed)} bars not met (bench/README.md says why): {told}", highlight=False)

@@ -36,4 +36,5 @@ async def hopping(asked: Asked) -> AsyncIterator[Row]:
         ours=middle(ours),
         theirs=middle(theirs),
         note="times faster than it",
+        handicap=client.handicap,
     )

@@ -83,6 +83,7 @@ async def asked_of(asked: Asked, rival: Rival, reference: Reference) -> Row:
         ours=middle(ours),
         theirs=middle(theirs),
         note="times faster than it",
+        handicap=rival.handicap,
     )
 
 

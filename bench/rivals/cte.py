@@ -54,6 +54,7 @@ class Cte:
     """The statement as a client would run it, answered by COPY. Its walk goes by the indexes at every level."""
 
     name = "recursive SQL that is handed finished states"
+    handicap = "for information: most of the answer is looked up; COPY, no HTTP"
 
     def __init__(self) -> None:
         self._connection: asyncpg.Connection | None = None

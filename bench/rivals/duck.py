@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from bench.rivals.cte import WALK
-from bench.rivals.rival import CannotRun, Exported
+from bench.rivals.rival import SPARED, CannotRun, Exported
 from bench.rivals.tables import TABLES
 from bench.rows import COLUMNS, RowSet, of_csv
 from domain.answers import FROM_SHOWN, LINKS_SHOWN
@@ -22,6 +22,7 @@ class Duck:
     """Tables in memory; an answer is written as CSV, which is the fastest way out of it for this many texts."""
 
     name = "DuckDB"
+    handicap = SPARED
 
     def __init__(self) -> None:
         self._connection = duckdb.connect(config={"threads": 1, "memory_limit": "2GB"})

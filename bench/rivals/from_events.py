@@ -235,6 +235,7 @@ class FromEvents:
     """The statement as a client would run it, answered by COPY."""
 
     name = "recursive SQL, text ids"
+    handicap = "works out states, voids, copies and certainty of the same rows as ours; COPY, no HTTP"
 
     def __init__(self) -> None:
         self._connection: asyncpg.Connection | None = None

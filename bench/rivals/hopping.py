@@ -22,6 +22,7 @@ class Hopping:
     """One connection, one request at a time; it asks for no event twice."""
 
     name = "a client that walks a hop a request"
+    handicap = "our own API, states by one look each; one connection"
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -6,7 +6,7 @@ from typing import Any
 
 import ladybug
 
-from bench.rivals.rival import CannotRun, Exported, small_enough
+from bench.rivals.rival import SPARED, CannotRun, Exported, small_enough
 from bench.rivals.tables import STATE_COLUMNS
 from bench.rivals.walking import Link, Walk
 from bench.rows import RowSet, of_rows
@@ -31,6 +31,7 @@ class Ladybug:
     """Items with their finished rows as nodes, a link a relationship; three questions make one answer."""
 
     name = "Ladybug (Kùzu)"
+    handicap = SPARED
 
     def __init__(self) -> None:
         self._database: Any = ladybug.Database(":memory:", buffer_pool_size=1 << 30, max_num_threads=1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import networkx
 
-from bench.rivals.rival import Exported, small_enough
+from bench.rivals.rival import SPARED, Exported, small_enough
 from bench.rivals.walking import Link, Walk
 from bench.rows import RowSet, of_rows
 
@@ -15,6 +15,7 @@ class Networkx:
     """A MultiDiGraph with a link an edge, and each item's finished row as its attribute."""
 
     name = "networkx"
+    handicap = SPARED
 
     def __init__(self) -> None:
         self._graph: Any = networkx.MultiDiGraph()

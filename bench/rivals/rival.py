@@ -23,6 +23,7 @@ class Exported:
         return self.folder / f"{table}.csv"
 
 
+SPARED = "is handed finished states and settled links; in this process, nothing goes over a network"
 _MOST_BYTES = 200 * 2**20
 
 
@@ -37,6 +38,10 @@ class Rival(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def handicap(self) -> str:
+        """What it is spared, or is not: said in the table."""
 
     async def load(self, exported: Exported) -> None:
         """Take the rows in. Raises CannotRun."""

@@ -15,7 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench.rivals.rival import CannotRun, Exported, small_enough
+from bench.rivals.rival import SPARED, CannotRun, Exported, small_enough
 from bench.rivals.walking import Link, Walk
 from bench.rows import RowSet, of_rows
 from bench.world import WORK
@@ -73,6 +73,7 @@ class Tryton:
     """`stock.lot.trace` and its upward traces, as its own screens follow them."""
 
     name = "Tryton"
+    handicap = SPARED
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="bench-tryton-"))
