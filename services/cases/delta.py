@@ -28,7 +28,7 @@ from services.cases.delta_state import DeltaState, read_state, write_state
 from services.cases.jobs import Work
 from services.cases.rule_keys import is_narrowing, items_of_rule, keys_of_rule
 from services.cases.watching import Subject, Watching
-from services.query.evaluating import Evaluator, snapshot_at
+from services.query.evaluating import GRAPH_WITHIN_SECONDS, Evaluator, snapshot_at
 from services.query.rules import rule_of
 from services.query.snapshot import Asked
 
@@ -178,11 +178,11 @@ class Delta:
         assert case.frozen is not None
         rule = _rule(case, case.frozen.number)
         vector = parse_vector(state.vector) if state.vector else {}
+        await self._evaluator.graphs.ready(self._desk.pool, of.tenant_id, within_seconds=GRAPH_WITHIN_SECONDS)
         asking = snapshot_at(
             self._desk.pool, self._desk.settings, tenant_id=of.tenant_id, vector=vector, now_us=state.as_of_us
         )
         async with asking as asked:
-            await self._evaluator.graphs.ready(asked.connection, of.tenant_id)
             widened = await self._watch_beside(of, rule, asked)
             found = await self._evaluator.begin(rule, asked)
             return await DeltaSet(asked.connection, of.tenant_id, case=case).changes(found), widened

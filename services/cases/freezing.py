@@ -21,18 +21,19 @@ from domain.cases.recall import Freeze, RecallCase, fold
 from domain.events.casework import CaseRecorded, chunk_id, whole_id
 from domain.moments import to_us
 from domain.ports import Position, Record
-from domain.positions import parse_vector
+from domain.positions import parse_vector, vector_token
 from services.cases.commands import CaseDesk, recorded
 from services.cases.frozen_chunks import Sent, members_written, packed
 from services.cases.jobs import Work
 from services.codec import event_document
 from services.database import tenant_transaction
 from services.problems import Problem
-from services.query.evaluating import Evaluator, snapshot_at
+from services.query.evaluating import GRAPH_WITHIN_SECONDS, Evaluator, snapshot_at
 from services.query.freshness import applied_vector, wait_for
 from services.query.frozen_set import stored_hashes
 from services.query.graph.texts import Texts
 from services.query.rules import rule_of
+from services.query.set_lines import SetLines
 
 ACTOR = "zhuisu"
 SERIES = "frozen"
@@ -72,12 +73,14 @@ class FreezeJob:
         async with self._desk.pool.acquire() as connection:
             applied = await applied_vector(connection)
         if any(applied.get(partition, -1) < offset for partition, offset in vector.items()):
+            told = f"the views have {vector_token(applied)} so far, the set is as known at {freeze.requested.vector}"
+            await work.tell("views-behind", told)
             return False
         if self._busy.locked():
             return False  # the next round looks again: waiting here would keep other cases from their turn
         try:
             async with self._busy:
-                await self._freeze(work.tenant_id, case, freeze, vector=vector)
+                await self._freeze(work, case, freeze, vector=vector)
         except Problem as error:
             if error.status >= 500:
                 raise
@@ -85,18 +88,20 @@ class FreezeJob:
             await self._whole(work.tenant_id, case, freeze, act=failed)
         return True
 
-    async def _freeze(self, tenant_id: int, case: RecallCase, freeze: Freeze, *, vector: Mapping[int, int]) -> None:
-        rule = rule_of(freeze.requested.rule)
+    async def _freeze(self, work: Work, case: RecallCase, freeze: Freeze, *, vector: Mapping[int, int]) -> None:
+        tenant_id, rule = work.tenant_id, rule_of(freeze.requested.rule)
         now_us = freeze.requested.as_of.latest_us
+        await work.tell("graph-drawing", "the links of all items are read into memory, if they are not there yet")
+        await self._evaluator.graphs.ready(self._desk.pool, tenant_id, within_seconds=GRAPH_WITHIN_SECONDS)
+        await work.tell("evaluating", "the rule is walked, and where each member is looked up")
         asking = snapshot_at(self._desk.pool, self._desk.settings, tenant_id=tenant_id, vector=vector, now_us=now_us)
         with contextlib.ExitStack() as held:
             async with asking as asked:
-                await self._evaluator.graphs.ready(asked.connection, tenant_id)
                 found = held.enter_context(await self._evaluator.lines(rule, asked))
                 await found.look()
                 parked = asked.fresh.parked
             counts = found.counts()
-            sent = await self._send(tenant_id, case, freeze, blocks=found.blocks())
+            sent = await self._send(work, case, freeze, found=found)
         await self._compare(tenant_id, case, freeze, sent=sent)
         whole = acts.Frozen(
             freeze=freeze.number,
@@ -109,15 +114,16 @@ class FreezeJob:
         )
         await self._whole(tenant_id, case, freeze, act=whole)
 
-    async def _send(self, tenant_id: int, case: RecallCase, freeze: Freeze, *, blocks: Iterator[Texts]) -> Sent:
+    async def _send(self, work: Work, case: RecallCase, freeze: Freeze, *, found: SetLines) -> Sent:
         """Append the chunks, no faster than the views take them in; the next are made meanwhile."""
         sent = Sent()
-        pieces = self._records(tenant_id, case, freeze, blocks=blocks, sent=sent)
+        pieces = self._records(work.tenant_id, case, freeze, blocks=found.blocks(), sent=sent)
         group = await asyncio.to_thread(_some, pieces, CHUNKS_AT_ONCE)
         waiting: list[Position] = []
         while group:
             upcoming = asyncio.create_task(asyncio.to_thread(_some, pieces, CHUNKS_AT_ONCE))
             try:
+                await work.tell("storing", f"{sent.members} of {len(found)}")
                 appended = await self._desk.put(group)
                 await self._until_seen(waiting)
             finally:

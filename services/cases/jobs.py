@@ -7,9 +7,10 @@ what it is about, so doing it again adds nothing. One that fails is tried again,
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 import asyncpg
@@ -26,6 +27,8 @@ log_to = structlog.get_logger("cases")
 
 CASES_AT_ONCE = 8
 """Cases that are worked on at the same time; the others of a round wait for their turn."""
+TOLD_EVERY_SECONDS = 1.0
+"""How often a job says how far it is."""
 _RETRY_SECONDS_MIN, _RETRY_SECONDS_MAX = 1.0, 60.0
 _LOCKS = 0x7A687563  # "zhuc": the first key of the advisory locks on cases
 
@@ -38,13 +41,22 @@ class JobFailed(Exception):
         self.code, self.detail = code, detail
 
 
+Tell = Callable[[str, str], Awaitable[None]]
+"""Says in the case what a job waits for, or how far it is: a stable code, and the same for people."""
+
+
+async def _silent(code: str, detail: str) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A case to be worked on: its acts that count, in order."""
+    """A case to be worked on: its acts that count, in order. Jobs that take long `tell` how far they are."""
 
     tenant_id: int
     case_id: str
     acts: Sequence[Recorded]
+    tell: Tell = _silent
 
 
 class Job(Protocol):
@@ -82,6 +94,8 @@ class Jobs:
         self._jobs, self._watches = jobs, watches
         self._known: dict[tuple[int, str], tuple[int, list[Recorded]]] = {}
         self._attempts: dict[tuple[int, str, str], tuple[int, float]] = {}
+        self._waiting: frozenset[tuple[int, str, str]] = frozenset()
+        """jobs that said last what they wait for"""
         self._running: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._mine: set[tuple[int, str]] = set()
         self._locking = asyncio.Lock()
@@ -183,8 +197,9 @@ class Jobs:
         attempts, not_before = self._attempts.get(key, (0, 0.0))
         if loop.time() < not_before:
             return False
+        telling = _Telling(partial(self._report, key, attempts=attempts))
         try:
-            done = await job.work(work)
+            done = await job.work(replace(work, tell=telling.tell))
         except (JobFailed, Problem) as error:
             code, detail = error.code, error.detail
         except LogUnavailable as error:
@@ -195,8 +210,10 @@ class Jobs:
             log_to.exception("case_job_fault", case=work.case_id, job=job.name)
             code, detail = "internal", f"{type(error).__name__}: {error}"
         else:
-            if self._attempts.pop(key, None) is not None or done:
+            waits = telling.told is not None and not done
+            if self._attempts.pop(key, None) is not None or done or (key in self._waiting and not waits):
                 await self._report(key, "done")
+            self._waiting = self._waiting | {key} if waits else self._waiting - {key}
             return done
         seconds = min(_RETRY_SECONDS_MAX, _RETRY_SECONDS_MIN * 2**attempts) * random.uniform(0.8, 1.2)
         self._attempts[key] = (attempts + 1, loop.time() + seconds)
@@ -222,6 +239,21 @@ class Jobs:
                 self._desk.pool, tenant_id, readonly=False, isolation="read_committed"
             ) as connection:
                 await connection.execute(_REPORT, tenant_id, case_id, job, state, code, detail, attempts, next_at)
+
+
+class _Telling:
+    """What one run of a job says of itself, not more often than people look."""
+
+    def __init__(self, report: Callable[..., Awaitable[None]]) -> None:
+        self._report = report
+        self.told: str | None = None
+        self._at = 0.0
+
+    async def tell(self, code: str, detail: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if code != self.told or now - self._at >= TOLD_EVERY_SECONDS:
+            self.told, self._at = code, now
+            await self._report("running", code=code, detail=detail)
 
 
 _LOCK = "SELECT pg_try_advisory_lock($1, hashtext($2))"

@@ -144,6 +144,7 @@ _TOLD = {
     "--rule: {error}": "--rule：{error}",
     "--rule is no JSON: {error}": "--rule 不是 JSON：{error}",
     "Freezing {case} …": "正在冻结 {case} …",
+    "{done} members stored": "已保存成员 {done}",
     "{recall} ({mode}): {state} – {title}": "{recall}（{mode}）：{state} – {title}",
     "{incident}: {state} – {title}": "{incident}：{state} – {title}",
     "Freeze {number}: {state}, as known at {position}{detail}": (
@@ -258,6 +259,9 @@ _TOLD = {
     "opened": "已立案",
     "scoped": "已划定范围",
     "freezing": "冻结中",
+    "the views do not have everything up to its position yet": "视图尚未处理到所定位置",
+    "the links of all items are read into memory": "正在把所有物项的关联读入内存",
+    "the scope is walked": "正在追溯范围",
     "frozen": "已冻结",
     "failed": "失败",
     "executing": "执行中",

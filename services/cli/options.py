@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn
 
@@ -85,13 +85,14 @@ class Hand:
             self.err.print(f"{place}: {one['detail']}", markup=False, highlight=False)
 
     @contextlib.contextmanager
-    def working(self, english: str, **values: object) -> Iterator[None]:
-        """Show on a terminal that something takes its time."""
+    def working(self, english: str, **values: object) -> Iterator[Callable[[str], None]]:
+        """Show on a terminal that something takes its time; how far it is may be said meanwhile."""
         if self.as_json or not self.err.is_terminal:
-            yield
+            yield lambda how_far: None
             return
-        with self.err.status(self.say(english, **values)):
-            yield
+        message = self.say(english, **values)
+        with self.err.status(message) as status:
+            yield lambda how_far: status.update(f"{message} {how_far}")
 
 
 def hand_of(context: typer.Context, *, as_json: bool = False) -> Hand:

@@ -22,12 +22,23 @@ def show_case(hand: Hand, case: Mapping[str, Any], *, history: bool = False) -> 
     freeze = case.get("freeze")
     if freeze:
         show_freeze(hand, freeze)
+    if freeze and freeze["state"] == "freezing" and (progress := how_far(hand, case)):
+        hand.out.print(progress, markup=False, highlight=False)
     if history:
         headings = ("number", "act", "by", "at", "reason")
         rows = [
             [a["sequence"], word(a["act"], say), a["actor"], a["occurred_at"], a["reason"]] for a in case["history"]
         ]
         hand.out.print(plain_table(headings, rows, say))
+
+
+def how_far(hand: Hand, case: Mapping[str, Any]) -> str:
+    """What the freeze of a case waits for, or how far it is."""
+    running = [j for j in case.get("jobs", ()) if (j["job"], j["state"]) == ("freeze", "running") and j["code"]]
+    return ", ".join(
+        hand.say("{done} members stored", done=j["detail"]) if j["code"] == "storing" else word(j["code"], hand.say)
+        for j in running
+    )
 
 
 def show_freeze(hand: Hand, freeze: Mapping[str, Any]) -> None:

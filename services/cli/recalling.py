@@ -11,7 +11,7 @@ import typer
 
 from services.cli.client import Service
 from services.cli.options import REFUSED, USAGE, AsJson, Hand, Key, Url, hand_of
-from services.cli.recall_showing import show_case, show_members, show_totals
+from services.cli.recall_showing import how_far, show_case, show_members, show_totals
 from services.cli.showing import plain_table, show_doubts, show_freshness
 from services.cli.words import word
 
@@ -140,10 +140,11 @@ def freeze(
     service = Service(hand, url, key)
     answer = service.ask("POST", path_of(case_id, "freeze"), json=signed(actor, reason))
     until = time.monotonic() + _FREEZE_SECONDS
-    with hand.working("Freezing {case} …", case=case_id):
+    with hand.working("Freezing {case} …", case=case_id) as say_how_far:
         while wait and (answer.get("freeze") or {}).get("state") == "freezing" and time.monotonic() < until:
             time.sleep(_PAUSE_SECONDS)
             answer = service.ask("GET", path_of(case_id))
+            say_how_far(how_far(hand, answer))
     told(hand, answer)
     if (answer.get("freeze") or {}).get("state") == "failed":
         raise typer.Exit(REFUSED)

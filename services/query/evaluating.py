@@ -31,8 +31,11 @@ from services.query.seeding import Seeding
 from services.query.set_lines import SetLines, SpooledLines
 from services.query.snapshot import Asked
 from services.query.totals import one_a_thing
-from services.query.walks import Start, Walk, Walked, covers, walked
+from services.query.walks import Start, Walk, Walked, known_graph, walked
 from services.settings import Settings
+
+GRAPH_WITHIN_SECONDS = 900.0
+"""How long a job waits for a graph that is being drawn, before it asks the domain."""
 
 
 @asynccontextmanager
@@ -151,10 +154,8 @@ class Evaluator:
         return over.whereabouts if over is not None else None
 
     async def _over_now(self, asked: Asked) -> OverGraph | None:
-        kept = await self.graphs.graph(asked.connection, asked.tenant_id)
-        if kept is None or not covers(asked, kept[0].vector):
-            return None
-        return OverGraph(asked, *kept, at_us=asked.fresh.now_us)
+        kept = await known_graph(self.graphs, asked)
+        return OverGraph(asked, *kept, at_us=asked.fresh.now_us) if kept is not None else None
 
 
 def _alone(rule: Rule) -> Rule:

@@ -52,6 +52,9 @@ class SetLines(Protocol):
     def blocks(self) -> Iterator[Texts]:
         """The lines, each with its line end, some thousand at a time; the snapshot may be gone."""
 
+    def __len__(self) -> int:
+        """How many members there are."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -66,6 +69,9 @@ class SpooledLines:
     def __init__(self, found: Evaluation) -> None:
         self._found = found
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+
+    def __len__(self) -> int:
+        return self._found.count
 
     def __enter__(self) -> Self:
         return self

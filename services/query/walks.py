@@ -4,7 +4,7 @@ What traces, exposures and the scopes of cases share.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass
 
 from domain.answers import Gap, Limits, Node, Trace, Way
@@ -15,8 +15,11 @@ from domain.walk import Mode
 from services.query.answering import answered
 from services.query.dressing import STATE_CHUNK, Stand, listed
 from services.query.graph.answer import OverGraph
-from services.query.graph.keeper import Graphs
+from services.query.graph.graph import Graph
+from services.query.graph.keeper import Graphs, reaches
+from services.query.graph.newer import Changed
 from services.query.graph.small import SmallWalk, TooMuch
+from services.query.graph.stance import Remembered
 from services.query.snapshot import Asked
 from services.query.totals import counted_once
 from services.settings import Settings
@@ -95,8 +98,8 @@ async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start,
     """The walk over the tenant's graph; None where there is none, or where the question is more than it covers."""
     if walk.follow_all or walk.follow_removed or walk.mode is Mode.AS_BUILT or asked.scope:
         return None
-    kept = await graphs.graph(asked.connection, asked.tenant_id)
-    if kept is None or not covers(asked, kept[0].vector):
+    kept = await known_graph(graphs, asked)
+    if kept is None:
         return None
     at_us = asked.fresh.now_us if walk.at_us is None else walk.at_us
     maintained_us = at_us if walk.mode is Mode.AS_MAINTAINED else None
@@ -116,8 +119,12 @@ async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start,
     return Walked(over.trace, over, over.whereabouts) if done else None
 
 
-def covers(asked: Asked, drawn: Mapping[int, int]) -> bool:
-    """Whether all that the graph was drawn from is known: then what came later is asked of the record, as of then."""
-    if asked.vector is None:
-        return True
-    return all(asked.vector.get(partition, -1) >= offset for partition, offset in drawn.items())
+async def known_graph(graphs: Graphs, asked: Asked) -> tuple[Graph, Changed, Remembered] | None:
+    """The tenant's graph, and of which items it may tell otherwise than what is known: the record is asked of these.
+
+    What came after the graph is asked of the record as of then; so is what the graph knows and is not known yet.
+    """
+    kept = await graphs.graph(asked.connection, asked.tenant_id)
+    if kept is None or asked.vector is None or reaches(asked.vector, kept[0].vector):
+        return kept
+    return await graphs.earlier(asked.connection, asked.tenant_id, known=asked.vector)

@@ -5,7 +5,8 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,11 +27,14 @@ from services.database import api_pool, projector_pool, tenant_transaction
 from services.eventlog.postgres import PostgresEventLog
 from services.projector.rebuild import rebuild
 from services.query.evaluating import Evaluator
+from services.query.freshness import applied_vector
 from services.query.frozen_set import line_of
 from services.query.graph.keeper import Graphs
+from services.query.graph.members import MemberColumns
+from services.query.set_lines import SetLines
 from services.settings import load_settings
 from tests.cases.conftest import People, Post
-from tests.cases.factory import RECORD, lot, post, unit
+from tests.cases.factory import DAY_2, RECORD, fitted, lot, post, unit
 from tests.conftest import NewDatabase
 from tests.http.serving import serving
 from tests.waiting import eventually
@@ -276,16 +280,12 @@ async def test_a_freeze_that_is_killed_goes_on_and_the_set_is_the_same(
 async def test_a_graph_is_begun_when_a_recall_has_a_scope_and_not_only_when_it_is_frozen(
     new_database: NewDatabase,
 ) -> None:
-    """One drawn after the freeze was asked for knows the request itself, and is of no use to it."""
+    """Then the freeze need not wait for it."""
     url = await new_database()
-    async with serving(url, case_jobs_pace_seconds=3600) as service:
+    async with serving(url, case_jobs_pace_seconds=3600) as service, working_on(url) as (desk, graphs):
         await post(service)
         await service.post("/v1/recalls", json={"id": "RG-1", "title": "x"})
-        settings = load_settings(database_url=url, trace_graph_min_links=0)
-        log, pool = PostgresEventLog(dsn=url), await api_pool(url)
-        desk = CaseDesk(log=log, pool=pool, clock=SystemClock(), settings=settings)
-        graphs = Graphs(pool, settings)
-        job = FreezeJob(desk, Evaluator(graphs, settings))
+        job = FreezeJob(desk, Evaluator(graphs, desk.settings))
         assert not await job.work(Work(1, "RG-1", await desk.acts(1, "RG-1")))
         await graphs.built(1)
         assert not graphs.tenants  # no scope: nobody asks
@@ -294,8 +294,96 @@ async def test_a_graph_is_begun_when_a_recall_has_a_scope_and_not_only_when_it_i
         assert not await job.work(Work(1, "RG-1", await desk.acts(1, "RG-1")))
         await graphs.built(1)
         assert graphs.tenants == {1}
-        await graphs.stop()
-        await pool.close()
+
+
+async def test_a_freeze_waits_for_the_graph_of_its_process_which_may_know_more_than_the_set(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart, say. What came after the position is not in the set; the domain is asked of that alone."""
+    monkeypatch.setattr("services.query.walks.FEW_STARTS", -1)
+    monkeypatch.setattr("services.cases.app.FreezeJob", _Asleep)  # the service's own
+    url = await new_database()
+    async with serving(url, case_jobs_pace_seconds=3600) as service, working_on(url) as (desk, graphs):
+        await post(service)
+        for path, body in (
+            ("", {"id": "RG-2", "title": "x"}),
+            ("/RG-2/scope", {"change": "set", "rule": {"lots": [L9]}, "reason": "x"}),
+            ("/RG-2/freeze", {"reason": "x"}),
+        ):
+            await service.post(f"/v1/recalls{path}", json=body)
+        late = {**RECORD[2], "outputs": [{"item": {"product": "MODULE", "serial": "M-77"}}]}
+        await post(service, [late, fitted(("BIKE", "B-77"), ("MODULE", "M-4"), DAY_2.format(11))])
+        told: list[tuple[str, str]] = []
+        found: list[SetLines] = []
+        evaluator = Evaluator(graphs, desk.settings)
+        lines = evaluator.lines
+
+        async def seen(rule: Any, asked: Any) -> SetLines:
+            found.append(await lines(rule, asked))
+            return found[-1]
+
+        async def tell(code: str, detail: str) -> None:
+            told.append((code, detail))
+
+        monkeypatch.setattr(evaluator, "lines", seen)
+        work = Work(1, "RG-2", await desk.acts(1, "RG-2"), tell)
+        assert await FreezeJob(desk, evaluator).work(work)
+        assert graphs.tenants == {1}
+        assert [type(one) for one in found] == [MemberColumns]
+        assert [code for code, _ in told] == ["graph-drawing", "evaluating", "storing"]
+        shown = await in_state(service, "RG-2", "frozen")
+        stored = await lines_of(service, "RG-2")
+        assert hashlib.sha256(stored).hexdigest() == shown["freeze"]["sha256"]
+        assert unit("MODULE", "M-77").encode() not in stored
+        assert unit("BIKE", "B-77").encode() not in stored
+        assert B1.encode() in stored
+
+
+async def test_a_freeze_says_in_its_case_what_it_waits_for(
+    service: httpx.AsyncClient, people: People, act: Post, *, monkeypatch: pytest.MonkeyPatch, position: str
+) -> None:
+    behind = asyncio.Event()
+
+    async def nothing_yet(connection: asyncpg.Connection) -> dict[int, int]:
+        return await applied_vector(connection) if behind.is_set() else {}
+
+    monkeypatch.setattr("services.cases.freezing.applied_vector", nothing_yet)
+    await scoped(service, people, act, case_id="RF-6", rule={"lots": [L9]})
+    await act("RF-6", "freeze")
+
+    async def freeze_job() -> dict[str, Any] | None:
+        jobs = (await service.get("/v1/recalls/RF-6")).json()["jobs"]
+        return next((j for j in jobs if j["job"] == "freeze"), None)
+
+    waiting = await eventually(freeze_job)
+    assert waiting is not None
+    assert (waiting["state"], waiting["code"]) == ("running", "views-behind")
+    behind.set()
+    await in_state(service, "RF-6", "frozen")
+
+    async def done() -> bool:
+        job = await freeze_job()
+        return job is not None and job["state"] == "done"
+
+    await eventually(done)
+
+
+class _Asleep(FreezeJob):
+    async def work(self, work: Work) -> bool:
+        return False
+
+
+@asynccontextmanager
+async def working_on(url: str) -> AsyncIterator[tuple[CaseDesk, Graphs]]:
+    """What a job needs, in a process of its own that has no graph yet."""
+    settings = load_settings(database_url=url, trace_graph_min_links=0)
+    log, pool = PostgresEventLog(dsn=url), await api_pool(url)
+    await log.start()
+    graphs = Graphs(pool, settings)
+    yield CaseDesk(log=log, pool=pool, clock=SystemClock(), settings=settings), graphs
+    await graphs.stop()
+    await log.stop()
+    await pool.close()
 
 
 async def pool_count(pool: asyncpg.Pool, act: str) -> int:

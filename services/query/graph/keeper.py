@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,6 +30,8 @@ _APPLIED = "SELECT 'views.checkpoints'::regclass::oid::bigint, log_partition, ap
 _LINKS = "SELECT count(*) FROM (SELECT FROM views.event_items WHERE tenant_id = $1 LIMIT $2) AS links"
 
 log_to = structlog.get_logger("graph")
+EARLIER_KEPT = 8
+"""Positions before that of a graph of which it is remembered what changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Kept:
     remembered: Remembered
     newest: dict[frozenset[tuple[int, int]], Changed] = field(default_factory=dict)
     """what changed since, by what was applied: the last of them alone"""
+    earlier: dict[tuple[object, object], Changed] = field(default_factory=dict)
+    """what changed since positions before that of the graph, by what was applied and the position: the last few"""
 
     @classmethod
     def of(cls, graph: Graph, generation: int) -> "Kept":
@@ -68,6 +73,7 @@ class Graphs:
         applied = await connection.fetch(_APPLIED) if kept is not None else []
         if kept is not None and any(generation != kept.generation for generation, _, _ in applied):
             self._kept.pop(tenant_id, None)
+            self._wait_until.pop(tenant_id, None)  # other tables: how long it took to draw these does not matter
             kept = None
         if kept is None:
             self._build(tenant_id)
@@ -83,6 +89,31 @@ class Graphs:
         if vector not in kept.newest:
             kept.newest.clear()
             kept.newest[vector] = newer
+        return kept.graph, newer, kept.remembered
+
+    async def earlier(
+        self, connection: asyncpg.Connection, tenant_id: int, *, known: Mapping[int, int]
+    ) -> tuple[Graph, Changed, Remembered] | None:
+        """The tenant's graph for a question as known before it was drawn: what it knows more of counts as changed.
+
+        None where that is too much, or where the snapshot of `connection` does not see all that the graph knows.
+        """
+        kept = self._kept.get(tenant_id)
+        if kept is None:
+            return None
+        applied = {p: offset for g, p, offset in await connection.fetch(_APPLIED) if g == kept.generation}
+        drawn = kept.graph.vector
+        if not reaches(applied, drawn):
+            return None
+        since = {partition: min(known.get(partition, -1), offset) for partition, offset in drawn.items()}
+        key = (frozenset(applied.items()), frozenset(since.items()))
+        try:
+            newer = kept.earlier.get(key) or await changed(connection, tenant_id, kept.graph, since=since)
+        except (TooNew, Uncovered):
+            return None
+        for old in [*kept.earlier][: 1 - EARLIER_KEPT]:
+            kept.earlier.pop(old, None)
+        kept.earlier[key] = newer
         return kept.graph, newer, kept.remembered
 
     @property
@@ -102,10 +133,19 @@ class Graphs:
         if not self._off and tenant_id not in self._kept:
             self._build(tenant_id)
 
-    async def ready(self, connection: asyncpg.Connection, tenant_id: int) -> None:
-        """Until the graph of a tenant that may have one is there: who asks something large had better wait."""
-        if await self.graph(connection, tenant_id) is None:
-            await self.built(tenant_id)
+    async def ready(self, pool: asyncpg.Pool, tenant_id: int, *, within_seconds: float) -> None:
+        """Wait for the graph of a tenant that may have one: who asks something large had better do so.
+
+        Not in the snapshot of the question, which must see all that the graph knows.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                while True:
+                    async with tenant_transaction(pool, tenant_id) as connection:
+                        found = await self.graph(connection, tenant_id)
+                    if found is not None or tenant_id not in self._building:
+                        return
+                    await self.built(tenant_id)
 
     async def built(self, tenant_id: int) -> None:
         """Until the graph that is being built, if any, is there."""
@@ -146,3 +186,8 @@ class Graphs:
                 log_to.info("graph_not_used", tenant=tenant_id, reason=str(error))
             elif error is not None and not isinstance(error, UNREACHABLE):
                 log_to.error("graph_not_built", tenant=tenant_id, reason=f"{type(error).__name__}: {error}")
+
+
+def reaches(known: Mapping[int, int], drawn: Mapping[int, int]) -> bool:
+    """Whether everything up to `drawn` is known."""
+    return all(known.get(partition, -1) >= offset for partition, offset in drawn.items())

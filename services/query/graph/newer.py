@@ -30,6 +30,15 @@ JOIN views.events e ON e.log_partition = known.partition AND e.appended_us >= kn
                    AND e.log_offset > known.log_offset
 WHERE e.tenant_id = $1 LIMIT $5
 """
+_SINCE = """
+-- of each partition, among its newest records: when the last at or below a position was appended; how many there are
+SELECT k.partition, s.appended_us, s.records
+FROM unnest($2::int[], $3::bigint[]) AS k(partition, log_offset) CROSS JOIN LATERAL (
+    SELECT max(n.appended_us) FILTER (WHERE n.log_offset <= k.log_offset) AS appended_us, count(*) AS records
+    FROM (SELECT e.appended_us, e.log_offset FROM views.events e
+          WHERE e.tenant_id = $1 AND e.log_partition = k.partition ORDER BY e.appended_us DESC LIMIT $4) AS n
+) AS s
+"""
 _TOUCHED = """
 -- these events, their copies, what they void, and all events of the transformations of any of them
 WITH keys AS (
@@ -84,13 +93,21 @@ class TooNew(Exception):
     """More happened since the graph was built than is worth following: it must be built again."""
 
 
-async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) -> Changed:
-    """What may have changed in what the transaction of `connection` sees. Raises TooNew, Uncovered."""
+async def changed(
+    connection: asyncpg.Connection, tenant_id: int, graph: Graph, *, since: Mapping[int, int] | None = None
+) -> Changed:
+    """What may have changed in what the transaction of `connection` sees. Raises TooNew, Uncovered.
+
+    `since` is a position before that of the graph, for a question as known there or later: what is newer than it is
+    asked of the domain, whether the graph knows it or not. It changed the same items in either direction.
+    """
     partitions = await connection.fetch("SELECT log_partition, applied_offset FROM views.checkpoints")
     none = np.zeros(len(graph), dtype=np.bool_)
-    if all(graph.vector.get(p, -1) == offset for p, offset in partitions):
+    if since is None and all(graph.vector.get(p, -1) == offset for p, offset in partitions):
         return Changed(none, none)
     known = [(p, graph.vector.get(p, -1), graph.applied_us.get(p, 0)) for p, _ in partitions]
+    if since is not None:
+        known = await _known(connection, tenant_id, {p: since.get(p, -1) for p, _ in partitions})
     columns = list(zip(*known, strict=True)) or [(), (), ()]
     rows = await connection.fetch(_NEWER, tenant_id, *columns, MOST_EVENTS + 1)
     if len(rows) > MOST_EVENTS:
@@ -114,6 +131,17 @@ async def changed(connection: asyncpg.Connection, tenant_id: int, graph: Graph) 
     uris = await connection.fetch(_LATER, [r["item_no"] for r in barred])
     far = restrains or bool(await connection.fetchval(_STATED, touched))
     return Changed(links, state, frozenset(r["uri"] for r in uris), len(rows), far)
+
+
+async def _known(
+    connection: asyncpg.Connection, tenant_id: int, since: Mapping[int, int]
+) -> list[tuple[int, int, int]]:
+    """(partition, offset, append time of the newest record up to there). Raises TooNew."""
+    columns = list(since), list(since.values())
+    rows = await connection.fetch(_SINCE, tenant_id, *columns, MOST_EVENTS + 1)
+    if any(appended_us is None and records > MOST_EVENTS for _, appended_us, records in rows):
+        raise TooNew
+    return [(partition, since[partition], appended_us or 0) for partition, appended_us, _ in rows]
 
 
 async def _later(connection: asyncpg.Connection, graph: Graph, named: list[asyncpg.Record]) -> dict[int, str]:
