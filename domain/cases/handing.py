@@ -77,7 +77,7 @@ def may_pass(facts: EventFacts, status: Status | None) -> bool:
 
 def handed(passings: Iterable[Passing], ours: Ours) -> tuple[tuple[Hand, ...], int | None]:
     """Of a unit: who got it, one after the other; and when it last came back, if it has not left since."""
-    ordered = sorted(passings, key=lambda p: (p.facts.order, p.via))
+    ordered = sorted(passings, key=lambda p: p.facts.order)  # of one event: itself first, then what it was in
     whose = _Whose(ours, ordered)
     hands: list[Hand] = []
     returned_us: int | None = None
@@ -98,7 +98,7 @@ def handed(passings: Iterable[Passing], ours: Ours) -> tuple[tuple[Hand, ...], i
 
 def handed_of_lot(passings: Iterable[Passing], ours: Ours) -> tuple[Hand, ...]:
     """Of a lot, of which several may have some: each shipment and each sale to somebody outside."""
-    ordered = sorted(passings, key=lambda p: (p.facts.order, p.via))
+    ordered = sorted(passings, key=lambda p: p.facts.order)  # of one event: itself first, then what it was in
     whose = _Whose(ours, ordered)
     found = {}
     for passing in ordered:

@@ -9,7 +9,7 @@ from domain.cases.buckets import Claim
 from domain.cases.claims import claims_of
 from domain.cases.consignees import Consignee, Consignees, Got
 from domain.cases.custody import Custody
-from domain.cases.population import Population
+from domain.cases.population import SEVERAL, Population
 from domain.cases.recall import RecallCase
 from domain.cases.record import Recorded
 from services.query.recall_custody import custodies, ours
@@ -47,10 +47,10 @@ async def custodies_counted(asked: Asked, case: RecallCase, *, own_party: str) -
     """The custody of what counts (top units, loose spares, lots), in the order of items, some at a time."""
     members = await working_set(asked, case)
     population = Population(members)
-    counted = [item for item, flags in members.items() if flags.kind in ("unit", "lot")]
+    counted = [item for item, flags in members.items() if flags.kind in ("unit", *SEVERAL)]
     whose = await ours(asked, own_party)
     async for some in custodies(asked, counted, whose=whose, case_id=case.case_id):
-        yield [one for one in some.values() if one.kind == "lot" or population.unit(one) is not None]
+        yield [one for one in some.values() if one.kind in SEVERAL or population.unit(one) is not None]
 
 
 def answered_by(case: RecallCase) -> dict[str, Answered]:

@@ -1,11 +1,13 @@
 """Who had each member of a recall and how it stands, some at a time: what consignees and accounting are made of."""
 
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 
 from domain.cases.custody import Custody, custody
 from domain.cases.handing import Ours
 from domain.ids import ItemId
 from domain.links import ALWAYS_US
+from services.query.alike import alike
 from services.query.answering import answered
 from services.query.descriptions import Descriptions
 from services.query.snapshot import Asked
@@ -13,6 +15,8 @@ from services.query.working_set import sliced
 
 CHUNK = 4000
 """Members whose custody is read at once."""
+SIGNED_AT_ONCE = 20_000
+"""Members that are held against each other at once."""
 _PARENTS = 5
 _SUBJECTS = "SELECT DISTINCT subject FROM views.master_data WHERE tenant_id = $1 AND topic = $2"
 
@@ -48,7 +52,21 @@ def _party(told: Descriptions, place: str) -> str | None:
 async def custodies(
     asked: Asked, items: Iterable[ItemId], *, whose: Ours, case_id: str, chunk: int = CHUNK
 ) -> AsyncIterator[dict[ItemId, Custody]]:
-    """The custody of these, some at a time, by all that is known in this snapshot."""
-    for some in sliced(items, chunk):
-        question = custody(some, ours=whose, at_us=ALWAYS_US, case_id=case_id)
-        yield await answered(question, asked.record())
+    """The custody of these, in their order, some at a time, by all that is known. Alike units are read once."""
+    for many in sliced(items, SIGNED_AT_ONCE):
+        groups, found = await alike(asked, many), dict[ItemId, Custody]()
+        for some in (groups[start : start + chunk] for start in range(0, len(groups), chunk)):
+            question = custody([group[0] for group in some], ours=whose, at_us=ALWAYS_US, case_id=case_id)
+            read = await answered(question, asked.record())
+            found |= {item: _like(read[group[0]], item) for group in some for item in group}
+        yield {item: found[item] for item in many}
+
+
+def _like(one: Custody, item: ItemId) -> Custody:
+    """The custody of a unit that is alike."""
+    if item == one.item:
+        return one
+    hands = one.hands
+    if any(hand.via == one.item for hand in hands):
+        hands = tuple(replace(hand, via=item) if hand.via == one.item else hand for hand in hands)
+    return replace(one, item=item, names=(item,), hands=hands)
