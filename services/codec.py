@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, NotRequired
 
@@ -11,11 +11,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from domain.cases.acts import CHUNK_ITEMS_MAX, Act, AnyAct, IncidentFacts, Member
-from domain.envelope import Envelope
+from domain.envelope import SCHEMA_VERSION, Envelope
 from domain.events import LifecycleEvent
 from domain.ids import ItemId
 from domain.upcasting import UnknownVersion, upcast
 from services.canonical import CanonicalRecords, Unusual
+from services.documents import writer_of
 
 EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(Annotated[LifecycleEvent, Field(discriminator="kind")])
 """Validates one event; `context` may give `own_party` and `zone` (see domain.ids, domain.moments)."""
@@ -86,8 +87,7 @@ class Undecodable(ValueError):
 
 def event_document(event: LifecycleEvent) -> dict[str, Any]:
     """The event as plain JSON data, without what is absent; `kind` always stays."""
-    document: dict[str, Any] = EVENT.dump_python(event, mode="json", exclude_none=True)
-    return {key: value for key, value in document.items() if value not in ([], {})}
+    return writer_of(type(event), without_empty=True)(event)
 
 
 def content_hash(
@@ -105,26 +105,62 @@ def content_hash(
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+class Stamp:
+    """What the envelopes of one request have in common, written once: records are put together round it."""
+
+    def __init__(self, *, tenant_id: int, source: str, may_correct: bool, accepted_at_us: int) -> None:
+        self._head = b'{"schema_version":%d,"tenant_id":%d,"event_id":' % (SCHEMA_VERSION, tenant_id)
+        common = {"source": source, "may_correct": may_correct, "accepted_at_us": accepted_at_us}
+        self._middle = b"," + orjson.dumps(common)[1:-1] + b',"index":'
+
+    def record(
+        self,
+        *,
+        event_id: str,
+        index: int,
+        content_hash: str,
+        document: Mapping[str, Any],
+        company_prefixes: Sequence[str] = (),
+        printed_lots: Sequence[tuple[ItemId, ItemId]] = (),
+        original: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """An envelope as the log keeps it. `document` is its event's `event_document`."""
+        rest: dict[str, Any] = {}
+        if company_prefixes:
+            rest["company_prefixes"] = company_prefixes
+        if printed_lots:
+            rest["printed_lots"] = printed_lots
+        if original is not None:
+            rest["original"] = original
+        return b"".join(
+            (
+                self._head,
+                orjson.dumps(event_id),
+                self._middle,
+                b'%d,"content_hash":"%b","event":' % (index, content_hash.encode()),
+                orjson.dumps(document),
+                b"," + orjson.dumps(rest)[1:] if rest else b"}",
+            )
+        )
+
+
 def encode(envelope: Envelope, *, document: Mapping[str, Any] | None = None) -> bytes:
     """The envelope as the log keeps it. `document` is its `event_document`, where the caller has it already."""
-    record: dict[str, Any] = {
-        "schema_version": envelope.schema_version,
-        "tenant_id": envelope.tenant_id,
-        "event_id": envelope.event_id,
-        "source": envelope.source,
-        "may_correct": envelope.may_correct,
-        "accepted_at_us": envelope.accepted_at_us,
-        "index": envelope.index,
-        "content_hash": envelope.content_hash,
-        "event": document if document is not None else event_document(envelope.event),
-    }
-    if envelope.company_prefixes:
-        record["company_prefixes"] = list(envelope.company_prefixes)
-    if envelope.printed_lots:
-        record["printed_lots"] = [[str(unit), str(lot)] for unit, lot in envelope.printed_lots]
-    if envelope.original is not None:
-        record["original"] = envelope.original
-    return orjson.dumps(record)
+    stamp = Stamp(
+        tenant_id=envelope.tenant_id,
+        source=envelope.source,
+        may_correct=envelope.may_correct,
+        accepted_at_us=envelope.accepted_at_us,
+    )
+    return stamp.record(
+        event_id=envelope.event_id,
+        index=envelope.index,
+        content_hash=envelope.content_hash,
+        document=document if document is not None else event_document(envelope.event),
+        company_prefixes=envelope.company_prefixes,
+        printed_lots=envelope.printed_lots,
+        original=envelope.original,
+    )
 
 
 def decode(value: bytes) -> Envelope:

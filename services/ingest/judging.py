@@ -2,20 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import orjson
 from pydantic import ValidationError
 
-from domain.envelope import Envelope, partition_key
+from domain.envelope import partition_key
 from domain.events import OWN_KINDS, LifecycleEvent, Output
 from domain.events.casework import CASE_PREFIX
 from domain.events.noticing import Notice, notices_of
 from domain.ids import InvalidId, ItemId, lot_in_link
 from domain.ports import Record
 from services.access import Caller, Role
-from services.codec import EVENT, EVENT_ID_PREFIX, content_hash, encode, event_document
+from services.codec import EVENT, EVENT_ID_PREFIX, Stamp, content_hash, event_document
 from services.ingest.explaining import EventError, explain
 from services.ingest.limits import Limits
 from services.ingest.personal import personal_field
@@ -30,7 +30,7 @@ _LISTS: dict[type[Any], tuple[str, ...]] = {
 }
 """Those of the lists that events of a kind have."""
 _OUTPUTS = ("items", "outputs")
-_FREE_FIELDS = ("extensions", "note")
+_FREE_FIELDS = frozenset({"extensions", "note"})
 """Where nothing is an item, whatever it looks like."""
 
 
@@ -40,6 +40,17 @@ class Posted:
 
     caller: Caller
     accepted_at_us: int
+    stamp: Stamp = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        caller = self.caller
+        stamp = Stamp(
+            tenant_id=caller.tenant_id,
+            source=caller.source,
+            may_correct=caller.may(Role.CORRECT),
+            accepted_at_us=self.accepted_at_us,
+        )
+        object.__setattr__(self, "stamp", stamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +109,26 @@ def judge(
     kept = event_document(event)
     digest = content_hash(event, document=kept, beyond=original.beyond if original is not None else None)
     written = _written(document, valid.raw)
-    envelope = Envelope(
-        tenant_id=caller.tenant_id,
-        event_id=event.event_id or EVENT_ID_PREFIX + digest,
-        source=caller.source,
-        may_correct=caller.may(Role.CORRECT),
-        accepted_at_us=posted.accepted_at_us,
+    event_id = event.event_id or EVENT_ID_PREFIX + digest
+    value = posted.stamp.record(
+        event_id=event_id,
         index=index,
         content_hash=digest,
-        event=event,
-        company_prefixes=tuple(sorted({m.decode() for m in _PREFIX.findall(written)})),
+        document=kept,
+        company_prefixes=_company_prefixes(written),
         printed_lots=_printed_lots(written),
         original=original.event if original is not None else None,
     )
-    key, value = partition_key(caller.tenant_id, event, envelope.event_id), encode(envelope, document=kept)
     if len(value) > limits.event_bytes:
         detail = f"the event has {len(value)} bytes as it is kept, at most {limits.event_bytes} are taken"
         return EventError("event-too-large", "", detail, "split it, or keep large data elsewhere and link to it")
-    return Judged(envelope.event_id, Record(key, value), digest, notices_of(event))
+    record = Record(partition_key(caller.tenant_id, event, event_id), value)
+    return Judged(event_id, record, digest, notices_of(event))
 
 
 def _written(document: dict[str, Any], raw: bytes | None) -> bytes:
     """The event's JSON without the fields where nothing is an item."""
-    if raw is not None and not any(field in document for field in _FREE_FIELDS):
+    if raw is not None and _FREE_FIELDS.isdisjoint(document):
         return raw
     return orjson.dumps({key: value for key, value in document.items() if key not in _FREE_FIELDS})
 
@@ -165,6 +173,11 @@ def _items(event: LifecycleEvent) -> tuple[int, str]:
     """How many items and ranges the event names, and the list that has most of them."""
     counts = {name: len(getattr(event, name) or ()) for name in _LISTS[type(event)]}
     return sum(counts.values()), max(counts, key=lambda name: counts[name], default="")
+
+
+def _company_prefixes(raw: bytes) -> list[str]:
+    """Those of the EPC URNs: their canonical form does not show them."""
+    return sorted({m.decode() for m in _PREFIX.findall(raw)}) if b"urn:epc:" in raw else []
 
 
 def _printed_lots(raw: bytes) -> tuple[tuple[ItemId, ItemId], ...]:
