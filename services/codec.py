@@ -87,7 +87,8 @@ class Undecodable(ValueError):
 
 def event_document(event: LifecycleEvent) -> dict[str, Any]:
     """The event as plain JSON data, without what is absent; `kind` always stays."""
-    return writer_of(type(event), without_empty=True)(event)
+    kind: Any = type(event)
+    return writer_of(kind, without_empty=True)(event)
 
 
 def content_hash(

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 
@@ -55,7 +55,8 @@ def _written(hint: Any, called: dict[str, Any]) -> str:
     elif (scalar := _scalar(hint)) is not None:
         return scalar
     name = f"write_{len(called)}"
-    called[name] = writer_of(hint) if is_dataclass(hint) else _by_pydantic(hint)
+    made: Callable[[Any], Any] = _by_pydantic(hint) if not is_dataclass(hint) else writer_of(cast(Any, hint))
+    called[name] = made
     return f"{name}(one)"
 
 

@@ -19,11 +19,6 @@ from domain.ports import LogUnavailable, Position, Record, RecordTooLarge
 RECORD_OVERHEAD_BYTES = 64
 
 
-def size_of(record: Record) -> int:
-    """Bytes of the record as limits count them: key and value."""
-    return len(record.key) + len(record.value)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds on all a batcher holds. `record_bytes`: key and value of one; `buffered_bytes`: queued or in flight."""
@@ -33,11 +28,14 @@ class Limits:
     batch_bytes: int = 4_000_000
     buffered_bytes: int = 64_000_000
 
-    def check(self, records: Sequence[Record]) -> None:
-        """Raises RecordTooLarge for the first record over `record_bytes`."""
-        for index, record in enumerate(records):
-            if (size := size_of(record)) > self.record_bytes:
-                raise RecordTooLarge(index, size, self.record_bytes)
+    def costs_of(self, records: Sequence[Record]) -> list[int]:
+        """Bytes that each record takes up. Raises RecordTooLarge for the first over `record_bytes`."""
+        costs = [len(record.key) + len(record.value) + RECORD_OVERHEAD_BYTES for record in records]
+        if costs and max(costs) > self.record_bytes + RECORD_OVERHEAD_BYTES:
+            for index, cost in enumerate(costs):
+                if (size := cost - RECORD_OVERHEAD_BYTES) > self.record_bytes:
+                    raise RecordTooLarge(index, size, self.record_bytes)
+        return costs
 
 
 class _Call:
@@ -53,33 +51,38 @@ class _Call:
         self.pieces: list[tuple[_Lane, _Piece]] = []
         self.abandoned = False
 
-    def settle(self, index: int, outcome: Position | BaseException) -> None:
-        if isinstance(outcome, BaseException):
-            self.error = self.error or outcome
-        else:
-            self.positions[index] = outcome
-        self.unsettled -= 1
+    def settle(self, indexes: Sequence[int], positions: Sequence[Position | None], otherwise: BaseException) -> None:
+        """Those of the call's records are where `positions` say; `otherwise` is what is to be said of one without."""
+        for index, position in zip(indexes, positions, strict=True):
+            self.positions[index] = position
+        if None in positions:
+            self.error = self.error or otherwise
+        self.unsettled -= len(indexes)
         if self.unsettled == 0 and not self.done.done():
             self.done.set_result(None)
 
 
 class _Piece:
-    """The records of one call that go to one lane; `cursor` marks those already taken into a batch."""
+    """The records of one call that go to one lane, where they stand in the call, and what each costs.
 
-    __slots__ = ("call", "cursor", "indexes", "records")
+    `cursor` marks those already taken into a batch, `rest_bytes` is what the others cost.
+    """
 
-    def __init__(self, call: _Call, indexes: list[int], records: list[Record]) -> None:
-        self.call, self.indexes, self.records, self.cursor = call, indexes, records, 0
+    __slots__ = ("call", "costs", "cursor", "indexes", "records", "rest_bytes")
 
-    def rest_bytes(self) -> int:
-        return sum(size_of(r) + RECORD_OVERHEAD_BYTES for r in self.records[self.cursor :])
+    def __init__(self, call: _Call, indexes: Sequence[int], *, records: Sequence[Record], costs: Sequence[int]) -> None:
+        self.call, self.indexes, self.records, self.costs = call, indexes, records, costs
+        self.cursor, self.rest_bytes = 0, sum(costs)
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Slice:
+    """Records of a piece that are written in one batch."""
+
     call: _Call
-    index: int
-    record: Record
+    indexes: Sequence[int]
+    records: Sequence[Record]
+    cost_bytes: int
 
 
 class _Room:
@@ -131,23 +134,37 @@ class _Lane:
         self.queue[piece] = None
         self.filled.set()
 
-    def take(self, limits: Limits) -> list[_Entry]:
+    def take(self, limits: Limits) -> list[_Slice]:
         """The next batch: at least one record if there are any, else within the limits."""
-        batch: list[_Entry] = []
-        size = 0
+        batch: list[_Slice] = []
+        count, size = 0, 0
         while self.queue:
             piece = next(iter(self.queue))
-            while piece.cursor < len(piece.records):
-                record = piece.records[piece.cursor]
-                cost = size_of(record) + RECORD_OVERHEAD_BYTES
-                if batch and (len(batch) >= limits.batch_records or size + cost > limits.batch_bytes):
-                    return batch
-                batch.append(_Entry(piece.call, piece.indexes[piece.cursor], record))
-                size += cost
-                piece.cursor += 1
+            start = piece.cursor
+            end, cost = _fitting(piece, count=count, size=size, limits=limits)
+            if end > start:
+                batch.append(_Slice(piece.call, piece.indexes[start:end], piece.records[start:end], cost))
+            count, size = count + end - start, size + cost
+            piece.cursor, piece.rest_bytes = end, piece.rest_bytes - cost
+            if end < len(piece.records):
+                return batch
             del self.queue[piece]
         self.filled.clear()
         return batch
+
+
+def _fitting(piece: _Piece, *, count: int, size: int, limits: Limits) -> tuple[int, int]:
+    """Up to where a batch of `count` records and `size` bytes still takes the piece's, and what those cost."""
+    end, cost = len(piece.records), piece.rest_bytes
+    if count + end - piece.cursor <= limits.batch_records and size + cost <= limits.batch_bytes:
+        return end, cost  # as nearly always
+    end, cost = piece.cursor, 0
+    for one in piece.costs[piece.cursor :]:
+        taken = count + end - piece.cursor
+        if taken and (taken >= limits.batch_records or size + cost + one > limits.batch_bytes):
+            break
+        end, cost = end + 1, cost + one
+    return end, cost
 
 
 class Batcher:
@@ -173,14 +190,14 @@ class Batcher:
 
     async def append(self, records: Sequence[Record], *, deadline_seconds: float) -> list[Position]:
         """As domain.ports.EventLog.append."""
-        self._limits.check(records)
+        costs = self._limits.costs_of(records)
         if not records:
             return []
         call = _Call(len(records))
         try:
             async with asyncio.timeout(deadline_seconds):
-                await self._room.take(sum(size_of(r) + RECORD_OVERHEAD_BYTES for r in records))
-                self._enqueue(call, records)
+                await self._room.take(sum(costs))
+                self._enqueue(call, records, costs)
                 await call.done
         except TimeoutError:
             confirmed = sum(p is not None for p in call.positions)
@@ -218,18 +235,17 @@ class Batcher:
             )
         self._lanes.clear()
 
-    def _enqueue(self, call: _Call, records: Sequence[Record]) -> None:
+    def _enqueue(self, call: _Call, records: Sequence[Record], costs: Sequence[int]) -> None:
         if self._closed:
-            self._room.give(sum(size_of(r) + RECORD_OVERHEAD_BYTES for r in records))
+            self._room.give(sum(costs))
             raise LogUnavailable("the log is not started", call.positions)
-        chosen: dict[int, tuple[list[int], list[Record]]] = {}
-        for index, (record, number) in enumerate(zip(records, self._lanes_of(records), strict=True)):
-            indexes, members = chosen.setdefault(number, ([], []))
-            indexes.append(index)
-            members.append(record)
-        for number, (indexes, members) in chosen.items():
+        lanes = self._lanes_of(records)
+        chosen: dict[int, list[int]] = {}
+        for index, number in enumerate(lanes):
+            chosen.setdefault(number, []).append(index)
+        for number, indexes in chosen.items():
+            piece = _Piece(call, indexes, records=[records[n] for n in indexes], costs=[costs[n] for n in indexes])
             lane = self._lanes.setdefault(number, _Lane())
-            piece = _Piece(call, indexes, members)
             call.pieces.append((lane, piece))
             lane.put(piece)
             if lane.task is None:
@@ -241,7 +257,7 @@ class Batcher:
         for lane, piece in call.pieces:
             if piece in lane.queue:
                 del lane.queue[piece]
-                self._room.give(piece.rest_bytes())
+                self._room.give(piece.rest_bytes)
         call.pieces.clear()
 
     async def _run(self, number: int, lane: _Lane) -> None:
@@ -261,10 +277,10 @@ class Batcher:
             if batch:
                 await self._write_batch(number, lane, batch)
 
-    async def _write_batch(self, number: int, lane: _Lane, batch: list[_Entry]) -> None:
+    async def _write_batch(self, number: int, lane: _Lane, batch: list[_Slice]) -> None:
         lane.writing_since = time.monotonic()
         try:
-            positions = await self._write(number, [entry.record for entry in batch])
+            positions = await self._write(number, [record for part in batch for record in part.records])
         except asyncio.CancelledError:
             self._settle(batch, LogUnavailable("the log was closed before it answered"))
             raise
@@ -278,9 +294,12 @@ class Batcher:
             lane.writing_since = None
 
     def _settle(
-        self, batch: Sequence[_Entry], otherwise: BaseException, positions: Sequence[Position | None] | None = None
+        self, batch: Sequence[_Slice], otherwise: BaseException, positions: Sequence[Position | None] | None = None
     ) -> None:
-        for place, entry in enumerate(batch):
-            position = positions[place] if positions is not None else None
-            entry.call.settle(entry.index, otherwise if position is None else position)
-        self._room.give(sum(size_of(e.record) + RECORD_OVERHEAD_BYTES for e in batch))
+        place = 0
+        for part in batch:
+            count = len(part.indexes)
+            told = positions[place : place + count] if positions is not None else [None] * count
+            part.call.settle(part.indexes, told, otherwise)
+            place += count
+        self._room.give(sum(part.cost_bytes for part in batch))

@@ -34,7 +34,7 @@ class MemoryEventLog:
 
     async def append(self, records: Sequence[Record], *, deadline_seconds: float) -> list[Position]:
         """As the port; `deadline_seconds` is not needed."""
-        self._limits.check(records)
+        self._limits.costs_of(records)
         if self._down is not None:
             raise LogUnavailable(self._down, [None] * len(records))
         positions = []

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -107,14 +108,16 @@ class Capture:
         What is there twice is appended once. Raises LogUnavailable when some were not confirmed in time: their outcome
         is unknown, the others have positions.
         """
-        firsts: dict[bytes, Outcome] = {}
-        for one in outcomes:
-            if one.record is not None:
-                firsts.setdefault(one.fingerprint, one)
+        waiting = [one for one in outcomes if one.record is not None]
+        firsts = {one.fingerprint: one for one in waiting}
+        if len(firsts) == len(waiting):  # as nearly always
+            await self._append_all(waiting)
+            return
+        firsts.update({one.fingerprint: one for one in reversed(waiting)})
         try:
             await self._append_all(list(firsts.values()))
         finally:
-            self._repeated([o for o in outcomes if o.record is not None and firsts[o.fingerprint] is not o], firsts)
+            self._repeated([one for one in waiting if firsts[one.fingerprint] is not one], firsts)
 
     def _repeated(self, repeats: Sequence[Outcome], firsts: Mapping[bytes, Outcome]) -> None:
         """A repeat is a duplicate if its first was confirmed, and as unknown as that otherwise."""
@@ -127,6 +130,10 @@ class Capture:
                 self._metrics.duplicate.inc()
 
     async def _append_all(self, waiting: Sequence[Outcome]) -> None:
+        if len(waiting) <= CHUNK_EVENTS:
+            if waiting:
+                await self._append(waiting)
+            return
         chunks = iter([waiting[n : n + CHUNK_EVENTS] for n in range(0, len(waiting), CHUNK_EVENTS)])
         failures: list[LogUnavailable] = []
 
@@ -163,25 +170,31 @@ class Capture:
     def _settle(self, chunk: Sequence[Outcome], positions: Sequence[Position | None]) -> None:
         """Only what the log confirmed has a position, and only that may be called a duplicate later."""
         confirmed = 0
+        flagged: Counter[str] = Counter()
         for outcome, position in zip(chunk, positions, strict=False):
             if position is not None:
                 outcome.position = position
                 self._recent[outcome.fingerprint] = position
                 confirmed += 1
-                for notice in outcome.notices:
-                    self._metrics.flagged.labels(notice=notice.code).inc()
+                if outcome.notices:
+                    flagged.update([notice.code for notice in outcome.notices])
         self._metrics.accepted.inc(confirmed)
         self._metrics.unknown.inc(len(chunk) - confirmed)
+        for code, events in flagged.items():
+            self._metrics.flagged.labels(notice=code).inc(events)
         while len(self._recent) > RECENT_EVENTS:
             self._recent.popitem(last=False)
 
-    def tell(self, outcomes: Sequence[Outcome], posted: Posted) -> None:
-        """One log line for a request, or a part of it."""
-        log_to.info(
+    def tell(self, outcomes: Sequence[Outcome], posted: Posted, *, tally: Tally | None = None) -> None:
+        """One log line for a request, or a part of it; `tally` is that of the outcomes, where the caller has it."""
+        log = log_to.bind()
+        if not log.is_enabled_for(logging.INFO):
+            return
+        log.info(
             "events_captured",
             tenant=posted.caller.tenant_name,
             source=posted.caller.source,
-            **Tally(outcomes).document(),
+            **(tally or Tally(outcomes)).document(),
             event_ids=[o.event_id for o in outcomes if o.error is None][:_TOLD_MAX],
             # By code and field: a detail may show what was sent, which could be a person's name.
             errors=[(o.index, o.error.code, o.error.field) for o in outcomes if o.error is not None][:_TOLD_MAX],

@@ -138,10 +138,10 @@ def _of_the_service(document: Mapping[str, Any]) -> EventError | None:
     kind = document.get("kind")
     if isinstance(kind, str) and kind in OWN_KINDS:
         return EventError("invalid-event", "kind", f"{kind} is this service's own record", "do not send it")
-    for field, fix in (("event_id", "send another id"), ("target", "correct a case with an act of its own")):
-        if str(document.get(field, "")).startswith(CASE_PREFIX):
+    for name, fix in (("event_id", "send another id"), ("target", "correct a case with an act of its own")):
+        if str(document.get(name, "")).startswith(CASE_PREFIX):
             detail = f'ids that begin with "{CASE_PREFIX}" are those of acts in a case'
-            return EventError("invalid-event", field, detail, fix)
+            return EventError("invalid-event", name, detail, fix)
     return None
 
 

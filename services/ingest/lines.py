@@ -19,18 +19,21 @@ async def batches_of(
     """
     batch: list[Any] = []
     size, blank = 0, 0
-    async for line in _lines(pieces, line_bytes):
-        if isinstance(line, bytes) and not line.strip():
-            blank += 1
-            if blank > _BLANK_LINES_MAX:
-                detail = f"the body has over {_BLANK_LINES_MAX} blank lines: leave them out"
-                raise Problem(413, "too-many-lines", detail)
-            continue
-        batch.append(parsed(line) if isinstance(line, bytes) else line)
-        size += len(line) if isinstance(line, bytes) else 0
-        if len(batch) >= batch_lines or size >= batch_bytes:
-            yield batch
-            batch, size = [], 0
+    async for lines in _lines(pieces, line_bytes):
+        for line in lines:
+            if isinstance(line, Flaw):
+                batch.append(line)
+            elif line and not line.isspace():
+                batch.append(parsed(line))
+                size += len(line)
+            else:
+                blank += 1
+                if blank > _BLANK_LINES_MAX:
+                    detail = f"the body has over {_BLANK_LINES_MAX} blank lines: leave them out"
+                    raise Problem(413, "too-many-lines", detail)
+            if len(batch) >= batch_lines or size >= batch_bytes:
+                yield batch
+                batch, size = [], 0
     if batch:
         yield batch
 
@@ -43,23 +46,24 @@ def parsed(line: bytes) -> Any:
         return Flaw(f"not JSON: {str(error).removeprefix('line 1, ')}", "send one JSON object a line")
 
 
-async def _lines(pieces: AsyncIterator[bytes], line_bytes: int) -> AsyncGenerator["bytes | Flaw", None]:
+async def _lines(pieces: AsyncIterator[bytes], line_bytes: int) -> AsyncGenerator[list["bytes | Flaw"], None]:
+    """The lines that each piece brings to their end."""
     too_long = Flaw(f"the line has over {line_bytes} bytes", "split the event, or keep large data elsewhere")
     rest = bytearray()
     skipping = False
     async for piece in pieces:
-        start = 0
-        while (end := piece.find(b"\n", start)) >= 0:
-            line, start = bytes(rest) + piece[start:end], end + 1
+        first, *others = piece.split(b"\n")
+        ended: list[bytes | Flaw] = []
+        if others:
+            whole = [bytes(rest) + first, *others[:-1]]
+            ended = [line if len(line) <= line_bytes else too_long for line in whole[skipping:]]
+            rest, skipping = bytearray(others[-1]), False
+        elif not skipping:
+            rest += first
+        if len(rest) > line_bytes:
             rest.clear()
-            if not skipping:
-                yield line if len(line) <= line_bytes else too_long
-            skipping = False
-        if not skipping:
-            rest += piece[start:]
-            if len(rest) > line_bytes:
-                rest.clear()
-                skipping = True
-                yield too_long
+            skipping = True
+            ended.append(too_long)
+        yield ended
     if rest:
-        yield bytes(rest)
+        yield [bytes(rest)]

@@ -1,9 +1,11 @@
 """What became of the events of a request, one by one and together."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import orjson
 
 from domain.events.noticing import Notice
 from domain.ports import Position, Record
@@ -43,20 +45,36 @@ class Outcome:
         return head | ({"notices": [asdict(n) for n in self.notices]} if self.notices else {})
 
 
+def lines_of(outcomes: Sequence[Outcome]) -> bytes:
+    """Their documents as NDJSON: the plain ones, which are nearly all, by template."""
+    return b"".join(
+        b'{"index":%d,"outcome":"%b","event_id":%b,"position":"%d-%d"}\n'
+        % (one.index, b"duplicate" if one.record is None else b"accepted", orjson.dumps(one.event_id), *one.position)
+        if one.position is not None and not one.notices
+        else orjson.dumps(one.document(), option=orjson.OPT_APPEND_NEWLINE)
+        for one in outcomes
+    )
+
+
 class Tally:
     """Counts and positions of outcomes, as they come."""
 
-    def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
+    def __init__(self, outcomes: Sequence[Outcome] = ()) -> None:
         self.words: Counter[str] = Counter()
         self.vector: dict[int, int] = {}
         self.add(outcomes)
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        for one in outcomes:
-            self.words[one.word] += 1
-            if one.position is not None:
-                partition, offset = one.position
-                self.vector[partition] = max(offset, self.vector.get(partition, -1))
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        self.words.update([one.word for one in outcomes])
+        for partition, offset in (one.position for one in outcomes if one.position is not None):
+            if offset > self.vector.get(partition, -1):
+                self.vector[partition] = offset
+
+    def merge(self, other: "Tally") -> None:
+        """Count what another counted, too."""
+        self.words.update(other.words)
+        for partition, offset in other.vector.items():
+            self.vector[partition] = max(offset, self.vector.get(partition, -1))
 
     @property
     def events(self) -> int:

@@ -13,18 +13,21 @@ from starlette.types import Receive, Scope, Send
 
 from domain.ports import LogUnavailable
 from services.ingest.bodies import pieces, read_on
-from services.ingest.capture import CHUNK_EVENTS, RETRY_AFTER_SECONDS, Capture
+from services.ingest.capture import RETRY_AFTER_SECONDS, Capture
 from services.ingest.judging import Posted
 from services.ingest.lines import batches_of
-from services.ingest.outcomes import Outcome, Tally
+from services.ingest.outcomes import Outcome, Tally, lines_of
 from services.problems import Problem
 
 log_to = structlog.get_logger("ingest")
 
 MEDIA_TYPE = "application/x-ndjson"
 
-_BATCHES_IN_FLIGHT = 3
-_BATCH_BYTES = 4 << 20
+BATCH_EVENTS = 250
+"""Events handed on at once: few enough that the log writes the first while the next are validated."""
+
+_BATCHES_IN_FLIGHT = 12
+_BATCH_BYTES = 1 << 20
 
 
 class TwoWayResponse(StreamingResponse):
@@ -84,7 +87,7 @@ class _Work:
         batches = batches_of(
             pieces(raw, self.request.headers),
             line_bytes=limits.event_bytes,
-            batch_lines=CHUNK_EVENTS,
+            batch_lines=BATCH_EVENTS,
             batch_bytes=_BATCH_BYTES,
         )
         try:
@@ -118,9 +121,10 @@ class _Work:
             if error is not None and self.problem is None:
                 detail = f"{error}; send the events whose outcome is unknown, and those after them, again as they are"
                 self.problem = Problem(503, "log-unavailable", detail, retry_after_seconds=RETRY_AFTER_SECONDS)
-            self.tally.add(outcomes)
-            self.capture.tell(outcomes, self.posted)
-            self.told.put_nowait(b"".join(orjson.dumps(o.document()) + b"\n" for o in outcomes))
+            tally = Tally(outcomes)
+            self.tally.merge(tally)
+            self.capture.tell(outcomes, self.posted, tally=tally)
+            self.told.put_nowait(lines_of(outcomes))
 
     def _status(self) -> dict[str, Any]:
         """The last record: 202, or the problem; counts and position either way."""
