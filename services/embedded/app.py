@@ -230,10 +230,10 @@ async def _serve(
         registry.register(ProjectorLag(projector.lag_records))
     app = FastAPI(title="Zhuisu 追溯")
     install(app)
-    app.include_router(metrics_router(registry))
-    if "ingest" in roles:
+    if "ingest" in roles:  # first: routes are tried one after the other, and no other is asked as often
         counts = IngestMetrics(registry)
         app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings, metrics=counts))
+    app.include_router(metrics_router(registry))
     if "query" in roles:
         timed = [Depends(QueryMetrics(registry).timed)]
         app.include_router(query_router(pool=api, keys=keys, settings=settings, graphs=graphs), dependencies=timed)

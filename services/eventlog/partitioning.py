@@ -10,4 +10,6 @@ def partition_of(key: bytes, partitions: int) -> int:
     """The partition, 0 ≤ p < `partitions`, of `key`: the first 8 bytes of its SHA-256, big-endian, modulo the count."""
     if partitions < 1:
         raise ValueError(f"partitions is {partitions}; a log has at least 1")
+    if partitions == 1:
+        return 0
     return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") % partitions

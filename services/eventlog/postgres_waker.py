@@ -18,6 +18,7 @@ FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
 _CHANNEL = "zhuisu_log"
 _RECONNECT_SECONDS = 0.5
 _NOTIFY_SECONDS = 5.0
+_PAUSE_SECONDS = 0.005  # between notifications: hundreds of commits a second need not be told one by one
 
 
 class Waker:
@@ -103,6 +104,7 @@ class Waker:
                     payload if len(payload) < 7_000 else "",
                     timeout=_NOTIFY_SECONDS,
                 )
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     def _heard(self, connection: object, pid: int, *message: str) -> None:  # asyncpg: connection, pid, channel, payload
         payload = message[1]

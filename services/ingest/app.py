@@ -1,10 +1,13 @@
 """HTTP capture: POST /v1/events, and the EPCIS route beside it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
 
 from domain.ports import Clock, EventLog, LogUnavailable
 from services.access import Caller, Keys, Role
@@ -29,19 +32,39 @@ _LARGE_BYTES = 1 << 20
 def create_router(*, log: EventLog, keys: Keys, clock: Clock, settings: Settings, metrics: IngestMetrics) -> APIRouter:
     """All capture routes over one log, native and EPCIS."""
     capture = Capture(log, clock, limits=limits_of(settings), metrics=metrics)
-    router = APIRouter()
-    router.include_router(_native_router(capture, keys))
+    find = caller_with(Role.CAPTURE, keys)
+    router = APIRouter(route_class=_at_once(find))
+    _add_native(router, capture, find)
     router.include_router(epcis_router(capture=capture, log=log, keys=keys, clock=clock))
     return router
 
 
-def _native_router(capture: Capture, keys: Keys) -> APIRouter:
-    router = APIRouter()
+def _at_once(find: Callable[[Request], Awaitable[Caller]]) -> type[APIRoute]:
+    """Routes of endpoints that take a request and its caller: called at once where the request has no query.
 
+    What the framework does to solve parameters costs as much as validating an event, and there are none to be solved.
+    """
+
+    class AtOnce(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            solving, endpoint = super().get_route_handler(), self.endpoint
+
+            async def handle(request: Request) -> Response:
+                if request.scope["query_string"]:
+                    return await solving(request)
+                answer: Response = await endpoint(request, await find(request))
+                return answer
+
+            return handle
+
+    return AtOnce
+
+
+def _add_native(router: APIRouter, capture: Capture, find: Callable[[Request], Awaitable[Caller]]) -> None:
     @router.post("/v1/events", status_code=202, tags=["capture"], **events_described())
     async def capture_events(
         request: Request,
-        caller: Annotated[Caller, Depends(caller_with(Role.CAPTURE, keys))],
+        caller: Annotated[Caller, Depends(find)],
         atomic: Annotated[bool, Query(description="Validate all events before any is appended.")] = False,
     ) -> Response:
         """Capture lifecycle events: one, a JSON array, or NDJSON (`application/x-ndjson`); gzip bodies are taken.
@@ -58,7 +81,7 @@ def _native_router(capture: Capture, keys: Keys) -> APIRouter:
         lines = "ndjson" in request.headers.get("content-type", "").lower()
         if lines and not atomic:
             return streaming.respond(request, capture, posted)
-        body = await whole_body(request.stream(), request.headers, limit_bytes=capture.limits.body_bytes)
+        body = await whole_body(request, limit_bytes=capture.limits.body_bytes)
         documents = await _parsed(body, lines=lines)
         if not documents:
             raise Problem(422, "no-events", "the list is empty: send at least one event")
@@ -67,10 +90,8 @@ def _native_router(capture: Capture, keys: Keys) -> APIRouter:
             raise Problem(413, "too-many-events", f"{len(documents)} events, at most {limit} in one request")
         return await _capture(capture, documents, posted, atomic=atomic)
 
-    return router
 
-
-async def _capture(capture: Capture, documents: list[Any], posted: Posted, *, atomic: bool) -> JSONResponse:
+async def _capture(capture: Capture, documents: list[Any], posted: Posted, *, atomic: bool) -> Response:
     outcomes = await capture.judge(documents, posted)
     rejected = sum(o.error is not None for o in outcomes)
     if rejected and (atomic or rejected == len(outcomes)):
@@ -82,14 +103,16 @@ async def _capture(capture: Capture, documents: list[Any], posted: Posted, *, at
     except LogUnavailable as error:
         detail = f"{error}; send the same request again: events that are in the log are recognised"
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        raise Problem(503, "log-unavailable", detail, headers=headers, **_told(outcomes)) from error
+        durable = _told(outcomes, Tally(outcomes))
+        raise Problem(503, "log-unavailable", detail, headers=headers, **durable) from error
     finally:
-        capture.tell(outcomes, posted)
-    return JSONResponse(_told(outcomes), 202)
+        tally = Tally(outcomes)
+        capture.tell(outcomes, posted, tally=tally)
+    return Response(orjson.dumps(_told(outcomes, tally)), 202, media_type="application/json")
 
 
-def _told(outcomes: list[Outcome]) -> dict[str, Any]:
-    return Tally(outcomes).document() | {"outcomes": [o.document() for o in outcomes]}
+def _told(outcomes: list[Outcome], tally: Tally) -> dict[str, Any]:
+    return tally.document() | {"outcomes": [o.document() for o in outcomes]}
 
 
 def _why(outcomes: list[Outcome], rejected: int) -> str:

@@ -4,6 +4,8 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from services.problems import Problem
 
@@ -52,8 +54,14 @@ async def pieces(raw: AsyncIterator[bytes], headers: Headers) -> AsyncGenerator[
         raise Problem(400, "not-gzip", "the gzip body ends too early: send it whole")
 
 
-async def whole_body(raw: AsyncIterator[bytes], headers: Headers, *, limit_bytes: int) -> bytes:
+async def whole_body(request: Request, *, limit_bytes: int) -> bytes:
     """The unpacked body. Raises Problem 413 when it grows over the limit, 400 or 415 as `pieces`."""
+    headers, first = request.headers, await request.receive()
+    if first["type"] == "http.request" and not first.get("more_body") and "content-encoding" not in headers:
+        at_once: bytes = first.get("body", b"")
+        if len(at_once) <= limit_bytes:  # as nearly always
+            return at_once
+    raw = _received(first, request.receive)
     body = bytearray()
     async for piece in pieces(raw, headers):
         body += piece
@@ -62,6 +70,18 @@ async def whole_body(raw: AsyncIterator[bytes], headers: Headers, *, limit_bytes
             detail = f"the body has over {limit_bytes} bytes: send NDJSON (application/x-ndjson), or several requests"
             raise Problem(413, "body-too-large", detail)
     return bytes(body)
+
+
+async def _received(message: Message, receive: Receive) -> AsyncGenerator[bytes, None]:
+    """The body's pieces, of which `message` is the first. Raises ClientDisconnect when the sender is gone."""
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect()
+        if piece := message.get("body", b""):
+            yield piece
+        if not message.get("more_body", False):
+            return
+        message = await receive()
 
 
 async def read_on(raw: AsyncIterator[bytes], limit_bytes: int) -> None:

@@ -49,7 +49,7 @@ def create_router(*, capture: Capture, log: EventLog, keys: Keys, clock: Clock) 
         posted = capture.posted(caller)
         created = clock.now().isoformat()
         limits = capture.limits
-        body = await whole_body(request.stream(), request.headers, limit_bytes=limits.body_bytes)
+        body = await whole_body(request, limit_bytes=limits.body_bytes)
         # In a thread: a large document must not keep other requests waiting.
         mapped = await asyncio.to_thread(open_document, body, bounds=limits.bounds, most_events=limits.batch_events)
         good = [m for m in mapped if m.error is None]
