@@ -15,7 +15,7 @@ from domain.moments import to_us
 from domain.ports import Clock, EventLog, LogUnavailable, Position
 from services.access import Caller
 from services.ingest.explaining import EventError
-from services.ingest.judging import Judged, Original, Posted, judge
+from services.ingest.judging import Judged, Original, Posted, judge_all
 from services.ingest.limits import Limits, Rates
 from services.ingest.outcomes import Outcome, Tally
 from services.metrics import IngestMetrics
@@ -33,7 +33,7 @@ RETRY_AFTER_SECONDS = 2
 
 _CHUNKS_IN_FLIGHT = 4
 
-_BREATH_EVENTS = 100
+_BREATH_EVENTS = 50
 """Events judged before other requests get their turn."""
 
 _KEY_BYTES_MAX = 2_048
@@ -79,13 +79,17 @@ class Capture:
         `originals` are those of the events, in the same order.
         """
         self.rates.charge(posted.caller.key_id, len(documents))
-        outcomes = []
-        for n, document in enumerate(documents):
-            if n % _BREATH_EVENTS == _BREATH_EVENTS - 1:
+        outcomes: list[Outcome] = []
+        for start in range(0, len(documents), _BREATH_EVENTS):
+            if start:
                 await asyncio.sleep(0)
-            index, original = first_index + n, originals[n] if originals else None
-            judged = judge(document, posted, index=index, limits=self.limits, original=original)
-            outcomes.append(self._outcome(judged, document, index=index, tenant_id=posted.caller.tenant_id))
+            some, index = documents[start : start + _BREATH_EVENTS], first_index + start
+            beside = originals[start : start + _BREATH_EVENTS]
+            judged = judge_all(some, posted, first_index=index, limits=self.limits, originals=beside)
+            outcomes += [
+                self._outcome(one, some[n], index=index + n, tenant_id=posted.caller.tenant_id)
+                for n, one in enumerate(judged)
+            ]
         return outcomes
 
     def _outcome(self, judged: Judged | EventError, document: Any, *, index: int, tenant_id: int) -> Outcome:
