@@ -2,13 +2,16 @@
 
 import asyncio
 import time
+from functools import partial
 
 import asyncpg
 import pytest
 
 from domain.ports import LogUnavailable, Record
 from services.eventlog.postgres import PostgresEventLog
+from services.eventlog.postgres_waker import Waker
 from tests.contract.rigs import DEADLINE_SECONDS, read_all, reading, record
+from tests.waiting import eventually
 
 
 async def opened(url: str, *, partitions: int = 1, poll_seconds: float = 0.5) -> PostgresEventLog:
@@ -91,6 +94,27 @@ async def test_without_notifications_a_reader_still_finds_what_is_new(fresh_data
         assert (await asyncio.wait_for(waiting, DEADLINE_SECONDS))[0].value == b"silent"
     await connection.close()
     await log.stop()
+
+
+async def test_a_stream_of_commits_is_told_now_and_then_and_its_last_one_too(fresh_database_url: str) -> None:
+    waker = Waker(partial(asyncpg.connect, fresh_database_url))
+    listener = await asyncpg.connect(fresh_database_url)
+    heard: list[str] = []
+    await listener.add_listener("zhuisu_log", lambda *told: heard.append(told[3]))
+    waker.start()
+    began = time.monotonic()
+    while time.monotonic() - began < 0.3:
+        waker.appended([0])
+        await asyncio.sleep(0)
+    waker.appended([7])
+
+    async def the_last() -> bool:
+        return any(told.endswith("7") for told in heard)
+
+    await eventually(the_last)
+    assert len(heard) <= (time.monotonic() - began) / 0.005 + 1
+    await waker.stop()
+    await listener.close()
 
 
 async def test_concurrent_appends_share_commits(fresh_database_url: str) -> None:
