@@ -41,6 +41,8 @@ class Format(Protocol):
 
     media_type: str
     shows_nodes: bool
+    tells: bool
+    """whether it tells what is known at the end"""
 
     def begin(self, head: Document) -> bytes: ...
 
@@ -56,7 +58,7 @@ class Format(Protocol):
 class AsJson:
     """One document in the shape of DESIGN §7; the rows come before what is only known at the end."""
 
-    media_type, shows_nodes = JSON, True
+    media_type, shows_nodes, tells = JSON, True, True
 
     def __init__(self, shape: Shape) -> None:
         self._shape, self._any = shape, False
@@ -84,7 +86,7 @@ class AsJson:
 class AsSummary:
     """The document without its nodes."""
 
-    media_type, shows_nodes = JSON, False
+    media_type, shows_nodes, tells = JSON, False, True
 
     def begin(self, head: Document) -> bytes:
         return orjson.dumps(head)[:-1]
@@ -102,7 +104,7 @@ class AsSummary:
 class AsNdjson:
     """A header record, a record a row, a trailer with the count and SHA-256 of the rows' lines (SEMANTICS §6)."""
 
-    media_type, shows_nodes = NDJSON, True
+    media_type, shows_nodes, tells = NDJSON, True, True
 
     def __init__(self, shape: Shape) -> None:
         self._shape, self._rows, self._hash = shape, 0, hashlib.sha256()
@@ -138,7 +140,7 @@ NODES = Shape("nodes", "node", COLUMNS)
 class AsCsv:
     """RFC 4180. `for_spreadsheet`: begins with a byte order mark, which Excel needs to see UTF-8."""
 
-    media_type, shows_nodes = CSV, True
+    media_type, shows_nodes, tells = CSV, True, False
 
     def __init__(self, shape: Shape, *, for_spreadsheet: bool) -> None:
         self._columns = shape.columns

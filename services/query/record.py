@@ -104,8 +104,10 @@ class SqlRecord:
         async for rows in self._mentions(sql.EXPOSED, asked):
             for event, mention in rows:
                 found.setdefault(event.no, (event, []))[1].append(mention)
-        for event_no, ranged in await self._ranges.of_events(asked):
-            if (made := await self._event(event_no)) is not None:
+        ranged_events = await self._ranges.of_events(asked)
+        await self._load_events({event_no for event_no, _ in ranged_events})
+        for event_no, ranged in ranged_events:
+            if (made := self._events[event_no]) is not None:
                 mentions = found.setdefault(event_no, (made, []))[1]
                 mentions += [ranged.mention(item) for item in ranged.serials.items()]
         return list(found.values())

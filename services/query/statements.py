@@ -55,3 +55,5 @@ FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.event_no = AN
 """
 
 AT_PLACES = "SELECT event_no FROM views.event_places WHERE event_no = ANY($1) AND place = ANY($2)"
+
+OCCURRED = "SELECT event_no, occurred_at FROM views.events WHERE event_no = ANY($1)"

@@ -40,15 +40,28 @@ class Totals:
             self._no_units.add(item)
             self._weigh(shown)
 
-    def add_units(self, certainties: Mapping[str, int], *, state: Whereabouts, loose: int) -> None:
-        """Count units that count and stand alike, by certainty; `loose` of them are in no other affected one."""
-        self._count("unit", certainties, state)
-        self._count_top(state, loose)
+    def add_told(self, certainty: str, *, state: Whereabouts, top: bool) -> None:
+        """Count one node that counts, of which it is known whether it is a top unit."""
+        self._count(state.kind, {certainty: 1}, state)
+        self._top_units += top
+        self._weigh(state)
+
+    def count(self, kind: str, certainties: Mapping[str, int]) -> None:
+        """Nodes of one kind that count, by certainty."""
+        self._kinds[kind] += sum(certainties.values())
+        self._sure.update(certainties)
+
+    def count_by(self, name: str, counts: Mapping[str, int]) -> None:
+        """The same nodes by `status`, `site` or `holder`."""
+        self._by[name].update(counts)
+
+    def count_tops(self, count: int) -> None:
+        """How many of them are top units."""
+        self._top_units += count
 
     def _count(self, kind: str, certainties: Mapping[str, int], shown: Whereabouts) -> None:
         count = sum(certainties.values())
-        self._kinds[kind] += count
-        self._sure.update(certainties)
+        self.count(kind, certainties)
         for name, value in (("status", shown.status), ("site", shown.site), ("holder", shown.holder)):
             if value is not None:
                 self._by[name][str(value)] += count

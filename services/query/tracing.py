@@ -16,7 +16,6 @@ from services.query import rendering
 from services.query.asking import instant
 from services.query.dressing import Dressing, listed
 from services.query.formats import Format
-from services.query.graph.affected import Affected
 from services.query.graph.dressing import ColumnDressing
 from services.query.paging import Cursor, limit_of
 from services.query.pieces import Head, head_of, sent
@@ -138,7 +137,7 @@ async def _pieces(
         async for piece in answer.pieces:
             if piece:
                 yield piece
-        tail = await _tail(start, answer.trace, answer.dressing)
+        tail = await _tail(start, answer.trace, answer.dressing) if ask.form.tells else {}
         yield ask.form.end({**lasting, **tail, "next": answer.following})
 
 
@@ -183,14 +182,14 @@ async def _by_columns(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walk
     following = _following(ask, asked, over.last(ask.limit) if ask.limit is not None else None)
     if ask.cursor is not None:
         over.order = over.order[: ask.limit]
-    dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=None)
-    columns = await asyncio.to_thread(ColumnDressing, dressing, over)
-    if ask.cursor is None:
-        dressing.totals = Totals(Affected(over, columns.counts))
+    totals = Totals(()) if ask.cursor is None else None
+    dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=totals)
+    columns = await asyncio.to_thread(ColumnDressing, dressing, over, tells=ask.form.tells)
     form = ask.form.columns if ask.form.shows_nodes else None
 
     async def pieces() -> AsyncIterator[bytes]:
-        await columns.about(start.items)
+        if ask.form.tells:
+            await columns.about(start.items)
         async for piece in columns.pieces(form, show=ask.limit):
             yield piece
 

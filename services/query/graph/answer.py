@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence, Set
 
 import numpy as np
 
-from domain.answers import Gap, Limits, Node, Trace, Way
+from domain.answers import LINKS_SHOWN, Gap, Limits, Node, Trace, Way
 from domain.exposure import Seed
 from domain.fitting import two_parents
 from domain.ids import ItemId
@@ -15,8 +15,9 @@ from domain.links import ALWAYS_US
 from domain.record import Known, Need
 from domain.state import Whereabouts
 from services.query.answering import answered
+from services.query.graph.forward import ForwardWalk
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints
+from services.query.graph.groups import Bools, Ints, positions
 from services.query.graph.kinds import CLASS
 from services.query.graph.links import CERTAIN_BIT, IDENTIFIED_AS, bit_of
 from services.query.graph.names import Names
@@ -25,7 +26,9 @@ from services.query.graph.nodes import Nodes
 from services.query.graph.opening import Openings
 from services.query.graph.stance import Remembered
 from services.query.graph.standings import Standings
-from services.query.graph.tracing import Barred, GraphWalk, Walked
+from services.query.graph.told import Told
+from services.query.graph.tracing import GraphWalk
+from services.query.graph.walked import Barred, Opened, Walked
 from services.query.graph.walking import Collision
 from services.query.snapshot import Asked
 from services.query.totals import one_a_thing
@@ -63,10 +66,9 @@ class OverGraph:
             return False
         openings = Openings(self.graph, self.names, changed=self.changed, record=asked.record())
         opened, gaps = await openings.open(items, seeds, at_us=contents_at_us, now_us=asked.fresh.now_us)
-        walk = GraphWalk(self.graph, asked.record(), self.names, way=way, at_us=maintained_us, limits=limits)
         try:
-            walked = await walk.run(starts, opened)
-            if len(walked.links) < _FEW_NODES:
+            walked = await self._walk(starts, opened, way=way, at_us=maintained_us, limits=limits)
+            if len(walked.nodes) < _FEW_NODES:
                 self._order(walked)
             else:
                 await asyncio.to_thread(self._order, walked)
@@ -77,12 +79,22 @@ class OverGraph:
         await self._tell(starts, walked, way)
         return True
 
+    async def _walk(self, starts: Ints, opened: Opened, *, way: Way, at_us: int | None, limits: Limits) -> Walked:
+        record, forward = self._asked.record(), way is Way.FORWARD
+        memory = self.changed.told if self._asked.vector is None else None
+        told = Told(self.names, record, base=len(self.graph), forward=forward, memory=memory)
+        if forward and at_us is None:
+            return await ForwardWalk(self.graph, self.names, told, limits=limits).run(starts, opened)
+        return await GraphWalk(self.graph, self.names, told, way=way, at_us=at_us, limits=limits).run(starts, opened)
+
     def _order(self, walked: Walked) -> None:
         self.nodes = Nodes(self.graph, self.names, walked)
         self.order = self.nodes.ordered()
 
     def narrow(self, *, since_us: int | None, until_us: int | None, after: tuple[int, str] | None) -> None:
         """Show only nodes reached in [since, until), after the node (level, id)."""
+        if since_us is None and until_us is None and after is None:
+            return
         nodes, rows = self.nodes, self.order
         reached = nodes.reached_us[rows]
         told = reached != ALWAYS_US
@@ -113,10 +125,27 @@ class OverGraph:
 
     def _same(self) -> tuple[Ints, Ints]:
         """Pairs of ids that are surely of one thing, by the links of the nodes shown."""
+        if (told := self._same_at_once()) is not None:
+            return told
         links = self.nodes.walked.links
         _, rows, _ = self.nodes.shown_links(self.order)
         rows = rows[(links.relation[rows] == IDENTIFIED_AS) & (links.reasons[rows] == 0)]
         return links.source[rows], links.target[rows]
+
+    def _same_at_once(self) -> tuple[Ints, Ints] | None:
+        """The same without the links of all nodes; None where a node that has another name has more than are shown."""
+        walked = self.nodes.walked
+        if walked.names is None:
+            return None
+        names = walked.names()
+        rows = positions(walked.nodes, names.node)
+        shown = np.zeros(len(self.nodes), dtype=np.bool_)
+        shown[self.order] = True
+        kept = (rows >= 0) & shown[rows]
+        nodes = np.unique(names.node[kept])
+        if len(nodes) and int(names.most(nodes).max()) > LINKS_SHOWN:
+            return None
+        return names.source[kept], names.target[kept]
 
     def counts(self) -> Bools:
         """By row of the nodes, whether it counts: of ids that are surely of one thing the first that is shown, and none
@@ -125,6 +154,8 @@ class OverGraph:
         counts = np.zeros(len(self.nodes), dtype=np.bool_)
         counts[self.order] = True
         several, kept = self._counted_once()
+        if not several.any():
+            return counts
         ranks = self.names.ranks(self.nodes.walked.nodes[self.order])
         counts[self.order[several]] = np.isin(ranks[several], list(kept))
         return counts

@@ -6,15 +6,15 @@ from functools import partial
 
 import numpy as np
 
-from domain.facts import Status
 from domain.ids import ItemId
 from domain.links import ALWAYS_US
 from services.query.dressing import Dressing
 from services.query.graph.answer import OverGraph
+from services.query.graph.counting import Counting
 from services.query.graph.groups import Ints, alike, picked
 from services.query.graph.links import CERTAIN_BIT, RELATIONS
 from services.query.graph.nodes import reasons_of
-from services.query.graph.stance import KINDS, shipped_out
+from services.query.graph.stance import KINDS
 from services.query.graph.standings import Stood
 from services.query.node_columns import Head, NodeColumns, Said
 from services.query.weaving import Column, Part
@@ -22,20 +22,19 @@ from services.query.weaving import Column, Part
 Form = Callable[[NodeColumns], bytes]
 
 CHUNK = 5_000
-"""Nodes that are dressed at once."""
+"""Nodes that are written at once."""
+COUNTED_AT_ONCE = 100_000
 _FEW = 500
 
 
 class ColumnDressing:
     """Dresses what a walk reached; `dressing` gathers what an answer ends with."""
 
-    def __init__(self, dressing: Dressing, over: OverGraph) -> None:
+    def __init__(self, dressing: Dressing, over: OverGraph, *, tells: bool) -> None:
+        """`tells`: the answer tells of all of them together, too: totals, gaps, conflicts."""
         self.dressing, self._over = dressing, over
         self._nodes, self._remembered = over.nodes, over.standings.remembered
-        self.counts = over.counts()
-        counted = self._nodes.walked.nodes[self.counts]
-        self._affected = np.zeros(len(over.graph), dtype=np.bool_)
-        self._affected[counted[counted < len(over.graph)]] = True
+        self._counting = Counting(over, over.counts()) if tells else None
 
     async def about(self, items: Sequence[ItemId]) -> None:
         """What must be told of items that are asked about and are no nodes."""
@@ -52,62 +51,41 @@ class ColumnDressing:
                 await self.dressing.look(strange, troubled=stood.troubled)
 
     async def pieces(self, form: Form | None, *, show: int | None) -> AsyncIterator[bytes]:
-        """All nodes, counted, in the order of answers; the first `show` of them in the form, if there is one."""
-        order = self._over.order
+        """All nodes, in the order of answers; the first `show` of them in the form, if there is one."""
+        order, size = self._over.order, CHUNK if form is not None else COUNTED_AT_ONCE
         left = 0 if form is None else len(order) if show is None else show
-        for start in range(0, len(order), CHUNK):
-            rows = order[start : start + CHUNK]
-            items = self._nodes.walked.nodes[rows]
-            without_time = self._nodes.reached_us[rows] == ALWAYS_US
-            stood = await self._over.standings.stand(self._over.names, items, in_full=without_time)
-            if stood.troubled:
-                strange = self._over.names.ids(items[stood.by_domain])
-                await self.dressing.look(strange, troubled=stood.troubled)
+        if self._counting is None:  # who is neither shown nor counted is not looked at
+            order = order[:left]
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            stood = await self._stand(rows, coded=left > 0)
             take = partial(self._take, rows, stood, form=form, show=min(left, len(rows)))
             piece = take() if len(rows) < _FEW else await asyncio.to_thread(take)
             left = max(0, left - len(rows))
             yield piece
+        if self._counting is not None and self.dressing.totals is not None:
+            finish = partial(self._counting.finish, self.dressing.totals)
+            if len(order) < _FEW:
+                finish()
+            else:
+                await asyncio.to_thread(finish)
+
+    async def _stand(self, rows: Ints, *, coded: bool) -> Stood:
+        items, tells = self._nodes.walked.nodes[rows], self._counting is not None
+        stood = await self._over.standings.stand(
+            self._over.names, items, timed=self._nodes.timeless(rows) if coded else None, counted=tells, coded=coded
+        )
+        if tells and stood.troubled:
+            await self.dressing.look(self._over.names.ids(items[stood.by_domain]), troubled=stood.troubled)
+        return stood
 
     # -- counted, and as columns
 
     def _take(self, rows: Ints, stood: Stood, *, form: Form | None, show: int) -> bytes:
-        if self.dressing.totals is not None:
-            self._count(rows, stood)
-        self._gather(rows, stood)
+        if self._counting is not None:
+            self._counting.take(rows, stood)
+            self._counting.gather(rows, stood, self.dressing)
         return form(self._columns(rows[:show], stood)) if show and form is not None else b""
-
-    def _count(self, rows: Ints, stood: Stood) -> None:
-        totals, walked = self.dressing.totals, self._nodes.walked
-        assert totals is not None
-        items, certain = walked.nodes[rows], (walked.ordered_labels[rows] & CERTAIN_BIT) > 0
-        plain = ~stood.by_domain
-        kind = np.zeros(len(rows), dtype=np.int64)
-        kind[plain] = self._over.graph.standing.kind[items[plain]]
-        units = np.flatnonzero(plain & (kind <= 1) & self.counts[rows])
-        free = ~self._remembered.within(items[units], self._affected)
-        codes, which = np.unique(stood.codes[units], return_inverse=True)
-        counts = [np.bincount(which[some], minlength=len(codes)) for some in (certain[units], ~certain[units], free)]
-        for code, sure, unsure, loose in zip(codes.tolist(), *(c.tolist() for c in counts), strict=True):
-            state = self._remembered.stands.table[code]
-            totals.add_units({"certain": sure, "possible": unsure}, state=state, loose=loose)
-        others = np.flatnonzero((~plain | (kind > 1)) & self.counts[rows])
-        for at, item in zip(others.tolist(), self._over.names.ids(items[others]), strict=True):
-            told = stood.state(at)
-            totals.add(item, "certain" if certain[at] else "possible", state=told, shown=told)
-
-    def _gather(self, rows: Ints, stood: Stood) -> None:
-        """Gaps and conflicts of states, in the order of the nodes."""
-        codes, which = np.unique(np.where(stood.by_domain, -1, stood.codes), return_inverse=True)
-        table = self._remembered.stands.table
-        in_transit = np.array([c >= 0 and table[c].status is Status.IN_TRANSIT for c in codes.tolist()], dtype=np.bool_)
-        shipped = in_transit[which]
-        telling = np.flatnonzero(shipped | stood.by_domain)
-        ids = self._over.names.texts(self._nodes.walked.nodes[rows[telling]])
-        for at, item in zip(telling.tolist(), ids, strict=True):
-            if shipped[at]:
-                self.dressing.gather_gap(shipped_out(item))
-            else:
-                self.dressing.gather(stood.state(at))
 
     def _columns(self, rows: Ints, stood: Stood) -> NodeColumns:
         nodes, names = self._nodes, self._over.names
@@ -136,7 +114,7 @@ class ColumnDressing:
             link_bounds=link_bounds,
             link_counts=link_counts,
             reached_us=np.where(without_time, 0, reached),
-            reached_otherwise={at: stood.state(at).occurred_at for at in np.flatnonzero(without_time).tolist()},
+            reached_otherwise={at: stood.occurred_at(at) for at in np.flatnonzero(without_time).tolist()},
             standing=codes,
             stands=self._remembered.stands,
             own=stood.own,

@@ -16,10 +16,11 @@ Told = tuple[Decimal | None, str | None, str | None]
 @dataclass(frozen=True, slots=True)
 class Events:
     """Events that count, by number. Instants are microseconds; `parent` is an item (-1: none), `flow` the
-    transformation (-1: none), numbered from 0.
+    transformation (-1: none), numbered from 0. `nos` are their numbers in the views, ascending.
     """
 
     ids: Texts
+    nos: Ints
     latest_us: Ints
     earliest_us: Ints
     begins_us: Ints
@@ -94,6 +95,10 @@ class Graph:
     mentions: Mentions
     told: Sequence[Told]
     by_item: Groups
+    used: Groups
+    """mentions as input of a transformation, by item"""
+    fitted: Groups
+    """mentions as component of a unit, by item"""
     made: Groups
     """mentions as output or whole, by item: few, where a lot is used without end"""
     is_parent: Bools

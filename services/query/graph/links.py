@@ -7,7 +7,7 @@ import numpy as np
 
 from domain.facts import Role
 from domain.links import ALWAYS_US, NEVER_US
-from services.query.graph.graph import Graph, Relations
+from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
 
 DERIVATION, PART_OF, MEMBER_OF_LOT, CONTAINED_IN, IDENTIFIED_AS, SIMILAR_TO = range(6)
@@ -88,16 +88,14 @@ _AGAINST, _BASIS, _SEVERAL = bit_of("against_time"), bit_of("basis"), bit_of("se
 
 def plain_out_of(graph: Graph, items: Ints) -> LinkColumns:
     """The plain links that leave these items."""
-    _, rows = graph.by_item.expand(items)
-    role = graph.mentions.role[rows]
-    used = rows[role == Role.INPUT]
+    _, used = graph.used.expand(items)
     on, made = graph.outputs.expand(graph.events.flow[graph.mentions.event[used]])
-    fitted = rows[(role == Role.COMPONENT) & (graph.events.parent[graph.mentions.event[rows]] >= 0)]
+    _, fitted = graph.fitted.expand(items)
     return joined(
         [
-            _derivations(graph, used[on], made),
-            _parts(graph, fitted),
-            _members(graph, graph.members.by_one.expand(items)[1]),
+            derivations(graph, used[on], made),
+            parts(graph, fitted),
+            members(graph, graph.members.by_one.expand(items)[1]),
             *_identities(graph, items, forward=True),
         ]
     )
@@ -114,22 +112,28 @@ def plain_into(graph: Graph, items: Ints) -> LinkColumns:
     fitted = beside[graph.mentions.role[beside] == Role.COMPONENT]
     return joined(
         [
-            _derivations(graph, used, made[on]),
-            _parts(graph, np.unique(fitted)),
-            _members(graph, graph.members.by_other.expand(items)[1]),
+            derivations(graph, used, made[on]),
+            parts(graph, np.unique(fitted)),
+            members(graph, graph.members.by_other.expand(items)[1]),
             *_identities(graph, items, forward=False),
         ]
     )
 
 
-def _derivations(graph: Graph, used: Ints, made: Ints) -> LinkColumns:
+def plain_reasons(graph: Graph, used: Ints, against: Bools) -> Ints:
+    """Why the derivations of these inputs are only possible, as bits."""
+    reasons = np.zeros(len(used), dtype=np.int64)
+    reasons[~graph.mentions.sure_basis[used]] |= _BASIS
+    reasons[graph.mentions.several[used]] |= _SEVERAL
+    reasons[against] |= _AGAINST
+    return reasons
+
+
+def derivations(graph: Graph, used: Ints, made: Ints) -> LinkColumns:
+    """The links from mentions as input to mentions as output, row by row."""
     mentions, events = graph.mentions, graph.events
     taking, making = mentions.event[used], mentions.event[made]
     against = events.begins_us[taking] > events.latest_us[making]
-    reasons = np.zeros(len(used), dtype=np.int64)
-    reasons[~mentions.sure_basis[used]] |= _BASIS
-    reasons[mentions.several[used]] |= _SEVERAL
-    reasons[against] |= _AGAINST
     return LinkColumns(
         source=mentions.item[used],
         target=mentions.item[made],
@@ -142,14 +146,15 @@ def _derivations(graph: Graph, used: Ints, made: Ints) -> LinkColumns:
         reach_until_us=events.latest_us[making],
         **_no_window(len(used)),
         against=against,
-        reasons=reasons,
+        reasons=plain_reasons(graph, used, against),
         event=taking,
         mention=used,
         told=_all(len(used), -1),
     )
 
 
-def _parts(graph: Graph, fitted: Ints) -> LinkColumns:
+def parts(graph: Graph, fitted: Ints) -> LinkColumns:
+    """The links of mentions as component."""
     event = graph.mentions.event[fitted]
     n = len(fitted)
     return LinkColumns(
@@ -174,7 +179,8 @@ def _parts(graph: Graph, fitted: Ints) -> LinkColumns:
     )
 
 
-def _members(graph: Graph, rows: Ints) -> LinkColumns:
+def members(graph: Graph, rows: Ints) -> LinkColumns:
+    """The links from lots to units of these rows of `members`."""
     event = graph.members.event[rows]
     at_us, n = graph.events.begins_us[event], len(rows)
     return LinkColumns(
@@ -197,32 +203,34 @@ def _members(graph: Graph, rows: Ints) -> LinkColumns:
 
 
 def _identities(graph: Graph, items: Ints, *, forward: bool) -> list[LinkColumns]:
-    def turned(same: Relations, rows: Ints, near: Ints, far: Ints) -> LinkColumns:  # noqa: PLR0917
-        event, n = same.event[rows], len(rows)
-        return LinkColumns(
-            source=near if forward else far,
-            target=far if forward else near,
-            relation=_all(n, IDENTIFIED_AS),
-            since_us=graph.events.latest_us[event],
-            until_us=_all(n, ALWAYS_US),
-            leave_us=_all(n, NEVER_US),
-            leave_until_us=_all(n, ALWAYS_US),
-            reach_us=_all(n, NEVER_US),
-            reach_until_us=_all(n, NEVER_US),
-            **_no_window(n),
-            against=np.zeros(n, dtype=np.bool_),
-            reasons=_all(n, 0),
-            event=event,
-            mention=_all(n, -1),
-            told=_all(n, -1),
-        )
+    same, found = graph.same, []
+    for groups, near, far in ((same.by_one, same.one, same.other), (same.by_other, same.other, same.one)):
+        rows = groups.expand(items)[1]
+        source, target = (near, far) if forward else (far, near)
+        found.append(identities(graph, rows, source=source[rows], target=target[rows]))
+    return found
 
-    same = graph.same
-    ones, others = same.by_one.expand(items)[1], same.by_other.expand(items)[1]
-    return [
-        turned(same, ones, same.one[ones], same.other[ones]),
-        turned(same, others, same.other[others], same.one[others]),
-    ]
+
+def identities(graph: Graph, rows: Ints, *, source: Ints, target: Ints) -> LinkColumns:
+    """The links of these rows of `same`, turned as a walk takes them."""
+    event, n = graph.same.event[rows], len(rows)
+    return LinkColumns(
+        source=source,
+        target=target,
+        relation=_all(n, IDENTIFIED_AS),
+        since_us=graph.events.latest_us[event],
+        until_us=_all(n, ALWAYS_US),
+        leave_us=_all(n, NEVER_US),
+        leave_until_us=_all(n, ALWAYS_US),
+        reach_us=_all(n, NEVER_US),
+        reach_until_us=_all(n, NEVER_US),
+        **_no_window(n),
+        against=np.zeros(n, dtype=np.bool_),
+        reasons=_all(n, 0),
+        event=event,
+        mention=_all(n, -1),
+        told=_all(n, -1),
+    )
 
 
 def _no_window(count: int) -> dict[str, Ints]:

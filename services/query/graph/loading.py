@@ -25,10 +25,11 @@ RECEIVED_RANK = 4
 async def load(connection: asyncpg.Connection, tenant_id: int) -> Graph:
     """The graph of what the transaction of `connection`, repeatable read, sees. Raises Uncovered, and ValueError."""
     raw = await read(connection, tenant_id)
-    return await asyncio.to_thread(_build, raw)
+    return await asyncio.to_thread(drawn, raw)
 
 
-def _build(raw: Raw) -> Graph:
+def drawn(raw: Raw) -> Graph:
+    """The graph of these rows. Raises Uncovered."""
     spelled = spelled_out(raw)
     numbers, count = spelled.numbers, len(spelled.names)
     told_codes, told = _told(spelled.mentions["told"], raw.told)
@@ -36,7 +37,7 @@ def _build(raw: Raw) -> Graph:
     flow = _flows(raw.events)
     event, item = spelled.mentions["event"], spelled.mentions["item"]
     parent = numbers.items(raw.events["parent"])
-    drawn = Drawn(
+    rows = Drawn(
         kind=spelled.kind,
         material=spelled.material,
         event=event,
@@ -59,11 +60,12 @@ def _build(raw: Raw) -> Graph:
         loaded=_on_loaded(raw, spelled.mentions),
         alike=_alike(spelled.names, spelled.kind),
     )
-    several, unclear = several_inputs(drawn)
-    odd = odd_items(drawn, unclear)
+    several, unclear = several_inputs(rows)
+    odd = odd_items(rows, unclear)
     kept = ~troubled[event]
     events = Events(
         raw.event_ids,
+        small(raw.events["no"]),
         raw.events["latest"],
         raw.events["earliest"],
         raw.events["begins"],
@@ -74,8 +76,8 @@ def _build(raw: Raw) -> Graph:
     mentions = Mentions(
         small(event[kept]),
         small(item[kept]),
-        drawn.role[kept].astype(np.int8),
-        drawn.action[kept].astype(np.int8),
+        rows.role[kept].astype(np.int8),
+        rows.action[kept].astype(np.int8),
         spelled.mentions["sure"][kept].astype(np.bool_),
         several[kept],
         small(told_codes[kept]),
@@ -86,7 +88,7 @@ def _build(raw: Raw) -> Graph:
     of_flow = flow[mentions.event]
     inside = np.isin(mentions.role, (Role.CHILD, Role.COMPONENT))
     standing = standing_of(
-        drawn, raw.events, said=spelled.mentions, odd=odd.state, recalled=raw.recalled, texts=raw.texts
+        rows, raw.events, said=spelled.mentions, odd=odd.state, recalled=raw.recalled, texts=raw.texts
     )
     return Graph(
         vector=raw.vector,
@@ -96,11 +98,15 @@ def _build(raw: Raw) -> Graph:
         numbers=numbers,
         material=spelled.material,
         odd=odd,
-        barred=any_by(item, drawn.barring, count),
+        barred=any_by(item, rows.barring, count),
         events=events,
         mentions=mentions,
         told=told,
         by_item=Groups.of(mentions.item, count),
+        used=Groups.of(np.where((mentions.role == Role.INPUT) & (of_flow >= 0), mentions.item, -1), count),
+        fitted=Groups.of(
+            np.where((mentions.role == Role.COMPONENT) & (parent[mentions.event] >= 0), mentions.item, -1), count
+        ),
         made=Groups.of(np.where(np.isin(mentions.role, (Role.OUTPUT, Role.WHOLE)), mentions.item, -1), count),
         is_parent=any_by(mentions.item, mentions.role == Role.PARENT, count),
         received=any_by(mentions.item, events.rank[mentions.event] == RECEIVED_RANK, count),
@@ -108,14 +114,14 @@ def _build(raw: Raw) -> Graph:
         outputs=Groups.of(np.where(mentions.role == Role.OUTPUT, of_flow, -1), flows),
         by_event=Groups.of(mentions.event, len(events)),
         below=Groups.of(np.where(inside, parent[mentions.event], -1), count),
-        members=_relations(drawn.members, troubled, count),
-        same=_relations(drawn.same, troubled, count),
+        members=_relations(rows.members, troubled, count),
+        same=_relations(rows.same, troubled, count),
         standing=standing,
         loaded=raw.loaded,
         born_us=births(
             events,
             mentions,
-            thing=things(count, drawn.same["one"], drawn.same["other"]),
+            thing=things(count, rows.same["one"], rows.same["other"]),
             reworks=raw.events["reworks"].astype(np.bool_),
         ),
     )

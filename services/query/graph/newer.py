@@ -6,7 +6,7 @@ a class used without a lot, lots that scans of serials may cover, and what a hol
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncpg
 import numpy as np
@@ -17,6 +17,7 @@ from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
 from services.query.graph.kinds import BARRED_KINDS, CLASS, LINKED_KINDS, LOT, PLAIN_KINDS, Uncovered
 from services.query.graph.links import plain_into
+from services.query.graph.memory import Memory
 from services.query.graph.plain import things
 from services.query.ranges import Ranges
 
@@ -87,6 +88,8 @@ class Changed:
     """how many events are newer"""
     reaches_far: bool = False
     """one of them may change the state of items that it does not lead to: a hold, a recall, an equation of units"""
+    told: Memory = field(default_factory=Memory)
+    """what the domain told of links, with all of them in the views"""
 
 
 class TooNew(Exception):

@@ -1,5 +1,7 @@
 """What a walk reached, as nodes of an answer: columns of them, some at a time, in the order of answers."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -8,10 +10,10 @@ from domain.answers import FROM_SHOWN, LINKS_SHOWN, Node
 from domain.links import ALWAYS_US, NEVER_US, Link, Relation
 from domain.walk import ORDER_UNCERTAIN
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, first_of_each, pairs, picked, positions
+from services.query.graph.groups import Bools, Ints, first_of_each, in_order, pairs, picked, positions
 from services.query.graph.links import CERTAIN_BIT, REASONS, RELATIONS, bit_of
 from services.query.graph.names import Names
-from services.query.graph.tracing import Walked
+from services.query.graph.walked import Walked
 from services.query.graph.walking import Collision, mixed
 
 _UNCERTAIN = bit_of(ORDER_UNCERTAIN)
@@ -19,32 +21,79 @@ _BY_WORD = np.argsort(np.argsort(np.array(RELATIONS)))
 """The place of each relation in the order of the words."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """Levels, predecessors and links of all nodes; `…_start` is where those of each begin."""
+
+    level: Ints
+    came_from: Ints
+    from_start: Ints
+    reached_us: Ints
+    links: Ints
+    link_start: Ints
+
+
 class Nodes:
     """The nodes of one walk, by (level, id). Rows are those of `walked.nodes`. Raises Collision."""
 
     def __init__(self, graph: Graph, names: Names, walked: Walked) -> None:
         self.graph, self.names, self.walked = graph, names, walked
+        self.level = self._laid.level if walked.level is None else walked.level
+
+    @cached_property
+    def _laid(self) -> _Laid:
+        """Made when somebody looks at it: who only counts needs none of it."""
+        walked = self.walked
         rows = positions(walked.nodes, walked.arrived)
         links = np.flatnonzero(rows >= 0)
+        order = in_order(rows[links])
+        links = links[order]
         rows = rows[links]
-        links = links[np.argsort(rows, kind="stable")]
-        rows = np.sort(rows, kind="stable")
-        self.level = self._levels(rows, links)
-        self._came_from(rows, links)
+        level = self._levels(rows, links) if walked.level is None else walked.level
+        came_from, from_start = self._came_from(rows, links, level)
         rows, links = self._once(rows, links)
         with_event = self._has_event(links)
         rows, links = rows[with_event], links[with_event]
-        self.reached_us = self._reached(rows, links)
-        """instant at which each is first reached; ALWAYS_US where its links tell none"""
-        self.links = self._sorted(rows, links)
-        self.link_start = np.searchsorted(rows, np.arange(len(self) + 1))
+        starts = np.searchsorted(rows, np.arange(len(self) + 1))
+        reached_us = self._reached(rows, links)
+        return _Laid(level, came_from, from_start, reached_us, self._sorted(rows, links), starts)
+
+    @property
+    def came_from(self) -> Ints:
+        """Predecessors one level up of each node, one after the other, by id."""
+        return self._laid.came_from
+
+    @property
+    def from_start(self) -> Ints:
+        return self._laid.from_start
+
+    @property
+    def reached_us(self) -> Ints:
+        """Instant at which each is first reached; ALWAYS_US where its links tell none."""
+        return self._laid.reached_us
+
+    @property
+    def links(self) -> Ints:
+        """Rows of `walked.links`, node by node."""
+        return self._laid.links
+
+    @property
+    def link_start(self) -> Ints:
+        return self._laid.link_start
+
+    def timeless(self, rows: Ints) -> Bools:
+        """Of which nodes no link tells when they were reached."""
+        return self.reached_us[rows] == ALWAYS_US if self.walked.timed is None else ~self.walked.timed[rows]
 
     def __len__(self) -> int:
         return len(self.walked.nodes)
 
     def ordered(self) -> Ints:
         """Rows of the nodes in the order of answers."""
-        by_id = np.argsort(self.names.ranks(self.walked.nodes), kind="stable")
+        ranks = self.names.ranks(self.walked.nodes)
+        if ranks is self.walked.nodes:  # by id already
+            return in_order(self.level)
+        by_id = np.argsort(ranks, kind="stable")
         return by_id[np.argsort(self.level[by_id], kind="stable")]
 
     def _levels(self, rows: Ints, links: Ints) -> Ints:
@@ -56,15 +105,14 @@ class Nodes:
         level[np.isin(self.walked.nodes, self.walked.seeded)] = 1
         return level
 
-    def _came_from(self, rows: Ints, links: Ints) -> None:
-        """Predecessors one level up, each once, by id."""
-        near = self.walked.hops[links] == self.level[rows]
+    def _came_from(self, rows: Ints, links: Ints, level: Ints) -> tuple[Ints, Ints]:
+        """Predecessors one level up, each once, by id; and where those of each node begin."""
+        near = self.walked.hops[links] == level[rows]
         rows, items = rows[near], self.walked.came_from[links[near]]
         order = np.lexsort((self.names.ranks(items), rows))
         rows, items = rows[order], items[order]
         first = first_of_each(pairs(rows, items))
-        self.came_from = items[first]
-        self.from_start = np.searchsorted(rows[first], np.arange(len(self) + 1))
+        return items[first], np.searchsorted(rows[first], np.arange(len(self) + 1))
 
     def _once(self, rows: Ints, links: Ints) -> tuple[Ints, Ints]:
         """Links that say the same once, as first met."""
@@ -75,14 +123,15 @@ class Nodes:
         some = np.flatnonzero(several)
         if not len(some):
             return rows, links
-        told = self.walked.told
         known: dict[Link, int] = {}
-        canon = np.array([known.setdefault(link, n) for n, link in enumerate(told)] or [0], dtype=np.int64)
         c, at = self.walked.links, links[some]
         by_domain = c.told[at] >= 0
+        canon = np.zeros(len(at), dtype=np.int64)
+        for n in np.flatnonzero(by_domain).tolist():
+            canon[n] = known.setdefault(self.walked.told[int(c.told[at[n]])], len(known) + 1)
         columns = [
             rows[some],
-            np.where(by_domain, canon[c.told[at]] + 1, 0),
+            canon,
             *(np.where(by_domain, 0, values[at]) for values in (c.relation, c.source, c.target, c.event)),
             *(
                 np.where(by_domain, 0, values[at])
@@ -103,9 +152,11 @@ class Nodes:
         return picked(self.graph.mentions.told, mention, 0)
 
     def _has_event(self, links: Ints) -> Bools:
-        without = np.array([not link.event_id for link in self.walked.told] or [False], dtype=np.bool_)
         told = self.walked.links.told[links]
-        return np.asarray((told < 0) | ~without[told])
+        found = told < 0
+        for at in np.flatnonzero(~found).tolist():
+            found[at] = bool(self.walked.told[int(told[at])].event_id)
+        return found
 
     def _reached(self, rows: Ints, links: Ints) -> Ints:
         reach, since = self.walked.links.reach_us[links], self.walked.links.since_us[links]

@@ -14,7 +14,7 @@ from services.query.graph.groups import Bools, Ints
 from services.query.graph.kinds import CLASS
 from services.query.graph.names import Names
 from services.query.graph.newer import Changed
-from services.query.graph.tracing import Opened
+from services.query.graph.walked import Opened
 from services.query.record import SqlRecord
 
 

@@ -32,7 +32,7 @@ SELECT e.event_no, e.key_no, e.latest_us, e.earliest_us, coalesce(e.started_us, 
        e.hold IS NOT NULL OR e.recall IS NOT NULL, e.kind = 'reworked'
 FROM views.events e JOIN views.event_keys k USING (key_no) WHERE e.tenant_id = $1::int ORDER BY e.event_no
 """
-_EVENT_TYPES = {
+EVENT_TYPES = {
     "no": "int8",
     "key": "int8",
     "latest": "int8",
@@ -70,7 +70,7 @@ SELECT x.event_no, x.item_no, x.role, x.action, x.by_class, coalesce(x.basis, 's
        CASE WHEN {_TELLS} THEN {_TOLD_NO} ELSE 0 END
 FROM views.event_items x WHERE x.tenant_id = $1::int
 """
-_MENTION_TYPES = {
+MENTION_TYPES = {
     "event": "int8",
     "item": "int8",
     "role": "int2",
@@ -118,7 +118,7 @@ _CHECKPOINTS = "SELECT log_partition, applied_offset, coalesce(applied_us, 0) FR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw:
-    """The columns of each view, by the names of `_EVENT_TYPES` and its like; numbers are those of the views."""
+    """The columns of each view, by the names of `EVENT_TYPES` and its like; numbers are those of the views."""
 
     vector: dict[int, int]
     applied_us: dict[int, int]
@@ -166,10 +166,10 @@ async def read(connection: asyncpg.Connection, tenant_id: int) -> Raw:
         applied_us={partition: applied_us for partition, _, applied_us in checkpoints},
         names=await read_texts(connection, _NAMES, tenant_id),
         items=await columns(_ITEMS, no="int8", kind="int4", material="int8"),
-        events=await columns(_EVENTS, plain, linked, **_EVENT_TYPES),
+        events=await columns(_EVENTS, plain, linked, **EVENT_TYPES),
         event_ids=await read_texts(connection, _EVENT_IDS, tenant_id),
         voided=(await columns(_VOIDED, key="int8"))["key"],
-        mentions=await columns(_MENTIONS, statuses, **_MENTION_TYPES),
+        mentions=await columns(_MENTIONS, statuses, **MENTION_TYPES),
         told=told,
         members=await columns(_MEMBERS, event="int8", one="int8", other="int8", at_making="bool"),
         same=await columns(_SAME, event="int8", one="int8", other="int8"),

@@ -8,9 +8,10 @@ from domain.answers import Gap
 from domain.distribution import Where
 from domain.ids import ItemId
 from domain.state import SHIPPED_OUT, Whereabouts
-from services.query.graph.facts import STATUSES
+from services.query.graph.facts import STATUSES, Stays
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints
+from services.query.graph.groups import Bools, Ints, picked, positions
+from services.query.graph.names import Names
 from services.query.graph.standing import stand
 from services.query.graph.walking import distinct
 from services.query.node_columns import Stands
@@ -26,14 +27,43 @@ class Remembered:
     def __init__(self, graph: Graph, at_us: int) -> None:
         self._standing, self._names, self.at_us = graph.standing, graph.names, at_us
         self.codes = np.full(len(graph), -1, dtype=np.int32)
+        self.status = np.full(len(graph), -1, dtype=np.int8)
+        """of plain items: codes of STATUSES; -1: not told yet"""
+        self.site = np.full(len(graph), -1, dtype=np.int32)
+        """of plain items: places among `texts`; -1: none"""
+        self.holder = np.full(len(graph), -1, dtype=np.int32)
         self.whole = np.full(len(graph), -1, dtype=np.int32)
         """the unit that a plain item is fitted in; -1: none"""
+        self.container = np.full(len(graph), -1, dtype=np.int32)
+        """what a plain item is inside; -1: nothing"""
+        by_text = sorted(self._standing.texts.items(), key=lambda one: one[1])
+        self.texts = [text for _, text in by_text]
+        """sites, holders and their like, sorted"""
+        numbers = np.array([number for number, _ in by_text], dtype=np.int64)
+        self._place_of = np.argsort(numbers)
+        self._numbers = numbers[self._place_of]
         self.stands = Stands()
         self.troubled: dict[int, frozenset[int]] = {}
         """by code of one that the domain told: keys of its events that have a void or a rival"""
-        self._alike: dict[tuple[int, ...], int] = {}
+        self._coded: dict[tuple[int, ...], int] = {}
+        self._around_told: dict[int, tuple[Ints, Ints]] = {}
+        """by code of one that the domain told: places of the units and containers that it is in"""
 
     def tell_plain(self, items: Ints) -> None:
+        """Have how plain items stand, as far as it counts."""
+        fresh = items[self.status[items] < 0]
+        if not len(fresh):
+            return
+        stood = stand(self._standing, fresh, self.at_us)
+        self.whole[fresh] = stood.whole
+        self.container[fresh] = stood.container
+        self.site[fresh], self.holder[fresh] = self._places(stood.site), self._places(stood.holder)
+        self.status[fresh] = stood.status
+
+    def _places(self, numbers: Ints) -> Ints:
+        return picked(self._place_of, positions(self._numbers, numbers))
+
+    def tell_codes(self, items: Ints) -> None:
         """Have the codes of plain items."""
         fresh = items[self.codes[items] < 0]
         if not len(fresh):
@@ -46,7 +76,6 @@ class Remembered:
         )
         first, which = distinct(columns)
         told = np.array([self._code(tuple(int(c[row]) for c in columns)) for row in first.tolist()], dtype=np.int32)
-        self.whole[fresh] = stood.whole
         self.codes[fresh] = told[which]
 
     def keep(self, item: int, state: Whereabouts, troubled: frozenset[int]) -> int | None:
@@ -59,9 +88,9 @@ class Remembered:
         return code
 
     def _code(self, look: tuple[int, ...]) -> int:
-        if look not in self._alike:
-            self._alike[look] = self.stands.add(self._described(look))
-        return self._alike[look]
+        if look not in self._coded:
+            self._coded[look] = self.stands.add(self._described(look))
+        return self._coded[look]
 
     def _described(self, look: tuple[int, ...]) -> Whereabouts:
         """What items that look like this have in common; which of them it is, and its unit, is left out."""
@@ -109,15 +138,36 @@ class Remembered:
 
     def within(self, items: Ints, chosen: Bools) -> Bools:
         """Of which plain items the unit that they are fitted in, or that it is fitted in, is chosen."""
+        return self._up(items, self.whole, chosen, self._standing.parts)
+
+    def inside(self, items: Ints, chosen: Bools) -> Bools:
+        """Of which plain items the container, or what that is inside, is chosen."""
+        return self._up(items, self.container, chosen, self._standing.stays)
+
+    def _up(self, items: Ints, first: Ints, chosen: Bools, stays: Stays) -> Bools:  # noqa: PLR0917
         found = np.zeros(len(items), dtype=np.bool_)
-        whole = self.whole[items]
+        above = first[items]
+        rows = np.flatnonzero(above >= 0)
+        above = above[rows]
         for _ in range(100):
-            up = np.flatnonzero(whole >= 0)
-            if not len(up):
-                return found
-            found[up] |= chosen[whole[up]]
-            whole = np.where(found | (whole < 0), -1, self._standing.parts.inside(np.maximum(whole, 0), self.at_us))
+            if not len(rows):
+                break
+            hit = chosen[above]
+            found[rows[hit]] = True
+            ends, which = np.unique(above[~hit], return_inverse=True)
+            above, rows = stays.inside(ends, self.at_us)[which], rows[~hit]
+            rows, above = rows[above >= 0], above[above >= 0]
         return found
+
+    def around(self, item: int, state: Whereabouts, names: Names) -> tuple[Ints, Ints]:
+        """(units that it is fitted in, containers) of an item that the domain told of, by their places."""
+        code = int(self.codes[item]) if item < len(self.codes) else -1
+        kept = self._around_told.get(code) if code >= 0 and self.stands.table[code] is state else None
+        if kept is None:
+            kept = names.indexes(state.wholes), names.indexes(state.containers)
+            if code >= 0 and self.stands.table[code] is state and max((-1, *kept[0], *kept[1])) < len(self.codes):
+                self._around_told[code] = kept
+        return kept
 
 
 def shipped_out(item: str) -> Gap:

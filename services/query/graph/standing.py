@@ -76,6 +76,11 @@ def stand(standing: Standing, items: Ints, at_us: int) -> Stood:
     )
 
 
+def last_events(standing: Standing, items: Ints, at_us: int) -> Ints:
+    """The last event by an instant that names each item, whatever of it; -1 where there is none."""
+    return picked(standing.facts.event, _row_of(standing, items, np.full(len(items), at_us)))
+
+
 def _climb(standing: Standing, items: Ints, at_us: int) -> list[_Asked]:
     """The items, then the containers and units each was in by then and until when, and so on to the top."""
     levels: list[_Asked] = []

@@ -9,6 +9,7 @@ import numpy as np
 from domain.facts import Status
 from domain.ids import ItemId
 from domain.state import State, Whereabouts, states
+from services.query import statements as sql
 from services.query.answering import answered
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
@@ -16,6 +17,7 @@ from services.query.graph.lots import lot_state
 from services.query.graph.names import Names
 from services.query.graph.newer import Changed
 from services.query.graph.stance import Remembered, shipped_out
+from services.query.graph.standing import last_events
 from services.query.node_columns import Stands
 from services.query.snapshot import Asked
 
@@ -37,11 +39,17 @@ class Stood:
     shared: Stands
     own: Stands = field(default_factory=Stands)
     troubled: set[int] = field(default_factory=set)
+    occurred: dict[int, str | None] = field(default_factory=dict)
+    """by place: when the item was last named"""
 
     def state(self, at: int) -> Whereabouts:
         """What is told of the item at this place: in full if by the domain."""
         code = int(self.codes[at])
         return self.shared.table[code] if code >= 0 else self.own.table[-1 - code]
+
+    def occurred_at(self, at: int) -> str | None:
+        """When the item at this place was last named, where it was to be `timed`."""
+        return self.occurred[at] if at in self.occurred else self.state(at).occurred_at
 
 
 class Standings:
@@ -52,16 +60,26 @@ class Standings:
         self._lasting = at_us >= graph.settled_us
         self.remembered = remembered if self._lasting else Remembered(graph, at_us)
 
-    async def stand(self, names: Names, items: Ints, *, in_full: Bools | None = None) -> Stood:
-        """How the items stand; the domain tells those that need it, and those that are wanted `in_full`."""
+    async def stand(
+        self, names: Names, items: Ints, *, timed: Bools | None = None, counted: bool = True, coded: bool = True
+    ) -> Stood:
+        """How the items stand; the domain tells those that need it. Of those `timed` it is told when they were last
+        named.
+
+        Of plain ones `remembered` has what counts, if they are to be `counted`, and they have codes if `coded`.
+        """
         inside = items < len(self._graph)
         known = items[inside]
         odd, changed = self._graph.standing.odd[known], self._changed.state[known]
         plain = ~odd & ~changed
-        if len(known) < _FEW:
-            self.remembered.tell_plain(known[plain])
-        else:
-            await asyncio.to_thread(self.remembered.tell_plain, known[plain])
+        count = (counted, self.remembered.status, self.remembered.tell_plain)
+        code = (coded, self.remembered.codes, self.remembered.tell_codes)
+        for asked, told, tell in (count, code):
+            fresh = known[plain & (told[known] < 0)] if asked else known[:0]
+            if len(fresh) < _FEW:
+                tell(fresh)
+            else:
+                await asyncio.to_thread(tell, fresh)
         kept = odd & ~changed & (self._lasting and not self._changed.reaches_far)
         await self._tell_stock(known[kept & self._graph.standing.stock[known]])
         stood = Stood(
@@ -71,17 +89,28 @@ class Standings:
         stood.by_domain[inside] = ~plain
         may_keep = np.zeros(len(items), dtype=np.bool_)
         may_keep[inside] = kept
-        wanted = stood.codes < 0
-        if in_full is not None:
-            wanted |= in_full & ~stood.by_domain
+        wanted = stood.by_domain & (stood.codes < 0)
         strange = np.flatnonzero(wanted)
         for start in range(0, len(strange), _ASKED_AT_ONCE):
             some = strange[start : start + _ASKED_AT_ONCE]
             await self._ask_domain(names.ids(items[some]), items[some], some, stood=stood, may_keep=may_keep[some])
-        stood.by_domain[strange] = True
+        if timed is not None:
+            by_arrays = np.zeros(len(items), dtype=np.bool_)
+            by_arrays[inside] = plain | (kept & self._graph.standing.stock[known])
+            await self._tell_instants(stood, items, np.flatnonzero(timed & by_arrays))
         remembered = stood.codes[(stood.codes >= 0) & stood.by_domain].tolist()
         stood.troubled.update(key for code in remembered for key in self.remembered.troubled.get(code, ()))
         return stood
+
+    async def _tell_instants(self, stood: Stood, items: Ints, places: Ints) -> None:
+        """When the items at these places were last named, as the event says it."""
+        if not len(places):
+            return
+        events = last_events(self._graph.standing, items[places], self._at_us)
+        numbers = np.where(events >= 0, self._graph.events.nos[events], -1).tolist()
+        rows = await self._asked.connection.fetch(sql.OCCURRED, sorted(set(numbers)))
+        texts = dict(rows)
+        stood.occurred = {at: texts.get(no) for at, no in zip(places.tolist(), numbers, strict=True)}
 
     async def _tell_stock(self, items: Ints) -> None:
         """Remember how lots stand that the arrays tell of."""

@@ -1,25 +1,20 @@
-"""A trace over a graph: plain items by columns, odd ones by the domain, one walk over both."""
+"""A trace over a graph, backward or as maintained: plain items by columns, odd ones by the domain, one walk over both.
+
+Forward without a date: `forward.py`, which keeps less of each path.
+"""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 from domain.answers import Conflict, Gap, Limits, Superseded, Way
-from domain.fitting import two_parents
-from domain.ids import ItemId
-from domain.linking import Linker
-from domain.links import ALWAYS_US, NEVER_US, Link
-from domain.record import Known
-from services.query.answering import answered
+from domain.links import NEVER_US
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, first_of_each
 from services.query.graph.links import (
     CERTAIN_BIT,
     KNOWN_REASONS,
-    RELATIONS,
     LinkColumns,
     bits_of,
     joined,
@@ -27,74 +22,27 @@ from services.query.graph.links import (
     plain_out_of,
 )
 from services.query.graph.names import Names
+from services.query.graph.told import Told
+from services.query.graph.walked import Arrived, Barred, Opened, Walked
 from services.query.graph.walking import Paths, Seen, at_birth, closed, concatenated, extended, held_at, of_birth
-from services.query.record import SqlRecord
 
-_ODD_SLICE = 2_000
 _FEW_LINKS = 2_000
 """Up to so many are looked at at once; more in a thread, since it takes longer than changing to one."""
 
 
-@dataclass(slots=True)
-class Walked:
-    """What a walk reached: nodes by item, and the links that paths end with, each as it was first met.
-
-    `arrived` is the node a link leads to, `came_from` where from, `hops` how many links at least. `told` are the links
-    that the domain made. `seeded` are nodes that nothing needs to lead to. `gaps`, `conflicts` and `superseded` came to
-    light with them.
-    """
-
-    nodes: Ints
-    labels: Ints
-    consistent_labels: Ints
-    ordered_labels: Ints
-    links: LinkColumns
-    arrived: Ints
-    came_from: Ints
-    hops: Ints
-    seeded: Ints
-    told: list[Link] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
-    superseded: list[Superseded] = field(default_factory=list)
-    incomplete: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a walk begins with beside the items asked about: members one hop away, then exposed items.
-
-    `links` lead to the members from `came_from`; exposed items have none.
-    """
-
-    items: Sequence[ItemId] = ()
-    reasons: Sequence[frozenset[str]] = ()
-    links: Sequence[Link] = ()
-    came_from: Sequence[ItemId] = ()
-    seeded: Sequence[ItemId] = ()
-
-
-class Barred(Exception):
-    """The walk came to an item that only the domain can answer about."""
-
-
 class GraphWalk:
-    """One trace, forward or backward. `at_us`: as maintained then; None: ever."""
+    """One trace, forward or backward. `at_us`: as maintained then; None: ever. `told` tells the links of odd items."""
 
-    def __init__(self, graph: Graph, record: SqlRecord, names: Names, *, way: Way, at_us: int | None, limits: Limits):
+    def __init__(self, graph: Graph, names: Names, told: Told, *, way: Way, at_us: int | None, limits: Limits):
         self.graph, self.names, self.at_us, self.limits = graph, names, at_us, limits
         self.forward = way is Way.FORWARD
-        self._record = record
-        self._known = Known()
-        self._linker = Linker(self._known, follow_all=False)
+        self._told = told
         self._tables: list[LinkColumns] = []
         self._born = np.full(names.count, NEVER_US, dtype=np.int64)
         """by item looked at: by when it came forth, if only once (domain.uses.born_us)"""
         self._arrived: list[Ints] = []
         self._came_from: list[Ints] = []
         self._hops: list[Ints] = []
-        self._told: list[Link] = []
-        self._beside: dict[Gap | Conflict | Superseded, None] = {}
 
     async def run(self, starts: Ints, opened: Opened = Opened()) -> Walked:
         """Walk from the starting items. Raises Barred, and Collision."""
@@ -130,9 +78,7 @@ class GraphWalk:
             raise Barred
         labels = [bits_of(reasons) or CERTAIN_BIT for reasons in opened.reasons]
         if opened.links:
-            first = len(self._told)
-            self._told += opened.links
-            self._tables.append(self._as_columns(list(opened.links), first))
+            self._tables.append(self._told.opened(opened.links))
             self._arrived.append(self.names.indexes(opened.items[: len(opened.links)]))
             self._came_from.append(self.names.indexes(opened.came_from))
             self._hops.append(np.ones(len(opened.links), dtype=np.int64))
@@ -173,57 +119,20 @@ class GraphWalk:
             tables = [plain(self.graph, items[~odd])]
         else:
             tables = [await asyncio.to_thread(plain, self.graph, items[~odd])]
-        strange = items[odd]
-        for start in range(0, len(strange), _ODD_SLICE):
-            tables.append(await self._told_links(strange[start : start + _ODD_SLICE]))
+        if odd.any():
+            tables.append(await self._told_links(items[odd]))
         return joined(tables)
 
     async def _told_links(self, items: Ints) -> LinkColumns:
-        ids = self.names.ids(items)
-        self._known.forget_if_over(20_000)
-        question = self._linker.out_of(frozenset(ids)) if self.forward else self._linker.into(frozenset(ids))
-        linked = await answered(question, self._record)
-        links = [link for item in ids for link in linked.links.get(item, [])]
-        self._born[items] = [linked.born.get(item, NEVER_US) for item in ids]
-        self._beside |= dict.fromkeys((*linked.gaps, *linked.conflicts, *linked.superseded))
-        if self.forward:
-            self._beside |= dict.fromkeys(two_parents(linked.parts))
-        if any(not link.reasons <= KNOWN_REASONS or link.relation not in RELATIONS for link in links):
-            raise Barred
-        first = len(self._told)
-        self._told += links
-        return self._as_columns(links, first)
+        await self._told.ask(self._told.unknown(items))
+        self._reach_out()
+        self._born[items] = self._told.born_us(items)
+        return self._told.links(items)
 
     def _reach_out(self) -> None:
         """Room for items that came up since."""
         more = np.full(max(self.names.count - len(self._born), 0), NEVER_US, dtype=np.int64)
         self._born = np.concatenate([self._born, more])
-
-    def _as_columns(self, links: list[Link], first: int) -> LinkColumns:
-        def column(values: list[int]) -> Ints:
-            return np.array(values, dtype=np.int64)
-
-        none = np.full(len(links), -1, dtype=np.int64)
-        return LinkColumns(
-            source=self.names.indexes([link.source for link in links]),
-            target=self.names.indexes([link.target for link in links]),
-            relation=column([RELATIONS.index(str(link.relation)) for link in links]),
-            since_us=column([NEVER_US if link.since_us is None else link.since_us for link in links]),
-            until_us=column([ALWAYS_US if link.until_us is None else link.until_us for link in links]),
-            leave_us=column([link.leave_us for link in links]),
-            leave_until_us=column([link.leave_until_us for link in links]),
-            reach_us=column([link.reach_us for link in links]),
-            reach_until_us=column([link.reach_until_us for link in links]),
-            first_us=column([link.window[0] for link in links]),
-            end_us=column([link.window[1] for link in links]),
-            sure_first_us=column([link.sure_window[0] for link in links]),
-            sure_end_us=column([link.sure_window[1] for link in links]),
-            against=np.array([link.against_time for link in links], dtype=np.bool_),
-            reasons=column([bits_of(link.reasons) for link in links]),
-            event=none,
-            mention=none,
-            told=column(list(range(first, first + len(links)))),
-        )
 
     # -- the answer
 
@@ -231,7 +140,7 @@ class GraphWalk:
         links = joined([plain_out_of(self.graph, starts[:0]), *self._tables])
         none = [np.zeros(0, dtype=np.int64)]
         columns = (self._arrived, self._came_from, self._hops)
-        arrived, came_from, hops = (np.concatenate(none + column) for column in columns)
+        arrived = Arrived(links, *(np.concatenate(none + column) for column in columns))
         for column in (self._tables, *columns):
             column.clear()
         paths = seen.paths
@@ -241,22 +150,19 @@ class GraphWalk:
         item, labels, consistent = paths.item, paths.labels, paths.consistent
         ordered = consistent & paths.ordered
         first = first_of_each(item)
-        some = bool(len(first))
+        some, beside = bool(len(first)), self._told.beside
         return Walked(
             nodes=item[first],
             labels=np.bitwise_or.reduceat(labels, first) if some else labels,
             consistent_labels=np.bitwise_or.reduceat(np.where(consistent, labels, 0), first) if some else labels,
             ordered_labels=np.bitwise_or.reduceat(np.where(ordered, labels, 0), first) if some else labels,
-            links=links,
-            arrived=arrived,
-            came_from=came_from,
-            hops=hops,
+            arrive=lambda: arrived,
             seeded=seeded,
             told=self._told,
-            gaps=[b for b in self._beside if isinstance(b, Gap)],
-            conflicts=[b for b in self._beside if isinstance(b, Conflict)],
+            gaps=[b for b in beside if isinstance(b, Gap)],
+            conflicts=[b for b in beside if isinstance(b, Conflict)],
             superseded=sorted(
-                (b for b in self._beside if isinstance(b, Superseded)), key=lambda s: (s.link.sort_key, s.event_ids)
+                (b for b in beside if isinstance(b, Superseded)), key=lambda s: (s.link.sort_key, s.event_ids)
             ),
             incomplete=incomplete,
         )

@@ -1,0 +1,283 @@
+"""A trace forward without a date: level by level over the arrays, the domain asked only of odd items."""
+
+import asyncio
+
+import numpy as np
+
+from domain.answers import Conflict, Gap, Limits, Superseded
+from domain.links import NEVER_US
+from services.query.graph.ahead import (
+    CONSISTENT,
+    LABELS,
+    ORDERED,
+    START,
+    Ahead,
+    Ends,
+    Holding,
+    Leaving,
+    Reached,
+    at_birth,
+    held,
+    left,
+    named,
+    together,
+)
+from services.query.graph.graph import Graph
+from services.query.graph.groups import Bools, Ints, first_of_each
+from services.query.graph.links import (
+    CERTAIN_BIT,
+    CONTAINED_IN,
+    DERIVATION,
+    IDENTIFIED_AS,
+    KNOWN_REASONS,
+    PART_OF,
+    LinkColumns,
+    bits_of,
+)
+from services.query.graph.names import Names
+from services.query.graph.recorded import Recorded
+from services.query.graph.told import Told
+from services.query.graph.walked import Barred, Opened, Walked
+
+_FEW = 2_000
+"""Paths of a level that are extended at once; more in a thread, since that takes longer than changing to one."""
+
+
+class ForwardWalk:
+    """One trace. `told` tells the links of odd items."""
+
+    def __init__(self, graph: Graph, names: Names, told: Told, *, limits: Limits) -> None:
+        self._graph, self._names, self._told, self._limits = graph, names, told, limits
+        self._ends = Ends()
+        self._reached = Reached(names.count)
+        self._recorded = Recorded(graph)
+        self._expanded = np.zeros(names.count, dtype=np.bool_)
+        self._timed = np.zeros(names.count, dtype=np.bool_)
+        self._fresh = self._members = Ahead.starting(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+        self._depth = 0
+        self._incomplete: list[str] = []
+
+    async def run(self, starts: Ints, opened: Opened = Opened()) -> Walked:
+        """Walk from the starting items. Raises Barred."""
+        self._fresh = self._reached.take(Ahead.starting(starts, np.full(len(starts), START)), 0)
+        self._members = self._reached.take(self._begin(opened), 1)
+        seeded = self._names.indexes(opened.seeded)
+        while True:
+            if len(self._fresh) < _FEW:
+                strange = self._advance(_FEW)
+            else:
+                strange = await asyncio.to_thread(self._advance, None)
+            if strange is None:
+                break
+            if len(strange):
+                await self._told.ask(strange)
+        if self._reached.items < _FEW:
+            return self._walked(starts, seeded)
+        return await asyncio.to_thread(self._walked, starts, seeded)
+
+    def _begin(self, opened: Opened) -> Ahead:
+        if any(not reasons <= KNOWN_REASONS for reasons in opened.reasons):
+            raise Barred
+        labels = [bits_of(reasons) or CERTAIN_BIT for reasons in opened.reasons]
+        items = self._names.indexes(opened.items)
+        if opened.links:
+            came_from = self._names.indexes(opened.came_from)
+            links = self._told.opened(opened.links)
+            self._record_told(links, came_from, items[: len(opened.links)], depth=1)
+        return Ahead.starting(items, np.array(labels, dtype=np.int64))
+
+    def _advance(self, most: int | None) -> Ints | None:
+        """Walk on until the domain must tell of some items, or until a level has more than `most` paths (then none);
+        None: there is nothing more to walk.
+        """
+        while len(self._fresh) or len(self._members):
+            frontier = self._fresh.item[first_of_each(self._fresh.item)]
+            if self._names.barred(frontier):
+                raise Barred
+            if self._depth >= self._limits.depth:
+                self._incomplete.append("depth_limit")
+                return None
+            odd = self._names.odd(frontier, forward=True)
+            strange = frontier[odd] if odd.any() else frontier[:0]
+            unknown = self._told.unknown(strange) if len(strange) else strange
+            if len(unknown):
+                return unknown
+            if most is not None and len(self._fresh) > most:
+                return unknown
+            self._step(strange)
+            if self._reached.items > self._limits.items:
+                self._incomplete.append("row_limit")
+                return None
+        return None
+
+    def _step(self, strange: Ints) -> None:
+        """Take the links that leave the frontier."""
+        self._depth += 1
+        fresh = self._fresh
+        tables = []
+        if len(strange):
+            self._reach_out()
+            odd = np.isin(fresh.item, strange)
+            tables.append(self._take_told(fresh.take(odd), strange))
+            fresh = fresh.take(~odd)
+        if len(fresh):
+            fresh = at_birth(fresh, self._graph.born_us[fresh.item])
+            new = self._first_time(fresh.item)
+            tables += [
+                *self._derive(fresh, new),
+                *self._fit(fresh, new),
+                *self._belong(fresh, new),
+                *self._equate(fresh, new),
+            ]
+        found = together(tables) if tables else fresh
+        self._fresh = self._reached.take(found, self._depth)
+        if len(self._members):  # one hop away already
+            both = together([self._fresh, self._members])
+            self._fresh = both.take(np.argsort(both.item, kind="stable"))
+            self._members = self._members.take(np.zeros(0, dtype=np.int64))
+
+    def _first_time(self, items: Ints) -> Bools:
+        """Rows of items, sorted, whose links are met for the first time: they are recorded once."""
+        new = ~self._expanded[items]
+        new[1:] &= items[1:] != items[:-1]
+        self._expanded[items] = True
+        return new
+
+    # -- plain links, kind by kind
+
+    def _derive(self, fresh: Ahead, new: Bools) -> list[Ahead]:
+        graph, m, events = self._graph, self._graph.mentions, self._graph.events
+        at, used = graph.used.expand(fresh.item)
+        if not len(used):
+            return []
+        on, made = graph.outputs.expand(events.flow[m.event[used]])
+        at, used = at[on], used[on]
+        taking, making = m.event[used], m.event[made]
+        leave, leave_until, sure_reach = events.begins_us[taking], events.latest_us[taking], events.latest_us[making]
+        against, reach = leave > sure_reach, leave
+        if not np.array_equal(taking, making):
+            reach = np.maximum(leave, events.begins_us[making])
+        to = self._arrive(m.item[made])
+        self._recorded.derivations.add(used, made, new[at], self._depth)
+        by = Leaving(
+            leave,
+            leave_until,
+            reach,
+            np.maximum(reach, sure_reach),
+            against if against.any() else None,
+            self._recorded.reasons(used, against),
+            True,
+        )
+        return [left(fresh.take(at), to, by, self._ends)]
+
+    def _fit(self, fresh: Ahead, new: Bools) -> list[Ahead]:
+        graph = self._graph
+        at, fitted = graph.fitted.expand(fresh.item)
+        if not len(fitted):
+            return []
+        event = graph.mentions.event[fitted]
+        to = self._arrive(graph.events.parent[event])
+        self._recorded.parts.add(fitted, fitted, new[at], self._depth)
+        by = Holding(graph.events.begins_us[event], graph.events.latest_us[event])
+        return [held(fresh.take(at), to, by, self._ends)]
+
+    def _belong(self, fresh: Ahead, new: Bools) -> list[Ahead]:
+        graph = self._graph
+        if not len(graph.members.event):
+            return []
+        at, rows = graph.members.by_one.expand(fresh.item)
+        if not len(rows):
+            return []
+        at_us = graph.events.begins_us[graph.members.event[rows]]
+        to = self._arrive(graph.members.other[rows])
+        self._recorded.members.add(rows, rows, new[at], self._depth)
+        return [left(fresh.take(at), to, Leaving(at_us, at_us, at_us, at_us, None, None, False), self._ends)]
+
+    def _equate(self, fresh: Ahead, new: Bools) -> list[Ahead]:
+        same, found = self._graph.same, []
+        if not len(same.event):
+            return []
+        for turned, groups, ends in ((0, same.by_one, same.other), (1, same.by_other, same.one)):
+            at, rows = groups.expand(fresh.item)
+            to = self._arrive(ends[rows])
+            self._recorded.names.add(rows, np.full(len(rows), turned), new[at], self._depth)
+            found.append(named(fresh.take(at), to, None))
+        return found
+
+    def _arrive(self, items: Ints) -> Ints:
+        to: Ints = items.astype(np.int64)
+        self._timed[to] = True
+        return to
+
+    # -- links that the domain told
+
+    def _take_told(self, fresh: Ahead, strange: Ints) -> Ahead:
+        fresh = at_birth(fresh, self._told.born_us(fresh.item))
+        links = self._told.links(strange)
+        links = links.take(np.argsort(links.source, kind="stable"))
+        first = np.searchsorted(links.source, fresh.item)
+        counts = np.searchsorted(links.source, fresh.item, side="right") - first
+        at = np.repeat(np.arange(len(fresh)), counts)
+        rows = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(len(at))
+        new = self._first_time(fresh.item)[at]
+        recorded = links.take(rows[new])
+        self._record_told(recorded, recorded.source, recorded.target, depth=self._depth)
+        return self._extended(fresh.take(at), links.take(rows))
+
+    def _extended(self, paths: Ahead, k: LinkColumns) -> Ahead:
+        """Each path with the link of the same row at its end, whatever kind it is of."""
+        interval, names = (k.relation == PART_OF) | (k.relation == CONTAINED_IN), k.relation >= IDENTIFIED_AS
+        leaving, window, other = ~interval & ~names, k.take(np.flatnonzero(interval)), k.take(np.flatnonzero(names))
+        gone = k.take(np.flatnonzero(leaving))
+        derives = gone.relation == DERIVATION
+        sure = np.maximum(gone.reach_us, gone.reach_until_us)
+        by = Leaving(gone.leave_us, gone.leave_until_us, gone.reach_us, sure, gone.against, gone.reasons, derives)
+        over = Holding(window.first_us, window.sure_first_us, window.end_us, window.sure_end_us, window.reasons)
+        return together(
+            [
+                left(paths.take(leaving), gone.target, by, self._ends),
+                held(paths.take(interval), window.target, over, self._ends),
+                named(paths.take(names), other.target, other.reasons),
+            ]
+        )
+
+    def _record_told(self, links: LinkColumns, came_from: Ints, to: Ints, *, depth: int) -> None:
+        self._reach_out()
+        timed = (links.reach_us != NEVER_US) | (links.since_us != NEVER_US)
+        self._timed[to[timed & self._told.with_event(links.told)]] = True
+        self._recorded.add_told(links, came_from, to, depth=depth)
+
+    def _reach_out(self) -> None:
+        """Room for items that came up since."""
+        more = self._names.count - len(self._expanded)
+        if more > 0:
+            self._expanded = np.concatenate([self._expanded, np.zeros(more, dtype=np.bool_)])
+            self._timed = np.concatenate([self._timed, np.zeros(more, dtype=np.bool_)])
+
+    # -- the answer
+
+    def _walked(self, starts: Ints, seeded: Ints) -> Walked:
+        item, marks, depth = self._reached.by_item(starts)
+        first = first_of_each(item)
+        consistent, ordered = (np.where(marks & flag > 0, marks, 0) for flag in (CONSISTENT, ORDERED))
+        if len(first) < len(item):
+            marks, consistent, ordered = (np.bitwise_or.reduceat(c, first) for c in (marks, consistent, ordered))
+        beside = self._told.beside
+        return Walked(
+            nodes=item[first],
+            labels=marks & LABELS,
+            consistent_labels=consistent & LABELS,
+            ordered_labels=ordered & LABELS,
+            arrive=self._recorded.arrived,
+            seeded=seeded,
+            told=self._told,
+            level=depth[first].astype(np.int64),
+            timed=self._timed[item[first]],
+            names=self._recorded.same_things,
+            gaps=[b for b in beside if isinstance(b, Gap)],
+            conflicts=[b for b in beside if isinstance(b, Conflict)],
+            superseded=sorted(
+                (b for b in beside if isinstance(b, Superseded)), key=lambda s: (s.link.sort_key, s.event_ids)
+            ),
+            incomplete=self._incomplete,
+        )

@@ -1,0 +1,71 @@
+"""What the domain told of odd items' links in one state of the views, remembered as columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from domain.links import ALWAYS_US, NEVER_US, Link
+from services.query.graph.groups import Ints
+from services.query.graph.links import RELATIONS, LinkColumns, bits_of, joined
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What was told in one state of the views, one way: rows of `columns`, by item. Only the event loop adds to it."""
+
+    columns: LinkColumns
+    links: list[Link] = field(default_factory=list)
+    rows: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """by item: its first row, and how many"""
+    born: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def nothing(cls) -> "Remembered":
+        return cls(as_columns([], np.zeros((0, 2), dtype=np.int64), 0))
+
+    def add(self, items: Sequence[int], columns: LinkColumns, *, links: list[list[Link]], born: Sequence[int]) -> None:
+        """Links of items that nothing came to light with, item by item."""
+        first = len(self.links)
+        self.columns = joined([self.columns, columns])
+        for item, its, born_us in zip(items, links, born, strict=True):
+            self.rows[item], self.born[item] = (first, len(its)), born_us
+            self.links += its
+            first += len(its)
+
+
+@dataclass(slots=True)
+class Memory:
+    """Both ways of one state of the views."""
+
+    forward: Remembered = field(default_factory=Remembered.nothing)
+    backward: Remembered = field(default_factory=Remembered.nothing)
+
+
+def as_columns(links: list[Link], ends: Ints, first: int) -> LinkColumns:
+    """Links of the domain, numbered from `first`; `ends` are their sources and targets."""
+
+    def column(values: list[int]) -> Ints:
+        return np.array(values, dtype=np.int64)
+
+    none = np.full(len(links), -1, dtype=np.int64)
+    return LinkColumns(
+        source=ends[:, 0],
+        target=ends[:, 1],
+        relation=column([RELATIONS.index(str(link.relation)) for link in links]),
+        since_us=column([NEVER_US if link.since_us is None else link.since_us for link in links]),
+        until_us=column([ALWAYS_US if link.until_us is None else link.until_us for link in links]),
+        leave_us=column([link.leave_us for link in links]),
+        leave_until_us=column([link.leave_until_us for link in links]),
+        reach_us=column([link.reach_us for link in links]),
+        reach_until_us=column([link.reach_until_us for link in links]),
+        first_us=column([link.window[0] for link in links]),
+        end_us=column([link.window[1] for link in links]),
+        sure_first_us=column([link.sure_window[0] for link in links]),
+        sure_end_us=column([link.sure_window[1] for link in links]),
+        against=np.array([link.against_time for link in links], dtype=np.bool_),
+        reasons=column([bits_of(link.reasons) for link in links]),
+        event=none,
+        mention=none,
+        told=np.arange(first, first + len(links)),
+    )
