@@ -172,7 +172,7 @@ class Settings(BaseSettings):
         default=20_000, ge=0, description="Fewest links (items in events) of a tenant for which that is worth while."
     )
     trace_graph_max_links: Positive = Field(
-        default=30_000_000, description="Most links of a tenant that are kept in memory, some 175 bytes each."
+        default=30_000_000, description="Most links of a tenant that are kept in memory, some 185 bytes each."
     )
 
     # Cases

@@ -169,7 +169,8 @@ async def test_exposures_are_the_same(factory: Factory) -> None:
         await factory.go_on(len(factory.log))
     await alike(factory, ASKED[:1])
     await factory.graphs.built(factory.tenant)
-    for asked in ({"equipment": "WELDER-1"}, {"line": "P1", "since": "2024-01-09T00:00:00Z"}):
+    received = {"supplier": about(UNITS, SEED).supplier}
+    for asked in ({"equipment": "WELDER-1"}, {"line": "P1", "since": "2024-01-09T00:00:00Z"}, received):
         one, other = [await c.post("/v1/exposures", json=asked) for c in (factory.with_graph, factory.without)]
         assert comparable(one.json()) == comparable(other.json())
         assert len(one.json()["nodes"]) > 50

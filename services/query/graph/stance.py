@@ -1,5 +1,6 @@
 """How things stand at one instant, remembered: those that stand alike share one description, by its code."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import numpy as np
@@ -75,8 +76,19 @@ class Remembered:
             *(stood.disposition, stood.site, stood.holder, stood.owner, stood.container),
         )
         first, which = distinct(columns)
-        told = np.array([self._code(tuple(int(c[row]) for c in columns)) for row in first.tolist()], dtype=np.int32)
+        above, looks = self._above(stood.container[first]), zip(*(c[first].tolist() for c in columns), strict=True)
+        told = np.array([self._code(look, above) for look in looks], dtype=np.int32)
         self.codes[fresh] = told[which]
+
+    def _above(self, containers: Ints) -> dict[int, int]:
+        """What these containers are in, and what that is in, up to the outermost."""
+        found: dict[int, int] = {}
+        asked = np.unique(containers[containers >= 0])
+        while len(asked):
+            above = self._standing.stays.inside(asked, self.at_us)
+            found.update(zip(asked.tolist(), above.tolist(), strict=True))
+            asked = np.array([box for box in np.unique(above[above >= 0]).tolist() if box not in found], dtype=np.int64)
+        return found
 
     def keep(self, item: int, state: Whereabouts, troubled: frozenset[int]) -> int | None:
         """Remember what the domain told of an item: its code; None if that is too much to remember."""
@@ -87,16 +99,16 @@ class Remembered:
         self.codes[item] = code
         return code
 
-    def _code(self, look: tuple[int, ...]) -> int:
+    def _code(self, look: tuple[int, ...], above: Mapping[int, int]) -> int:
         if look not in self._coded:
-            self._coded[look] = self.stands.add(self._described(look))
+            self._coded[look] = self.stands.add(self._described(look, above))
         return self._coded[look]
 
-    def _described(self, look: tuple[int, ...]) -> Whereabouts:
+    def _described(self, look: tuple[int, ...], above: Mapping[int, int]) -> Whereabouts:
         """What items that look like this have in common; which of them it is, and its unit, is left out."""
         kind, status_code, disposition, site, holder, owner, container = look
         text, status = self._standing.texts, STATUSES[status_code]
-        around = tuple(ItemId(self._names[box]) for box in self._around(container))
+        around = tuple(ItemId(self._names[box]) for box in _around(container, above))
         where = Where(text.get(site), text.get(holder), around[0] if around else None, status, Decimal(1), None)
         nowhere = status is None and where.site is None and where.holder is None and not around
         return Whereabouts(
@@ -118,14 +130,6 @@ class Remembered:
             gaps=(),
             conflicts=(),
         )
-
-    def _around(self, container: int) -> list[int]:
-        """A container and what it is in, innermost first."""
-        seen: list[int] = []
-        while container >= 0 and container not in seen:
-            seen.append(container)
-            container = int(self._standing.stays.inside(np.array([container]), self.at_us)[0])
-        return seen
 
     def wholes(self, item: int) -> Ints:
         """The units that a plain item is fitted in, innermost first."""
@@ -168,6 +172,15 @@ class Remembered:
             if code >= 0 and self.stands.table[code] is state and max((-1, *kept[0], *kept[1])) < len(self.codes):
                 self._around_told[code] = kept
         return kept
+
+
+def _around(container: int, above: Mapping[int, int]) -> list[int]:
+    """A container and what it is in, innermost first."""
+    seen: list[int] = []
+    while container >= 0 and container not in seen:
+        seen.append(container)
+        container = above[container]
+    return seen
 
 
 def shipped_out(item: str) -> Gap:
