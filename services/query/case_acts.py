@@ -65,5 +65,8 @@ def _recorded(row: Mapping[str, Any]) -> Recorded:
 def refuse_limited(sites: frozenset[str] | None) -> None:
     """A case belongs to no site. Raises Problem 403 for a key that is limited to some."""
     if sites is not None:
-        detail = "a case belongs to no site: this key, limited to some sites, sees none; ask for one that is not"
+        detail = (
+            "a case belongs to no site: this key is limited to some, and is told of its own items alone: GET"
+            " /v1/recalls/{id}/at-sites, GET /v1/holds; for the rest ask for a key that is not limited"
+        )
         raise Problem(403, "site-scope", detail)

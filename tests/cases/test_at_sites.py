@@ -1,0 +1,55 @@
+"""What a key limited to sites is told of a recall: its own items and what to do, and that the rest is left out."""
+
+from typing import Any
+
+import httpx
+import pytest_asyncio
+
+from tests.cases.conftest import People
+from tests.cases.frozen import Recall
+
+HERE, THERE = {"site": "urn:site:1"}, {"site": "urn:site:2"}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def recall(service: httpx.AsyncClient, people: People, service_url: str, *, request: Any) -> Recall:
+    return Recall(service, people, url=service_url, name=request.node.name.removeprefix("test_")[:30].replace("_", "-"))
+
+
+async def asked(recall: Recall, **params: Any) -> dict[str, Any]:
+    return await recall.get("at-sites", by=recall.people.limited, **params)
+
+
+async def test_a_site_sees_what_is_or_was_there_and_what_to_do_with_it(recall: Recall) -> None:
+    tell = recall.tell
+    await tell.post("commissioned", 1, items=tell.lines("B/1", "B/2"), **HERE)
+    await tell.post("commissioned", 1, items=tell.lines("B/3"), **THERE)
+    await tell.post("received", 4, items=tell.lines("B/1"), **THERE)
+    await recall.opened(notice={"what_to_do": "take it off the shelf"}, hazard="fire")
+    await recall.frozen("B/1", "B/2", "B/3")
+    told = await asked(recall)
+    assert [(m["item"], m["on_hold"]) for m in told["members"]] == [(tell.uri("B/1"), True), (tell.uri("B/2"), True)]
+    assert [m["site"] for m in told["members"]] == [None, "urn:site:1"], "where it is elsewhere is not told"
+    assert (told["hazard"], told["what_to_do"], told["closed"]) == ("fire", "take it off the shelf", False)
+    assert "left out" in told["left_out"]["en"]
+    assert (told["complete"], told["incomplete_because"]) == (False, ["scope"])
+    assert tell.uri("B/3") not in str(told)
+    first = await asked(recall, limit=1)
+    assert ([m["item"] for m in first["members"]], first["next"]) == ([tell.uri("B/1")], tell.uri("B/1"))
+    then = await asked(recall, limit=5, cursor=first["next"])
+    assert ([m["item"] for m in then["members"]], then["next"]) == ([tell.uri("B/2")], None)
+    everything = await recall.get("at-sites")
+    assert (len(everything["members"]), everything["left_out"]) == (3, None)
+
+
+async def test_a_draft_an_exercise_and_what_is_not_approved_are_not_told_of(recall: Recall) -> None:
+    tell = recall.tell
+    await tell.post("commissioned", 1, items=tell.lines("B/1"), **HERE)
+    await recall.opened(mode="mock")
+    await recall.frozen("B/1")
+    url = f"/v1/recalls/{recall.id}/at-sites"
+    refused = await recall.service.get(url, headers=recall.people.limited)
+    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/unknown-case")
+    for path in ("units", "delta", "accounting"):  # the rest of a case stays with keys that are not limited
+        other = await recall.service.get(f"/v1/recalls/{recall.id}/{path}", headers=recall.people.limited)
+        assert (other.status_code, other.json()["type"]) == (403, "/problems/site-scope"), path
