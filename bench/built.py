@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ async def built(world: "World", url: str, size: Size) -> dict[str, Any]:
         await world.empty(url)
         found = await _filled(world, url, size) | {"story": story}
     found["migration"] = head_revision()
-    await asyncio.to_thread(marker.write_text, json.dumps(found))
+    await asyncio.to_thread(_mark, marker, found)
     return found
 
 
@@ -77,6 +78,13 @@ async def _filled(world: "World", url: str, size: Size) -> dict[str, Any]:
 def _marked(marker: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(marker.read_text()) if marker.exists() else {}
     return found
+
+
+def _mark(marker: Path, found: Mapping[str, Any]) -> None:
+    """At once or not at all: without it an hour's data are built anew."""
+    fresh = marker.with_suffix(".new")
+    fresh.write_text(json.dumps(found))
+    fresh.rename(marker)
 
 
 async def _build(world: "World", url: str, *, size: Size, owner: asyncpg.Pool) -> int:
