@@ -15,7 +15,11 @@ from services.database import api_pool, owner_pool, projector_pool
 from services.factory import about
 from services.problems import install
 from services.query.app import create_router
+from services.query.graph import keeper
+from services.query.graph.graph import Graph
 from services.query.graph.keeper import Graphs
+from services.query.graph.loading import drawn
+from services.query.graph.raw import Raw
 from services.readmodel.changes import Batch, ViewWriter
 from services.readmodel.rows import Applied
 from services.settings import load_settings
@@ -40,6 +44,7 @@ class Factory:
     with_graph: httpx.AsyncClient
     without: httpx.AsyncClient
     graphs: Graphs
+    url: str
     tenant: int
     log: list[Applied]
     writer: ViewWriter
@@ -71,7 +76,9 @@ async def factory(new_database: NewDatabase) -> AsyncIterator[Factory]:
         app.include_router(create_router(pool=api, keys=Keys(api), settings=settings, graphs=graphs[-1]))
         transport = httpx.ASGITransport(app=app)
         clients.append(httpx.AsyncClient(transport=transport, base_url="http://f", headers={"X-API-Key": key}))
-    yield Factory(clients[0], clients[1], graphs[0], tenant, list(log_of(tenant, UNITS, SEED)), ViewWriter(projector))
+    yield Factory(
+        clients[0], clients[1], graphs[0], url, tenant, list(log_of(tenant, UNITS, SEED)), ViewWriter(projector)
+    )
     for client in clients:
         await client.aclose()
     await graphs[0].stop()
@@ -174,3 +181,24 @@ async def test_exposures_are_the_same(factory: Factory) -> None:
         one, other = [await c.post("/v1/exposures", json=asked) for c in (factory.with_graph, factory.without)]
         assert comparable(one.json()) == comparable(other.json())
         assert len(one.json()["nodes"]) > 50
+
+
+async def test_no_transaction_is_open_while_a_graph_is_drawn(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes a minute for ten million links, and the database ends a transaction that is idle for as long."""
+    if not factory.applied:
+        await factory.go_on(len(factory.log))
+    pool, loop = await api_pool(factory.url, max_connections=1), asyncio.get_running_loop()
+    answered = []
+
+    def drawing(raw: Raw) -> Graph:
+        asked = asyncio.run_coroutine_threadsafe(pool.fetchval("SELECT 1", timeout=10), loop)
+        answered.append(asked.result(20))  # by the only connection there is
+        return drawn(raw)
+
+    monkeypatch.setattr(keeper, "drawn", drawing)
+    graphs = Graphs(pool, load_settings(database_url=factory.url, trace_graph_min_links=1))
+    graphs.begin(factory.tenant)
+    await graphs.built(factory.tenant)
+    assert answered == [1]
+    assert factory.tenant in graphs.tenants
+    await pool.close()

@@ -13,8 +13,9 @@ import structlog
 from services.database import UNREACHABLE, tenant_transaction
 from services.query.graph.graph import Graph
 from services.query.graph.kinds import Uncovered
-from services.query.graph.loading import load
+from services.query.graph.loading import drawn
 from services.query.graph.newer import Changed, TooNew, changed
+from services.query.graph.raw import read
 from services.query.graph.stance import Remembered
 from services.settings import Settings
 
@@ -169,12 +170,15 @@ class Graphs:
     async def _draw(self, tenant_id: int) -> None:
         async with tenant_transaction(self._pool, tenant_id) as connection:
             await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # while rows are taken in
             links = await connection.fetchval(_LINKS, tenant_id, self._most + 1)
             if not self._least <= links <= self._most:
                 self._kept.pop(tenant_id, None)
                 return
             generation = await connection.fetchval(_GENERATION)
-            graph = await load(connection, tenant_id)
+            raw = await read(connection, tenant_id)
+        # Ten million links take a minute: no transaction is open for so long.
+        graph = await asyncio.to_thread(drawn, raw)
         self._kept[tenant_id] = Kept.of(graph, generation)
         log_to.info("graph_built", tenant=tenant_id, items=len(graph), links=len(graph.mentions.item))
 
@@ -184,7 +188,9 @@ class Graphs:
             error = task.exception()
             if isinstance(error, Uncovered):
                 log_to.info("graph_not_used", tenant=tenant_id, reason=str(error))
-            elif error is not None and not isinstance(error, UNREACHABLE):
+            elif isinstance(error, UNREACHABLE):
+                log_to.warning("graph_not_built", tenant=tenant_id, reason=f"the database went away: {error}")
+            elif error is not None:
                 log_to.error("graph_not_built", tenant=tenant_id, reason=f"{type(error).__name__}: {error}")
 
 
