@@ -38,12 +38,14 @@ _BEFORE = """
 -- those that may have lasted into the window, the last first
 WITH matching AS ({matching})
 SELECT event_no FROM matching JOIN views.events e USING (event_no)
-WHERE e.started_us IS NULL AND e.kind <> '{booking}' AND e.latest_us < {edge} ORDER BY e.latest_us DESC, event_no
+WHERE e.started_us IS NULL AND e.kind <> '{booking}' AND e.latest_us < {edge}
+ORDER BY e.latest_us DESC FETCH FIRST ({most}) ROWS WITH TIES
 """
 _AFTER = """
 WITH matching AS ({matching})
 SELECT event_no FROM matching JOIN views.events e USING (event_no)
-WHERE e.started_us IS NULL AND e.kind <> '{booking}' AND e.earliest_us >= {edge} ORDER BY e.earliest_us, event_no
+WHERE e.started_us IS NULL AND e.kind <> '{booking}' AND e.earliest_us >= {edge}
+ORDER BY e.earliest_us FETCH FIRST ({most}) ROWS WITH TIES
 """
 _KNOWN = """
 SELECT EXISTS (SELECT FROM views.dimensions d WHERE d.tenant_id = $1 AND d.dimension = $2 AND d.value = $3
@@ -59,7 +61,9 @@ SELECT EXISTS (SELECT FROM views.parameters n WHERE n.tenant_id = $1 AND n.name 
 AND ($3::text[] IS NULL OR EXISTS (
     SELECT FROM views.event_places p WHERE p.event_no = n.event_no AND p.place = ANY($3))))
 """
-_NEIGHBOURS_READ = 500
+_EVENTS_AT_ONCE = 500
+_NEIGHBOURS_READ = 10
+"""Events on one side that are looked at first; forty times as many each time that none of them exposed anything."""
 
 
 async def all_known(asked: Asked, circumstance: Circumstance) -> None:
@@ -123,16 +127,17 @@ def _record(asked: Asked) -> SqlRecord:
 
 
 async def _beside(statement: "_Statement", template: str, *, circumstance: Circumstance, edge_us: int) -> list[Any]:
-    """The nearest on one side: voided ones and those that exposed nothing are passed over."""
-    numbers = [r[0] for r in await statement.rows(template, edge=edge_us)]
-    record = _record(statement.asked)
+    """The nearest on one side, all of their instant: voided ones and those that exposed nothing are passed over."""
+    record, most, done = _record(statement.asked), _NEIGHBOURS_READ, 0
     found: list[Any] = []
-    for start in range(0, len(numbers), _NEIGHBOURS_READ):
-        told = bool(found)
-        some = await record.exposed_by(numbers[start : start + _NEIGHBOURS_READ])
-        found += [(h, mentions) for h, mentions in some if exposed_items(circumstance, mentions)]
-        if told:  # one read more than needed: others of the same instant
+    while True:
+        numbers = [r[0] for r in await statement.rows(template, edge=edge_us, most=most)]
+        for start in range(done, len(numbers), _EVENTS_AT_ONCE):
+            some = await record.exposed_by(numbers[start : min(start + _EVENTS_AT_ONCE, len(numbers))])
+            found += [(h, mentions) for h, mentions in some if exposed_items(circumstance, mentions)]
+        if found or len(numbers) < most:
             break
+        most, done = most * 40, len(numbers)  # none of an instant is left over: those after them are of later ones
     nearest = {h.no for h in neighbours(circumstance, [h for h, _ in found])}
     return [(h, mentions) for h, mentions in found if h.no in nearest]
 

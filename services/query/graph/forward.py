@@ -60,8 +60,9 @@ class ForwardWalk:
     async def run(self, starts: Ints, opened: Opened = Opened()) -> Walked:
         """Walk from the starting items. Raises Barred."""
         self._fresh = self._reached.take(Ahead.starting(starts, np.full(len(starts), START)), 0)
-        self._members = self._reached.take(self._begin(opened), 1)
-        seeded = self._names.indexes(opened.seeded)
+        begun = self._begin(opened)
+        self._members = self._reached.take(begun, 1)
+        seeded = begun.item[len(begun) - len(opened.seeded) :]
         while True:
             if len(self._fresh) < _FEW:
                 strange = self._advance(_FEW)
