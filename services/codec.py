@@ -182,13 +182,14 @@ def decode_with_document(value: bytes, *, members_aside: bool = False) -> tuple[
     if not isinstance(document, Mapping):
         raise Undecodable("not_an_envelope", f"expected an object, found {type(document).__name__}")
     try:
-        return _canonical().read(_without_members(document) if members_aside else document), document["event"]
+        return canonical_records().read(_without_members(document) if members_aside else document), document["event"]
     except Unusual:
         return validated(document, members_aside=members_aside)
 
 
 @cache
-def _canonical() -> CanonicalRecords:
+def canonical_records() -> CanonicalRecords:
+    """What reads them in this process, with the ids it remembers."""
     return CanonicalRecords()
 
 

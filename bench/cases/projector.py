@@ -14,6 +14,7 @@ from bench.results import Row, at_least
 from bench.world import Database, World
 from domain.ports import Record, StoredRecord
 from services.cli.running import collect_seldom
+from services.codec import canonical_records
 from services.database import projector_pool
 from services.eventlog.postgres import PostgresEventLog
 from services.projector.batches import sort_out
@@ -65,7 +66,8 @@ def _row(case: str, size: str, against: str, *, ours: Sequence[float], theirs: S
 
 @contextlib.asynccontextmanager
 async def _filled(world: World, events: Log) -> AsyncIterator[tuple[Database, PostgresEventLog, asyncpg.Pool]]:
-    """A database whose log holds the events and whose views are empty."""
+    """A database whose log holds the events and whose views are empty; no id is remembered from another run."""
+    canonical_records.cache_clear()
     database = await world.empty_database(log_partitions=_PARTITIONS)
     log = PostgresEventLog(dsn=database.url, partitions=_PARTITIONS)
     await log.start()

@@ -80,22 +80,25 @@ COLUMNS = {
 
 def span_class(begins_us: int, latest_us: int) -> int:
     """The class of how long something lasted: what lasts alike is found together by when it began."""
-    seconds = (latest_us - begins_us) // 1_000_000
-    return next((c for c in range(SPAN_CLASSES) if seconds < 32**c), SPAN_CLASSES - 1)
+    seconds = max(0, (latest_us - begins_us) // 1_000_000)
+    return min(-(-seconds.bit_length() // 5), SPAN_CLASSES - 1)
 
 
 def rows_of(facts: EventFacts, item_no: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """(table, row) of everything that one event says of equipment and vessels."""
-    begins_us, latest_us = facts.begins_us, facts.latest_us
-    lasts = (span_class(begins_us, latest_us), begins_us, latest_us)
+    latest_us = facts.latest_us
     if (load := facts.loading) is not None:
         item = item_no(load.item) if load.item is not None else None
         times = (facts.earliest_us, latest_us)
         yield "loadings", (load.equipment, load.position, item, load.mounts, load.doubt_units, *times)
-    begun_us = may_begin_us(facts)
-    for equipment in facts.made_on:
-        yield "makings", (equipment, facts.made_units, span_class(begun_us, latest_us), begun_us, latest_us)
+    if facts.made_on:
+        begun_us = may_begin_us(facts)
+        lasts = (span_class(begun_us, latest_us), begun_us, latest_us)
+        for equipment in facts.made_on:
+            yield "makings", (equipment, facts.made_units, *lasts)
     for act in facts.vessels:
         item = item_no(act.item) if act.item is not None else None
+        begins_us = facts.begins_us
+        lasts = (span_class(begins_us, latest_us), begins_us, latest_us)
         what = (act.vessel, int(act.act), act.compartment, item, act.quantity, act.uom)
         yield "vessel_acts", (*what, str(act.mode) if act.mode else None, act.part, act.breaks_whole, *lasts)

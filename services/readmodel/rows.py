@@ -61,7 +61,8 @@ class Applied:
 
     def listed(self) -> Iterable[ItemId]:
         """Items that its rows name although nothing happens to them by it: nearly all are known."""
-        yield from cases.items_of(self.envelope.event, self.document)
+        if self.facts.kind == feed.CASE_KIND:
+            yield from cases.items_of(self.envelope.event, self.document)
 
     def event_ids(self) -> Iterable[str]:
         """Its own id, and those a void names: whoever comes first takes a number for them (SEMANTICS §4)."""

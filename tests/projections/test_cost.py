@@ -97,8 +97,12 @@ class Meter:
         await self.owner.execute(_HISTORY, number, str(item(lot)), count)
 
     async def touched(self) -> int:
+        """Counted by then. A server process tells at most once a second, or when it was idle for ten, what it touched:
+        the owner's large statements would count as the cost of whatever is measured at that moment.
+        """
         async with self.pool.acquire() as connection:
             await connection.execute("SELECT pg_stat_force_next_flush()")
+        await self.owner.execute("SELECT pg_stat_force_next_flush()")
         found: int = await self.owner.fetchval(_TOUCHED)
         return found
 
