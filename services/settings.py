@@ -1,5 +1,6 @@
 """Every setting of every process, in one class. Each is an environment variable: `ZHUISU_` and the field's name."""
 
+import base64
 import difflib
 import ipaddress
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ KIB = 1024
 MIB = 1024 * KIB
 
 # Their values are never shown.
-_SECRETS = frozenset({"database_url", "bootstrap_key"})
+_SECRETS = frozenset({"database_url", "bootstrap_key", "webhook_keys"})
 
 # Read by the tests and the build, not by the service.
 _OTHER_VARIABLES = frozenset({"ZHUISU_SHARED", "ZHUISU_REQUIRE", "ZHUISU_TEST_DATABASE_URL", "ZHUISU_SCALE_UNITS"})
@@ -35,6 +36,18 @@ def _postgres_url(url: str | None) -> str | None:
     if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
         raise ValueError("give a PostgreSQL URL: postgresql://user:password@host:5432/database")
     return f"postgresql://{rest}"
+
+
+def _keys(text: str) -> str:
+    """Keys of Fernet, separated by commas. The message does not repeat them."""
+    for key in (k.strip() for k in text.split(",") if k.strip()):
+        try:
+            size = len(base64.urlsafe_b64decode(key))
+        except ValueError:
+            size = 0
+        if size != 32:
+            raise ValueError("a key is 32 bytes as URL-safe base64 (docs/webhooks.md says how to make one)")
+    return text
 
 
 def _networks(text: str) -> str:
@@ -239,6 +252,14 @@ class Settings(BaseSettings):
         description=(
             "Networks of your own (CIDR, separated by commas) that webhooks may call although they are not public, "
             "also by plain http. Addresses of cloud metadata stay refused."
+        ),
+    )
+    webhook_keys: Annotated[str, AfterValidator(_keys)] = Field(
+        default="",
+        repr=False,
+        description=(
+            "Keys that encrypt the secrets of webhooks in the database (Fernet, separated by commas): the first seals, "
+            "all of them open. Empty: secrets are kept plain, behind row-level security."
         ),
     )
     webhook_calls: bool = Field(

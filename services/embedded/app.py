@@ -48,6 +48,7 @@ from services.settings import Settings
 from services.webhooks.app import create_router as webhooks_router
 from services.webhooks.dispatcher import Dispatcher, Patience
 from services.webhooks.guard import networks
+from services.webhooks.seals import Seals
 from services.webhooks.sending import Sender
 
 ALL_ROLES = frozenset({"ingest", "projector", "query", "cases"})
@@ -290,6 +291,7 @@ async def _tell(settings: Settings, pools: list[asyncpg.Pool], stop: asyncio.Eve
         chance=random.Random(),
         patience=patience,
         call_seconds=settings.webhook_call_seconds,
+        seals=Seals(settings.webhook_keys),
     )
     try:
         await dispatcher.run(stop)

@@ -19,6 +19,7 @@ from services.problems import Problem
 from services.settings import Settings
 from services.webhooks.guard import checked, networks
 from services.webhooks.messages import TYPES
+from services.webhooks.seals import Seals
 from services.webhooks.store import Wanted, Webhooks
 
 DELIVERIES_SHOWN = 1_000
@@ -36,7 +37,7 @@ class NewWebhook(BaseModel):
 
 def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, clock: Clock) -> APIRouter:
     """`/v1/webhooks`."""
-    webhooks = Webhooks(pool)
+    webhooks = Webhooks(pool, Seals(settings.webhook_keys))
     own = networks(settings.webhook_networks)
     may_recall = caller_with(Role.RECALL, keys)
 

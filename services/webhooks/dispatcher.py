@@ -5,6 +5,7 @@ may take, so that a process that is killed in the middle only delays it.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from domain.moments import to_us
 from domain.ports import Clock
 from services.database import UNREACHABLE, tenant_transaction
 from services.webhooks.messages import Message, Seen, message, messages_after
+from services.webhooks.seals import Seals, SecretUnreadable
 from services.webhooks.sending import Answer, Call, Sender
 
 log_to = structlog.get_logger("webhooks")
@@ -51,7 +53,7 @@ _ACTIVE = """
 SELECT tenant_id, webhook_id FROM public.webhooks WHERE disabled_at IS NULL ORDER BY tenant_id, webhook_id
 """
 _LOCK = """
-SELECT seen, event_types, created_at FROM public.webhooks
+SELECT seen, event_types, created_at, secret FROM public.webhooks
 WHERE tenant_id = $1 AND webhook_id = $2 AND disabled_at IS NULL FOR UPDATE SKIP LOCKED
 """
 _QUEUE = """
@@ -63,6 +65,7 @@ ON CONFLICT (tenant_id, webhook_id, message_id) DO UPDATE
 SET state = 'pending', attempts = 0, queued_at = excluded.queued_at, due_at = excluded.due_at,
     settled_at = NULL WHERE $7
 """
+_SEALED = "UPDATE public.webhooks SET secret = $3 WHERE tenant_id = $1 AND webhook_id = $2"
 _SEEN = "UPDATE public.webhooks SET seen = $3 WHERE tenant_id = $1 AND webhook_id = $2"
 _CLAIM = """
 WITH due AS (
@@ -115,7 +118,9 @@ class Dispatcher:
         chance: random.Random,
         patience: Patience | None = None,
         call_seconds: float = 15.0,
+        seals: Seals | None = None,
     ) -> None:
+        self._seals = seals or Seals()
         self._api, self._views, self._sender, self._clock, self._chance = api, views, sender, clock, chance
         self._patience = patience or Patience()
         self._claim = timedelta(seconds=2 * call_seconds)
@@ -165,6 +170,7 @@ class Dispatcher:
             row = await connection.fetchrow(_LOCK, tenant_id, webhook_id)
             if row is None:
                 return False
+            await self._seal(connection, tenant_id, webhook_id, kept=row["secret"])
             before = Seen.of(row["seen"])
             found, seen, more = await messages_after(connection, tenant_id, before)
             wanted = [m for m in found if row["event_types"] is None or m.type in row["event_types"]]
@@ -177,6 +183,13 @@ class Dispatcher:
                 )
         return more
 
+    async def _seal(self, connection: asyncpg.Connection, tenant_id: int, webhook_id: str, *, kept: bytes) -> None:
+        """Keep the secret by the newest key. One that no key opens stays as it is: its calls fail and say so."""
+        with contextlib.suppress(SecretUnreadable):
+            sealed = self._seals.sealed_anew(kept)
+            if sealed is not None:
+                await connection.execute(_SEALED, tenant_id, webhook_id, sealed)
+
     async def _call(self, tenant_id: int, webhook_id: str) -> int:
         now = self._clock.now()
         async with self._transaction(tenant_id) as connection:
@@ -188,8 +201,11 @@ class Dispatcher:
         return len(calls)
 
     async def _deliver(self, tenant_id: int, webhook_id: str, *, row: asyncpg.Record) -> None:
-        call = Call(row["url"], row["secret"], row["message_id"], row["body"])
-        answer = await self._sender.send(call, self._clock.now())
+        try:
+            call = Call(row["url"], self._seals.open(row["secret"]), row["message_id"], row["body"])
+            answer = await self._sender.send(call, self._clock.now())
+        except SecretUnreadable as error:
+            answer = Answer(None, f"secret-unreadable: {error}")
         now = self._clock.now()
         attempts = row["attempts"] + 1
         state, due_at = "pending", now + self._patience.pause(attempts, answer, self._chance)
@@ -197,7 +213,7 @@ class Dispatcher:
             state, due_at = ("delivered" if answer.delivered else "dead"), now
         async with self._transaction(tenant_id) as connection:
             settled = (state, due_at, answer.status, answer.error, now)
-            await connection.execute(_SETTLE, tenant_id, webhook_id, call.message_id, *settled)
+            await connection.execute(_SETTLE, tenant_id, webhook_id, row["message_id"], *settled)
             if answer.delivered:
                 await connection.execute(_WELL, tenant_id, webhook_id, now)
                 return
@@ -206,7 +222,9 @@ class Dispatcher:
             if why is not None:
                 await self._disable(connection, tenant_id, webhook_id=webhook_id, why=why)
         tell = log_to.error if state == "dead" else log_to.warning
-        tell("webhook_not_delivered", webhook=webhook_id, message=call.message_id, attempts=attempts, why=answer.error)
+        tell(
+            "webhook_not_delivered", webhook=webhook_id, message=row["message_id"], attempts=attempts, why=answer.error
+        )
 
     def _given_up(self, answer: Answer, since: datetime | None, now: datetime) -> str | None:
         if answer.status == GONE:

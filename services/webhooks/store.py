@@ -13,6 +13,7 @@ from services.database import tenant_transaction
 from services.problems import Problem
 from services.readmodel.feed import vector_before
 from services.webhooks.messages import seen_now
+from services.webhooks.seals import Seals
 
 SECRET_BYTES = 32
 WEBHOOKS_MAX = 50
@@ -69,8 +70,8 @@ class Wanted:
 class Webhooks:
     """The webhooks of a database, for callers who may see them."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: asyncpg.Pool, seals: Seals | None = None) -> None:
+        self._pool, self._seals = pool, seals or Seals()
 
     async def create(self, caller: Caller, wanted: Wanted, *, now: datetime) -> tuple[asyncpg.Record, bytes]:
         """The webhook and its secret. It is told what comes after the views as they are now."""
@@ -83,7 +84,7 @@ class Webhooks:
             here = await seen_now(connection, caller.tenant_id, after=end, again=False)
             row = await connection.fetchrow(
                 _INSERT,
-                *(caller.tenant_id, name, wanted.url, types, wanted.description, secret),
+                *(caller.tenant_id, name, wanted.url, types, wanted.description, self._seals.seal(secret)),
                 *(now, caller.key_id, here.document()),
             )
         return row, secret
