@@ -20,7 +20,7 @@ async def urls_of(process: asyncio.subprocess.Process) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"ingest": [], "projector": [], "query": [], "cases": []}
     assert process.stdout is not None
     seen = ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not found["cases"]:
             line = (await process.stdout.readline()).decode()
             assert line, f"it ended: {seen}{(await process.communicate())[1].decode()}"
@@ -38,7 +38,7 @@ async def until_it_answers(url: str) -> None:
                 return (await client.get(f"{url}/healthz")).status_code == 200
             return False
 
-        await eventually(answers, within_seconds=60, every_seconds=0.1)
+        await eventually(answers, within_seconds=120, every_seconds=0.1)
 
 
 def kill_all(root: int) -> None:
@@ -65,7 +65,7 @@ def kill_all(root: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_nothing_acknowledged_is_lost_when_all_of_it_is_killed_at_once(tmp_path: Path) -> None:
     """Under load, in the middle of the demo's own posting; then started again on the same folder."""
     kafka_jars_or_skip()
@@ -76,7 +76,7 @@ async def test_nothing_acknowledged_is_lost_when_all_of_it_is_killed_at_once(tmp
         load = Load(urls["ingest"])
         senders = [asyncio.create_task(load.send(str(n))) for n in range(4)]
         try:
-            await load.more(within_seconds=60)
+            await load.more(within_seconds=120)
             kill_all(process.pid)
         finally:
             for sender in senders:
