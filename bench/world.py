@@ -119,7 +119,7 @@ class World:
                 *command, cwd=WORK.parents[1], stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
             )
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 await until(lambda: process.returncode is not None or _listens(port))
             yield Process(f"http://127.0.0.1:{port}", process.pid, log)
         finally:
