@@ -42,6 +42,10 @@ class Asked:
         """A record that has found nothing yet."""
         return SqlRecord(self.connection, self.tenant_id, vector=self.vector)
 
+    async def stay(self) -> None:
+        """Ask for nothing: the database ends a transaction in which nothing was asked for a minute."""
+        await self.connection.execute("SELECT 1")
+
     def knows(self, partition: int, offset: int) -> bool:
         """Whether what lies at this place in the log is known as of then."""
         return self.vector is None or offset <= self.vector.get(partition, -1)

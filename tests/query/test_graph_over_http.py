@@ -15,11 +15,12 @@ from services.database import api_pool, owner_pool, projector_pool
 from services.factory import about
 from services.problems import install
 from services.query.app import create_router
-from services.query.graph import keeper
+from services.query.graph import dressing, keeper
 from services.query.graph.graph import Graph
 from services.query.graph.keeper import Graphs
 from services.query.graph.loading import drawn
 from services.query.graph.raw import Raw
+from services.query.snapshot import Asked
 from services.readmodel.changes import Batch, ViewWriter
 from services.readmodel.rows import Applied
 from services.settings import load_settings
@@ -202,3 +203,28 @@ async def test_no_transaction_is_open_while_a_graph_is_drawn(factory: Factory, m
     assert answered == [1]
     assert factory.tenant in graphs.tenants
     await pool.close()
+
+
+async def test_an_answer_that_takes_long_to_send_keeps_its_transaction(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database ends one in which nothing is asked: a slow client would get half an answer."""
+    if not factory.applied:
+        await factory.go_on(len(factory.log))
+    await alike(factory, ASKED[:1])
+    await factory.graphs.built(factory.tenant)
+    stayed, stay = list[Asked](), Asked.stay
+
+    async def counted(asked: Asked) -> None:
+        stayed.append(asked)
+        await stay(asked)
+
+    monkeypatch.setattr(Asked, "stay", counted)
+    monkeypatch.setattr(dressing, "CHUNK", 100)
+    found = []
+    for quiet_seconds in (60.0, -1.0):
+        monkeypatch.setattr(dressing, "QUIET_SECONDS", quiet_seconds)
+        query = {"item": ASKED[1][1], "format": "csv"}
+        found.append((await factory.with_graph.get("/v1/trace/forward", params=query)).content)
+        assert bool(stayed) == (quiet_seconds < 0)
+    assert found[0] == found[1]

@@ -24,6 +24,8 @@ Form = Callable[[NodeColumns], bytes]
 CHUNK = 5_000
 """Nodes that are written at once."""
 COUNTED_AT_ONCE = 100_000
+QUIET_SECONDS = 15.0
+"""So long an answer may be sent, to a slow client perhaps, with nothing asked of the database."""
 _FEW = 500
 
 
@@ -56,8 +58,13 @@ class ColumnDressing:
         left = 0 if form is None else len(order) if show is None else show
         if self._counting is None:  # who is neither shown nor counted is not looked at
             order = order[:left]
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         for start in range(0, len(order), size):
             rows = order[start : start + size]
+            if loop.time() - asked > QUIET_SECONDS:
+                await self.dressing.asked.stay()
+                asked = loop.time()
             stood = await self._stand(rows, coded=left > 0)
             take = partial(self._take, rows, stood, form=form, show=min(left, len(rows)))
             piece = take() if len(rows) < _FEW else await asyncio.to_thread(take)
