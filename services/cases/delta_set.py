@@ -2,28 +2,33 @@
 those that they make surer, less sure, nearer, or members for other reasons.
 """
 
+import asyncio
+from array import array
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import asyncpg
+import numpy as np
 
 from domain.cases.acts import ChangedMember, Member, Stood
 from domain.cases.recall import RecallCase
 from domain.cases.sets import CERTAIN, POSSIBLE, Why
+from services.cases.delta_sieve import Present, sieve_of
 from services.codec import MEMBER
 from services.query.evaluation import Chunks, Evaluation
+from services.query.graph.groups import Ints
 
 _PRESENT = """
 -- the set as it was found last: the newest of what the freeze and the evaluations since said of each item
-SELECT uri, level, certainty, reasons FROM (
-    SELECT DISTINCT ON (m.item_no) i.uri, m.change, m.level, m.certainty, m.reasons
-    FROM views.case_members m JOIN views.items i USING (item_no)
+SELECT item_no, level, certainty, reasons FROM (
+    SELECT DISTINCT ON (m.item_no) m.item_no, m.change, m.level, m.certainty, m.reasons FROM views.case_members m
     WHERE m.tenant_id = $1 AND m.case_id = $2
     AND ((m.change = 'frozen' AND m.number = $3) OR (m.change <> 'frozen' AND m.number = ANY($4::int[])))
     ORDER BY m.item_no, CASE WHEN m.change = 'frozen' THEN 0 ELSE m.number END DESC
 ) AS newest WHERE change <> 'withdrawn'
 """
+_IDS = "SELECT item_no, uri FROM views.items WHERE item_no = ANY($1::bigint[])"
 _STORED = """
 -- these members as they were told last
 SELECT DISTINCT ON (m.item_no)
@@ -40,6 +45,7 @@ SELECT w.product FROM unnest($3::text[]) AS w(product) WHERE EXISTS (
     AND NOT m.top AND NOT m.loose_spare)
 """
 READ_AT_ONCE = 1_000
+IDS_AT_ONCE = 20_000
 
 
 def evaluations_since(case: RecallCase) -> list[int]:
@@ -80,13 +86,21 @@ class DeltaSet:
         """What makes the set what `found` says. What was walked only in part withdraws nothing, and makes nothing less
         sure.
         """
-        before = await self._present()
+        present = await self._rows()
         turned: dict[str, Stood] = {}
-        # Where members are that stay as they were is not asked: of a million of them that takes longer than the walk.
+        # Of a million members that stay as they were none is made an object, and where they are is not asked.
+        sieve = await asyncio.to_thread(sieve_of, found, present) if found.sieved is not None else None
+        before = await self._ids(present, present.numbers if sieve is None else sieve.unknown)
+        if sieve is not None and found.sieved is not None:
+            before |= sieve.told
+            sieve.told = before
+            found.chunks = found.sieved.chunks(sieve)
         found.chunks = _differing(found.chunks, before, turned, whole=not found.incomplete)
         members = [one.member async for some in found.members() for one in some]
         fitted = await self._fitted(sorted({m.item.material for m in members if m.top and m.item.material is not None}))
         members = [_spare(member, found, fitted=fitted) for member in members]
+        if sieve is not None:
+            before |= await self._ids(present, sieve.missing)
         return Changes(
             added=[m for m in members if m.item not in turned],
             withdrawn=[] if found.incomplete else [m async for some in self._stored(sorted(before)) for m in some],
@@ -98,14 +112,28 @@ class DeltaSet:
         rows = await self._connection.fetch(_FITTED, *self._about[:2], products) if products else []
         return {r[0] for r in rows}
 
-    async def _present(self) -> dict[str, Stood]:
-        found: dict[str, Stood] = {}
-        kept: dict[tuple[Any, ...], Stood] = {}
-        async for uri, level, certainty, reasons in self._connection.cursor(_PRESENT, *self._about, prefetch=10_000):
+    async def _rows(self) -> Present:
+        numbers, codes = array("q"), array("q")
+        kept: dict[tuple[Any, ...], int] = {}
+        async for number, level, certainty, reasons in self._connection.cursor(_PRESENT, *self._about, prefetch=10_000):
             key = (level, certainty, None if reasons is None else tuple(reasons))
-            if (stood := kept.get(key)) is None:
-                stood = kept[key] = Stood(level=level, certainty=certainty, reasons=key[2])
-            found[uri] = stood
+            numbers.append(number)
+            codes.append(kept.setdefault(key, len(kept)))
+        stood = [Stood(level=level, certainty=certainty, reasons=reasons) for level, certainty, reasons in kept]
+        return Present(np.array(numbers, dtype=np.int64), np.array(codes, dtype=np.int64), stood)
+
+    async def present(self) -> dict[str, Stood]:
+        """The set, and how each of it stood in it."""
+        rows = await self._rows()
+        return await self._ids(rows, rows.numbers)
+
+    async def _ids(self, present: Present, numbers: Ints) -> dict[str, Stood]:
+        """How these stood, by their ids."""
+        found: dict[str, Stood] = {}
+        stood = dict(zip(present.numbers.tolist(), present.codes.tolist(), strict=True)) if len(numbers) else {}
+        for start in range(0, len(numbers), IDS_AT_ONCE):
+            for number, uri in await self._connection.fetch(_IDS, numbers[start : start + IDS_AT_ONCE].tolist()):
+                found[uri] = present.stood[stood[number]]
         return found
 
     async def _stored(self, items: Sequence[str]) -> AsyncGenerator[list[Member], None]:

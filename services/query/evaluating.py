@@ -5,7 +5,7 @@ some 400 bytes an item; where they are is read after that, some at a time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,8 +19,9 @@ from domain.ids import ItemId
 from domain.links import Relation
 from services.database import tenant_transaction
 from services.query.dressing import STATE_CHUNK, Stand
-from services.query.evaluation import Chunks, Evaluation
+from services.query.evaluation import Chunks, Evaluation, Sieve, Sieved
 from services.query.freshness import freshness
+from services.query.graph.affected import AffectedMembers
 from services.query.graph.answer import OverGraph
 from services.query.graph.groups import Ints
 from services.query.graph.keeper import Graphs
@@ -110,15 +111,22 @@ class Evaluator:
         return await asyncio.to_thread(columns)
 
     async def _of_leaf(self, leaf: Leaf, asked: Asked, told: _Told, *, start: Start, walk: Walked) -> Evaluation:
+        affected: Container[ItemId]
+        if (over := walk.over_graph) is not None:
+            sieved = Sieved(over, lambda but: _members_of(leaf, start, walk, same=[], but=but))
+            affected = await asyncio.to_thread(AffectedMembers, over)
+        else:
+            sieved, affected = None, await walk.counted(start.items)
         return Evaluation(
             asked=asked,
             count=len(start.items) + len(walk),
-            affected=await walk.counted(start.items),
+            affected=affected,
             chunks=_members_of(leaf, start, walk, same=[]),
             # Where members are is asked about now, whatever instant the leaf walks at.
             stand=walk.stand if leaf.at is None else await self._standing(asked),
             gaps=told.gaps,
             incomplete=told.incomplete,
+            sieved=sieved,
         )
 
     async def _walk(self, leaf: Leaf, asked: Asked, told: _Told) -> tuple[Start, Walked]:
@@ -165,12 +173,14 @@ def _alone(rule: Rule) -> Rule:
     return rule
 
 
-async def _members_of(leaf: Leaf, start: Start, walk: Walked, *, same: list[tuple[ItemId, ItemId]]) -> Chunks:
+async def _members_of(
+    leaf: Leaf, start: Start, walk: Walked, *, same: list[tuple[ItemId, ItemId]], but: Sieve | None = None
+) -> Chunks:
     """The seeds, then what they went into; adds to `same` the names that are surely of one thing."""
     for some in _parts(start.items):
         yield [(item, Why(0, seed=True)) for item in some]
     opened = frozenset(start.items) if isinstance(leaf, Product) else frozenset()
-    async for found in _reached(walk, same):
+    async for found in _reached(walk, same, but):
         if leaf.follow == "none":
             # An exposure's seeds are nodes without a predecessor; of a product its lots and units are seeds.
             found = [(i, w) for i, w in found if not w.came_from or not opened.isdisjoint(w.came_from)]
@@ -178,7 +188,7 @@ async def _members_of(leaf: Leaf, start: Start, walk: Walked, *, same: list[tupl
             yield found
 
 
-async def _reached(walk: Walked, same: list[tuple[ItemId, ItemId]]) -> Chunks:
+async def _reached(walk: Walked, same: list[tuple[ItemId, ItemId]], but: Sieve | None) -> Chunks:
     """What a walk reached, and why; adds to `same` the names that are surely of one thing."""
     over_graph = walk.over_graph
     if over_graph is None:
@@ -188,12 +198,16 @@ async def _reached(walk: Walked, same: list[tuple[ItemId, ItemId]]) -> Chunks:
         return
     same += over_graph.same_things()
     for start in range(0, len(over_graph), STATE_CHUNK):
-        yield await asyncio.to_thread(_of_columns, over_graph, over_graph.order[start : start + STATE_CHUNK])
+        rows = over_graph.order[start : start + STATE_CHUNK]
+        yield await asyncio.to_thread(_of_columns, over_graph, rows, but)
 
 
-def _of_columns(over_graph: OverGraph, rows: Ints) -> list[tuple[ItemId, Why]]:
+def _of_columns(over_graph: OverGraph, rows: Ints, but: Sieve | None) -> list[tuple[ItemId, Why]]:
     """As `_why`, from the columns of a graph's walk."""
     nodes = over_graph.nodes
+    rows = rows if but is None else rows[~but(rows)]
+    if not len(rows):
+        return []
     came_from, event_ids = nodes.ways(rows, WAYS_SHOWN)
     items = over_graph.names.ids(nodes.walked.nodes[rows])
     verdicts, levels = nodes.verdict(rows).tolist(), nodes.level[rows].tolist()

@@ -1,7 +1,7 @@
 """What a scope rule comes to in one snapshot: its members one after the other, each with why and where it is."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence, Set
+from collections.abc import AsyncGenerator, Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, cast
@@ -15,6 +15,8 @@ from domain.state import Whereabouts, states
 from services.query.answering import answered
 from services.query.conflicts import ConflictsAbout
 from services.query.dressing import Stand
+from services.query.graph.answer import OverGraph
+from services.query.graph.groups import Bools, Ints
 from services.query.snapshot import Asked
 from services.query.totals import Totals
 
@@ -33,20 +35,34 @@ class Affected:
     state: Whereabouts
 
 
+Sieve = Callable[[Ints], Bools]
+"""Of which rows of a walk's nodes the members are not wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sieved:
+    """The members of a walk over columns, without those that a sieve holds back."""
+
+    over: OverGraph
+    chunks: Callable[[Sieve], Chunks]
+
+
 @dataclass(slots=True, kw_only=True)
 class Evaluation:
     """`count` members come in `chunks`, by (level, item). Totals, and more gaps, are known once all were read.
 
-    `affected` are those that count, one a thing. `stand` tells where things are; None: the domain.
+    `affected` are those that count, one a thing. `stand` tells where things are; None: the domain. `sieved`: `chunks`
+    could leave out members before they are made objects.
     """
 
     asked: Asked
     count: int
-    affected: Set[ItemId]
+    affected: Container[ItemId]
     chunks: Chunks
     stand: Stand | None
     gaps: list[Gap]
     incomplete: Sequence[str]
+    sieved: "Sieved | None" = None
     _totals: Totals = field(init=False)
     _told: ConflictsAbout = field(init=False)
     _conflicts: list[Conflict] = field(default_factory=list)

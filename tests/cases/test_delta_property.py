@@ -38,6 +38,8 @@ from services.settings import load_settings
 from tests.domain.histories import CLASSES, LOTS, UNITS, entangled, histories
 from tests.domain.telling import History, item, us
 from tests.projections.test_record_over_sql import Views, views
+from tests.query.serving import Drawn, generation
+from tests.query.test_graph import drawn
 
 __all__ = ["views"]
 
@@ -84,12 +86,13 @@ class Straight:
 class Followed:
     """A recall of one example: its jobs, and what they came to."""
 
-    def __init__(self, views: Views, tenant: int) -> None:
+    def __init__(self, views: Views, tenant: int, graphs: Graphs | None = None) -> None:
         self.views, self.tenant, self.log = views, tenant, Straight(views)
         self.settings = load_settings(trace_graph="off", case_full_evaluation_seconds=1e9)
         log: Any = self.log
         self.desk = CaseDesk(log=log, pool=views.api, clock=FixedClock(NOW), settings=self.settings)
-        self.evaluator = Evaluator(Graphs(views.api, self.settings), self.settings)
+        self.domain = Evaluator(Graphs(views.api, self.settings), self.settings)
+        self.evaluator = Evaluator(graphs, self.settings) if graphs is not None else self.domain
         self.delta = Delta(self.desk, views.projector, evaluator=self.evaluator)
         self.delta._watching.look_seconds = 0
 
@@ -131,8 +134,8 @@ class Followed:
         assert case.frozen is not None
         asking = snapshot_at(self.views.api, self.settings, tenant_id=self.tenant, vector=None, now_us=us(200))
         async with asking as asked:
-            told = await DeltaSet(asked.connection, self.tenant, case=case)._present()
-            found = await self.evaluator.begin(rule_of(rule), asked)
+            told = await DeltaSet(asked.connection, self.tenant, case=case).present()
+            found = await self.domain.begin(rule_of(rule), asked)
             fresh = {_standing(str(one.member.item), one.member) async for some in found.members() for one in some}
         return {_standing(item, stood) for item, stood in told.items()}, fresh
 
@@ -175,3 +178,51 @@ async def test_frozen_and_delta_are_a_fresh_evaluation(
         await followed.work(followed.delta)
         told, fresh = await followed.sets(rule)
         assert told == fresh, (sorted(fresh - told), sorted(told - fresh))
+
+
+@given(
+    h=histories | entangled,
+    rule=rules,
+    cuts=st.lists(st.booleans(), min_size=1, max_size=3),
+    splits=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)),
+    size=st.integers(1, 4),
+    again=st.booleans(),
+)
+@pytest.mark.timeout(900)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_the_same_over_a_graph_of_which_members_that_stay_are_no_objects(
+    views: Views,
+    h: History,
+    *,
+    rule: dict[str, Any],
+    cuts: list[bool],
+    splits: tuple[float, float],
+    size: int,
+    again: bool,
+) -> None:
+    """The graph is of some instant before the freeze or after it, and stays as it is."""
+    tenant = await views.fresh_tenant()
+    log = moved(h, cuts, tenant=tenant, again=again)
+    frozen_at, drawn_at = (int(len(log) * split) for split in splits)
+    graphs = Drawn(views.api, load_settings())
+    followed = Followed(views, tenant, graphs)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("services.query.walks.FEW_STARTS", -1)
+        await followed.tell(log[: min(frozen_at, drawn_at)])
+        if drawn_at <= frozen_at:
+            await _draw(graphs, views, tenant)
+            await followed.tell(log[drawn_at:frozen_at])
+        await followed.freeze(rule)
+        await followed.work(followed.delta)
+        for start in range(frozen_at, len(log), size):
+            await followed.tell(log[start : start + size])
+            if start <= drawn_at < start + size:
+                await _draw(graphs, views, tenant)
+            await followed.work(followed.delta)
+            told, fresh = await followed.sets(rule)
+            assert told == fresh, (sorted(fresh - told), sorted(told - fresh))
+
+
+async def _draw(graphs: Drawn, views: Views, tenant: int) -> None:
+    if (graph := await drawn(views, tenant)) is not None:
+        graphs.put(tenant, graph, await generation(views, tenant))

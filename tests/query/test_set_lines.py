@@ -14,7 +14,7 @@ from services.query.freshness import applied_vector
 from services.query.graph import members
 from services.query.graph.keeper import Graphs
 from services.query.rules import rule_of
-from services.query.set_lines import Counts, SetLines
+from services.query.set_lines import Counts, SetLines, SpooledLines
 from services.settings import load_settings
 from tests.domain.histories import BOXES, CLASSES, LOTS, UNITS
 from tests.domain.telling import History, at, item
@@ -81,6 +81,8 @@ async def test_a_set_by_columns_is_the_set_by_members_to_the_byte(
                 columns = await quick.lines(rule, asked)
                 told = await _told(columns)
                 assert told == await _told(await without.lines(rule, asked)), document
+                # Members one by one over the same graph, as previews and evaluations read them.
+                assert told == await _told(SpooledLines(await quick.begin(rule, asked))), document
 
 
 async def _applied(views: Views) -> dict[int, int]:

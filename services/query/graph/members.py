@@ -18,6 +18,7 @@ from domain.facts import Status
 from domain.ids import ItemId
 from domain.state import Whereabouts
 from services.query.evaluation import GAPS_KEPT, quantity_of
+from services.query.graph.affected import AffectedMembers
 from services.query.graph.answer import OverGraph
 from services.query.graph.groups import Bools, Ints
 from services.query.graph.kinds import LOT, UNIT
@@ -50,8 +51,7 @@ class MemberColumns:
         self._items = np.concatenate([starts, over.nodes.walked.nodes[over.order]])
         count = len(self._items)
         self._counts = np.concatenate([over.starts_counted(), over.counts()[over.order]])
-        self._affected = np.zeros(over.names.count, dtype=np.bool_)
-        self._affected[self._items[self._counts]] = True
+        self._affected = AffectedMembers(over)
         self._kind = np.zeros(count, dtype=np.int8)
         self._free = np.zeros(count, dtype=np.bool_)
         """units that count, are not used up, and are no part of another one"""
@@ -94,7 +94,7 @@ class MemberColumns:
         for at in np.flatnonzero(~plain & (kind == UNIT)).tolist():
             state, row = stood.state(at), some.start + at
             self._fitted[row] = bool(state.wholes)
-            inside = any(self._is_affected(whole) for whole in state.wholes)
+            inside = any(whole in self._affected for whole in state.wholes)
             self._free[row] = self._counts[row] and state.status is not Status.CONSUMED and not inside
             self._boxed[row] = self._box(state)
         for at in np.flatnonzero(kind == LOT).tolist():
@@ -113,7 +113,7 @@ class MemberColumns:
         codes, which = np.unique(stood.codes[units], return_inverse=True)
         looks = [self._look_of(code, stood.shared.table[code]) for code in codes.tolist()]
         consumed, box = (np.array(column)[which] for column in zip(*((c, b) for c, b, _ in looks), strict=True))
-        within = remembered.within(items, self._affected[: len(self._over.graph)])
+        within = remembered.within(items, self._affected.flags[: len(self._over.graph)])
         whole = remembered.whole[items]
         self._fitted[rows] = (whole >= 0) & (whole != items)
         self._free[rows] = self._counts[rows] & ~consumed & ~within
@@ -128,12 +128,8 @@ class MemberColumns:
 
     def _box(self, state: Whereabouts) -> int:
         """The number of the containers that are members; -1 where there are none."""
-        found = tuple(self._over.names.indexes([c for c in state.containers if self._is_affected(c)]).tolist())
+        found = tuple(self._over.names.indexes([c for c in state.containers if c in self._affected]).tolist())
         return self._boxes.setdefault(found, len(self._boxes)) if found else _NOWHERE
-
-    def _is_affected(self, item: ItemId) -> bool:
-        at = int(self._over.names.indexes([item])[0])
-        return at < len(self._affected) and bool(self._affected[at])
 
     def _gather(self, items: Ints, stood: Stood) -> None:
         """Gaps of states, in the order of the members, as many as an evaluation keeps."""

@@ -131,14 +131,21 @@ class Remembered:
             conflicts=(),
         )
 
-    def wholes(self, item: int) -> Ints:
-        """The units that a plain item is fitted in, innermost first."""
-        found: list[int] = []
-        whole = int(self.whole[item])
-        while whole >= 0 and whole not in found and whole != item:
-            found.append(whole)
-            whole = int(self._standing.parts.inside(np.array([whole]), self.at_us)[0])
-        return np.array(found, dtype=np.int64)
+    def wholes(self, items: Ints) -> list[list[int]]:
+        """The units that each plain item is fitted in, innermost first."""
+        found: list[list[int]] = [[] for _ in items]
+        at, whole = np.arange(len(items)), self.whole[items]
+        while len(at):
+            fitted = np.flatnonzero((whole >= 0) & (whole != items[at]))
+            climbs = [
+                row
+                for row, place, unit in zip(fitted.tolist(), at[fitted].tolist(), whole[fitted].tolist(), strict=True)
+                if unit not in found[place]
+            ]
+            for row in climbs:
+                found[at[row]].append(int(whole[row]))
+            at, whole = at[climbs], self._standing.parts.inside(whole[climbs], self.at_us)
+        return found
 
     def within(self, items: Ints, chosen: Bools) -> Bools:
         """Of which plain items the unit that they are fitted in, or that it is fitted in, is chosen."""

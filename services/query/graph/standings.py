@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 
@@ -138,12 +139,15 @@ class Standings:
         """The same item by item, and the keys of events about them that have a void or a rival."""
         items = names.indexes(ids)
         stood = await self.stand(names, items)
+        plain = np.flatnonzero(~stood.by_domain)
+        around = self.remembered.wholes(items[plain])
+        wholes = iter(names.ids(np.array([unit for some in around for unit in some], dtype=np.int64)))
+        fitted_in = {at: tuple(islice(wholes, len(some))) for at, some in zip(plain.tolist(), around, strict=True)}
         found: dict[ItemId, Whereabouts] = {}
         for at, item in enumerate(ids):
             state = stood.state(at)
-            if not stood.by_domain[at]:
-                wholes = tuple(names.ids(self.remembered.wholes(int(items[at]))))
+            if at in fitted_in:
                 gaps = (shipped_out(item),) if state.status is Status.IN_TRANSIT else ()
-                state = replace(state, item=item, wholes=wholes, gaps=gaps)
+                state = replace(state, item=item, wholes=fitted_in[at], gaps=gaps)
             found[item] = state
         return found, stood.troubled
