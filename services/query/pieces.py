@@ -1,6 +1,7 @@
 """Answers that are made piece by piece: whole if small, else streamed from the first piece on."""
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,3 +68,19 @@ async def _only_bytes(pieces: AsyncGenerator[Head | bytes, None]) -> AsyncGenera
             yield piece
     finally:
         await pieces.aclose()
+
+
+async def one_ahead(works: AsyncIterator[Callable[[], bytes]]) -> AsyncGenerator[bytes, None]:
+    """What each work makes, in order: one at a time, in a thread, each while what was made before it is taken."""
+    making: asyncio.Future[bytes] | None = None
+    try:
+        async for work in works:
+            made = None if making is None else await making
+            making = asyncio.ensure_future(asyncio.to_thread(work))
+            if made is not None:
+                yield made
+        if making is not None:
+            yield await making
+    finally:
+        if making is not None:
+            making.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from services.query.graph.nodes import reasons_of
 from services.query.graph.stance import KINDS
 from services.query.graph.standings import Stood
 from services.query.node_columns import Head, NodeColumns, Said
+from services.query.pieces import one_ahead
 from services.query.weaving import Column, Part
 
 Form = Callable[[NodeColumns], bytes]
@@ -54,6 +56,24 @@ class ColumnDressing:
 
     async def pieces(self, form: Form | None, *, show: int | None) -> AsyncIterator[bytes]:
         """All nodes, in the order of answers; the first `show` of them in the form, if there is one."""
+        order = self._over.order
+        works = self._works(form, show=show)
+        if len(order) < _FEW:
+            async for work in works:
+                yield work()
+        else:
+            async with aclosing(one_ahead(works)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        if self._counting is not None and self.dressing.totals is not None:
+            finish = partial(self._counting.finish, self.dressing.totals)
+            if len(order) < _FEW:
+                finish()
+            else:
+                await asyncio.to_thread(finish)
+
+    async def _works(self, form: Form | None, *, show: int | None) -> AsyncIterator[Callable[[], bytes]]:
+        """What makes the pieces; to be done one after the other."""
         order, size = self._over.order, CHUNK if form is not None else COUNTED_AT_ONCE
         left = 0 if form is None else len(order) if show is None else show
         if self._counting is None:  # who is neither shown nor counted is not looked at
@@ -66,16 +86,8 @@ class ColumnDressing:
                 await self.dressing.asked.stay()
                 asked = loop.time()
             stood = await self._stand(rows, coded=left > 0)
-            take = partial(self._take, rows, stood, form=form, show=min(left, len(rows)))
-            piece = take() if len(rows) < _FEW else await asyncio.to_thread(take)
+            yield partial(self._take, rows, stood, form=form, show=min(left, len(rows)))
             left = max(0, left - len(rows))
-            yield piece
-        if self._counting is not None and self.dressing.totals is not None:
-            finish = partial(self._counting.finish, self.dressing.totals)
-            if len(order) < _FEW:
-                finish()
-            else:
-                await asyncio.to_thread(finish)
 
     async def _stand(self, rows: Ints, *, coded: bool) -> Stood:
         items, tells = self._nodes.walked.nodes[rows], self._counting is not None
