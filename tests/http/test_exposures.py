@@ -88,6 +88,22 @@ async def test_a_voided_neighbour_is_none(service: httpx.AsyncClient) -> None:
     assert found == {"v-far": "duration_unknown", "v-in": "certain"}
 
 
+async def test_neighbours_are_found_behind_many_voided_ones_and_all_of_one_instant(service: httpx.AsyncClient) -> None:
+    oven = {"equipment": ["OVEN-7"]}
+    voided = [{**made(f"o-void-{n}", f"07:{10 + n}", **oven), "event_id": f"o-void-{n}"} for n in range(12)]
+    position = await post(
+        service,
+        *(made(f"o-far-{n}", "06:00", **oven) for n in range(2)),
+        *voided,
+        made("o-in", "08:10", **oven),
+        *(made(f"o-next-{n}", "09:10", **oven) for n in range(12)),
+        *({"kind": "voided", "occurred_at": DAY.format("12:00"), "target": v["event_id"]} for v in voided),
+    )
+    found = await exposed(service, position, equipment="OVEN-7", since=DAY.format("08:00"), until=DAY.format("09:00"))
+    beside = {f"o-far-{n}" for n in range(2)} | {f"o-next-{n}" for n in range(12)}
+    assert found == {"o-in": "certain", **dict.fromkeys(beside, "duration_unknown")}
+
+
 async def test_values_of_a_parameter_on_a_line(service: httpx.AsyncClient) -> None:
     def at_peak(number: str, value: str, line: str = "SMT-1") -> dict[str, Any]:
         peak = [{"name": "reflow_peak", "value": value, "unit": "CEL"}]
