@@ -1,6 +1,6 @@
 """What a trace answers with: nodes, gaps, conflicts (SEMANTICS §3 'A node', §6)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -88,8 +88,21 @@ def node_of(
     `level` None: the fewest hops.
     """
     links = sorted((link for link in arrivals if link.event_id), key=lambda link: link.sort_key)
-    least = min((hops for _, hops in arrivals.values()), default=0) if level is None else level
-    up = sorted({came_from for came_from, hops in arrivals.values() if hops == least})
+    return node_reached(item, links, arrivals.values(), certainty=certainty, reasons=reasons, level=level)
+
+
+def node_reached(
+    item: ItemId,
+    links: Sequence[Link],
+    arrivals: Collection[tuple[ItemId, int]],
+    *,
+    certainty: str,
+    reasons: tuple[str, ...],
+    level: int | None = None,
+) -> Node:
+    """The same where the links are sorted already, each by an event."""
+    least = min((hops for _, hops in arrivals), default=0) if level is None else level
+    up = sorted({came_from for came_from, hops in arrivals if hops == least})
     reached = [link.reach_us if link.reach_us != NEVER_US else link.since_us for link in links]
     return Node(
         item=item,

@@ -41,17 +41,15 @@ from services.settings import Settings
 
 
 def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs: Graphs) -> APIRouter:
-    """The read routes."""
+    """The read routes, all on one router: a request is matched at every router that is inside another, and anew."""
     questions = Questions(pool=pool, keys=keys, settings=settings, graphs=graphs)
     profiles = load_profiles(settings.regimes_dir)
-    router = APIRouter()
+    groups = [trace.create_router(questions)]
     if settings.recall_check == "on":
         # Before the routes that take an id in its place.
-        router.include_router(recall_check.create_router(questions))
-    for group in (clocks, incidents):
-        router.include_router(group.create_router(questions, profiles))
+        groups.append(recall_check.create_router(questions))
+    groups += [group.create_router(questions, profiles) for group in (clocks, incidents)]
     for question in (
-        trace,
         exposure,
         search,
         state,
@@ -77,5 +75,7 @@ def create_router(*, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs:
         sortable_spreadsheet,
         supplier_notices,
     ):
-        router.include_router(question.create_router(questions))
+        groups.append(question.create_router(questions))
+    router = APIRouter()
+    router.routes.extend(route for group in groups for route in group.routes)
     return router

@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.answers import Conflict, Gap, Node
 from domain.ids import ItemId
+from domain.links import Link
 from domain.state import State, Whereabouts, states
 from services.query import rendering
 from services.query.answering import answered
@@ -39,6 +40,9 @@ class Dressing:
 
     `veil`: the nodes are shown to a key limited to sites (services/query/scope.py).
     """
+
+    link_json: Callable[[Link], dict[str, Any]] = staticmethod(rendering.link_json)
+    """writes a link as JSON data"""
 
     def __init__(self, asked: Asked, *, at_us: int, totals: Totals | None, veil: Veil | None = None) -> None:
         self.asked, self.at_us, self.totals, self.veil = asked, at_us, totals, veil
@@ -100,7 +104,7 @@ class Dressing:
             if self.totals is not None:
                 self.totals.add(node.item, node.certainty, state=seen[node.item].full, shown=state)
             self.gather(state)
-        return [marked(rendering.node_json(n, seen[n.item].shown), seen[n.item]) for n in shown]
+        return [marked(rendering.node_json(n, seen[n.item].shown, self.link_json), seen[n.item]) for n in shown]
 
     def gather(self, state: Whereabouts) -> None:
         """What the state of a node tells beside it."""

@@ -12,12 +12,10 @@ from domain.positions import vector_token
 from services.problems import Problem
 
 _CHECKPOINTS = "SELECT log_partition, applied_offset, applied_us, log_end, measured_us FROM views.checkpoints"
-_FRESH = """
--- what is applied, the clock, and how many dead letters wait: one row at least
-SELECT c.log_partition, c.applied_offset, c.applied_us, c.log_end, c.measured_us,
-       (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us,
-       (SELECT count(*) FROM views.dead_letters WHERE replayed_as IS NULL) AS parked
-FROM (SELECT) AS once LEFT JOIN views.checkpoints c ON true
+_FRESH = "SELECT * FROM public.zhuisu_freshness($1)"
+"""What is applied, the clock, and how many dead letters of the tenant wait: one row at least (migration 0023).
+
+From here on the transaction is the tenant's, also one that has no statement but this.
 """
 
 
@@ -32,6 +30,8 @@ class Freshness:
     measured_us: int | None
     now_us: int
     parked: int
+    generation: int | None
+    """the tables that say so: a rebuild of the views puts others in their place; None: nothing is applied"""
 
     @property
     def codes(self) -> list[str]:
@@ -48,9 +48,11 @@ class Freshness:
         return {"position": vector_token(self.vector if vector is None else vector), "recorded_at": recorded}
 
 
-async def freshness(connection: asyncpg.Connection, *, stale_after_seconds: float) -> Freshness:
-    """The state of the views in this snapshot."""
-    told = await connection.fetch(_FRESH)
+async def freshness(
+    connection: asyncpg.Connection, tenant_id: int | None = None, *, stale_after_seconds: float
+) -> Freshness:
+    """The state of the views in this snapshot; `tenant_id` None: of the tenant whose transaction it is, if any."""
+    told = await connection.fetch(_FRESH, tenant_id)
     now_us, parked = told[0]["now_us"], told[0]["parked"]
     rows = [r for r in told if r["log_partition"] is not None]
     measured = min((r["measured_us"] for r in rows), default=0) or None  # 0: taken back (projector/continuity.py)
@@ -65,6 +67,7 @@ async def freshness(connection: asyncpg.Connection, *, stale_after_seconds: floa
         measured_us=measured,
         now_us=now_us,
         parked=parked,
+        generation=told[0]["generation"],
     )
 
 

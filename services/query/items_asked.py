@@ -13,6 +13,7 @@ from domain.answers import Gap
 from domain.ids import InvalidId, ItemId
 from services.problems import Problem
 from services.query.asking import NAMED, near_to
+from services.query.ranges import Ranges
 from services.query.snapshot import Asked
 
 MOST_ITEMS = 100_000
@@ -102,7 +103,7 @@ async def items_asked(asked: Asked, wanted: Wanted, *, skip_unknown: bool) -> tu
     """
     if len(wanted.texts) == 1 and not wanted.lines and not skip_unknown:
         return [await asked.item(wanted.texts[0])], []
-    parsed, refused = _parsed(wanted)
+    parsed, refused = _parsed(wanted, asked.named(wanted.texts))
     if refused and not skip_unknown:
         detail = f"{len(refused)} of {len(wanted.texts)} are no ids: mend them, or ask with unknown=skip"
         raise Problem(422, "not-an-item-id", detail, errors=refused[:_NAMED_AT_MOST])
@@ -122,15 +123,24 @@ async def _known(asked: Asked, items: Sequence[ItemId]) -> Collection[str]:
     """Those that an event names, and that the caller may see."""
     if asked.scope is not None:
         return await asked.scope.own_items(items)
-    return {r[0] for r in await asked.connection.fetch(_KNOWN, asked.tenant_id, [str(i) for i in items])}
+    known = asked.named(items)
+    left = [i for i in items if i not in known]
+    if left:
+        told = await asked.connection.fetch(_KNOWN, asked.tenant_id, [str(i) for i in left])
+        known |= {r[0] for r in told}
+        left = [i for i in left if i not in known]
+    if left:  # a range of serials may hold them
+        known |= {i for i, _, _ in await Ranges(asked.connection, asked.tenant_id).holding(left)}
+    return known
 
 
-def _parsed(wanted: Wanted) -> tuple[list[ItemId], list[dict[str, Any]]]:
+def _parsed(wanted: Wanted, canonical: Collection[str]) -> tuple[list[ItemId], list[dict[str, Any]]]:
+    """The ids, each once, and which are none; those that are `canonical` need no look."""
     found: dict[ItemId, None] = {}
     refused = []
     for index, text in enumerate(wanted.texts):
         try:
-            found[ItemId.parse(text)] = None
+            found[ItemId(text) if text in canonical else ItemId.parse(text)] = None
         except InvalidId as error:
             refused.append({**wanted.place(index), "value": text[:200], "detail": str(error)})
     return list(found), refused

@@ -1,5 +1,6 @@
 """Answers as JSON: the shape of DESIGN §7, which partners script against."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -70,7 +71,8 @@ def standing_json(state: Whereabouts) -> dict[str, Any]:
     }
 
 
-def node_json(node: Node, state: Whereabouts) -> dict[str, Any]:
+def node_json(node: Node, state: Whereabouts, linked: Callable[[Link], dict[str, Any]] = link_json) -> dict[str, Any]:
+    """A node and how it stands; `linked` writes a link as `link_json` does."""
     return {
         "item": node.item,
         "kind": state.kind,
@@ -79,7 +81,7 @@ def node_json(node: Node, state: Whereabouts) -> dict[str, Any]:
         "reasons": list(node.reasons),
         "from": list(node.came_from),
         "from_count": node.from_count,
-        "links": [link_json(link) for link in node.links],
+        "links": [linked(link) for link in node.links],
         "link_count": node.link_count,
         "occurred_at": time(node.reached_us) or state.occurred_at,
         **standing_json(state),

@@ -1,7 +1,7 @@
 """The snapshot that one question sees: its connection, what is known in it, and as of when."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,15 @@ from services.database import UNREACHABLE, tenant_transaction
 from services.problems import Problem
 from services.query.asking import instant, item_asked, vector_of
 from services.query.freshness import Freshness, freshness, wait_for
-from services.query.graph.keeper import Graphs
+from services.query.graph.keeper import Graphs, Known
 from services.query.own_places import own_places, scope_secret
 from services.query.past import as_of
 from services.query.record import SqlRecord
 from services.query.scope import Scope
 from services.settings import Settings
+
+_ASKS_MORE = frozenset({"as_of", "wait_for", "cursor"})
+"""Parameters of questions that one statement cannot begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,25 @@ class Asked:
     vector: dict[int, int] | None
     scope: Scope | None = None
     """What the caller may see; None: everything of the tenant."""
+    known: Known | None = None
+    """The tenant's graph where it may answer; None: there is none, or it was not looked for yet."""
+    at_once: bool = False
+    """No more is asked of the database: whatever would, raises NeedsMore."""
 
     async def item(self, text: str) -> ItemId:
         """The canonical id of an item that is known, and theirs. Raises Problem 404, the same for both."""
+        if self.scope is None and self.named([text]):
+            return ItemId(text)
         return await item_asked(self.connection, self.tenant_id, text, scope=self.scope)
+
+    def named(self, ids: Sequence[str]) -> set[str]:
+        """Canonical ids of these that surely are of items that an event names. Others may be, too."""
+        return self.known.graph.named(ids) if self.known is not None else set()
 
     def record(self) -> SqlRecord:
         """A record that has found nothing yet."""
+        if self.at_once:
+            raise NeedsMore
         return SqlRecord(self.connection, self.tenant_id, vector=self.vector)
 
     async def stay(self) -> None:
@@ -66,6 +81,17 @@ class Asked:
         }
 
 
+class NeedsMore(Exception):
+    """A question that was asked at once must be asked in a snapshot that lasts."""
+
+
+class _NoConnection:
+    """In place of a connection where nothing more is asked."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise NeedsMore
+
+
 class Questions:
     """Opens snapshots for callers who may read."""
 
@@ -89,7 +115,7 @@ class Questions:
         """
         said = given if given is not None else request.query_params if request is not None else {}
         wanted = vector_of(said.get("wait_for"), "wait_for")
-        try:
+        with self._refused():
             if wanted:
                 await wait_for(self.pool, wanted, deadline_seconds=self.settings.wait_for_deadline_seconds)
             vector = await as_of(
@@ -100,18 +126,45 @@ class Questions:
             )
             secret = await scope_secret(self.pool, caller.tenant_id) if caller.sites is not None else b""
             async with tenant_transaction(self.pool, caller.tenant_id) as connection:
-                stale_after = 3 * self.settings.heartbeat_seconds + 2
-                fresh = await freshness(connection, stale_after_seconds=stale_after)
+                fresh = await freshness(connection, stale_after_seconds=self._stale_after_seconds)
                 if pinned is not None:
                     vector, fresh = dict(pinned[0]), replace(fresh, now_us=pinned[1])
-                asked = Asked(connection, caller.tenant_id, fresh, vector)
+                known = self.graphs.at_once(caller.tenant_id, fresh)
+                asked = Asked(connection, caller.tenant_id, fresh, vector, known=known)
                 yield asked if caller.sites is None else await _limited(asked, caller, secret)
+
+    async def at_once(self, caller: Caller, request: Request) -> Asked | None:
+        """A snapshot that one statement told, in which the tenant's graph answers; None where it may not do.
+
+        It holds no connection, and what is asked of the database beside raises NeedsMore. Problem 503 while that is
+        away.
+        """
+        if (
+            caller.sites is not None
+            or caller.tenant_id not in self.graphs.tenants
+            or _ASKS_MORE & set(request.query_params)
+        ):
+            return None
+        with self._refused():
+            fresh = await freshness(self.pool, caller.tenant_id, stale_after_seconds=self._stale_after_seconds)
+        known = self.graphs.at_once(caller.tenant_id, fresh)
+        nothing: Any = _NoConnection()
+        return Asked(nothing, caller.tenant_id, fresh, None, known=known, at_once=True) if known is not None else None
+
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        try:
+            yield
         except UNREACHABLE as error:
             detail = "the database cannot be asked: try again"
             raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
         except asyncpg.QueryCanceledError as error:
             detail = f"the question took over {self.settings.statement_timeout_seconds} s: narrow it"
             raise Problem(504, "too-slow", detail) from error
+
+    @property
+    def _stale_after_seconds(self) -> float:
+        return 3 * self.settings.heartbeat_seconds + 2
 
 
 async def _limited(asked: Asked, caller: Caller, secret: bytes) -> Asked:

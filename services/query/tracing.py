@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from services.query.formats import Format
 from services.query.graph.dressing import ColumnDressing
 from services.query.paging import Cursor, limit_of
 from services.query.pieces import Head, head_of, sent
-from services.query.snapshot import Asked, Questions
+from services.query.snapshot import Asked, NeedsMore, Questions
 from services.query.totals import Totals, counted_once
 from services.query.walks import Start, Walk, Walked, walked
 
@@ -112,21 +113,47 @@ async def answer(
 
     `given` are the parameters where they come in a body.
     """
-    pieces = _pieces(questions, request, caller=caller, ask=ask, begin=begin, given=given)
-    return await sent(request, pieces, ask.form)
+    pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
+    asking = questions.ask(caller, request, pinned=pinned, given=given)
+    return await sent(request, _pieces(questions, request, asking, ask=ask, begin=begin), ask.form)
 
 
-async def _pieces(
+async def answer_at_once(
     questions: Questions,
     request: Request,
     *,
     caller: Caller,
     ask: TraceAsked,
     begin: Callable[[Asked], Awaitable[Start]],
-    given: Mapping[str, str] | None = None,
+) -> Response | None:
+    """The same response for what the graph answers by itself after one statement; None: ask for it as ever.
+
+    It is over so soon that nobody needs to watch whether the client leaves.
+    """
+    asked = await questions.at_once(caller, request)
+    if asked is None:
+        return None
+    try:
+        pieces = [p async for p in _pieces(questions, request, nullcontext(asked), ask=ask, begin=begin)]
+    except NeedsMore:
+        return None
+    return await sent(request, _again(pieces), ask.form)
+
+
+async def _again(pieces: Sequence[Head | bytes]) -> AsyncGenerator[Head | bytes, None]:
+    for piece in pieces:
+        yield piece
+
+
+async def _pieces(
+    questions: Questions,
+    request: Request,
+    asking: AbstractAsyncContextManager[Asked],
+    *,
+    ask: TraceAsked,
+    begin: Callable[[Asked], Awaitable[Start]],
 ) -> AsyncGenerator[Head | bytes, None]:
-    pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
-    async with questions.ask(caller, request, pinned=pinned, given=given) as asked:
+    async with asking as asked:
         start = await begin(asked)
         walk = await walked(questions.graphs, questions.settings, asked=asked, walk=ask.walk, start=start)
         answer = await (_by_columns if walk.over_graph is not None else _by_nodes)(ask, asked, start, walk=walk)
@@ -165,6 +192,7 @@ async def _by_nodes(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walked
     counted = counted_once(nodes, start.items) - set(start.items)
     totals = Totals(counted) if ask.cursor is None else None
     dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=totals, veil=veil)
+    dressing.link_json = walk.link_json
 
     async def pieces() -> AsyncIterator[bytes]:
         await dressing.about(start.items, stand=walk.stand)

@@ -4,23 +4,25 @@ What traces, exposures and the scopes of cases share.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 from domain.answers import Gap, Limits, Node, Trace, Way
 from domain.exposure import Seed
 from domain.genealogy import trace
 from domain.ids import ItemId
+from domain.links import Link
 from domain.walk import Mode
+from services.query import rendering
 from services.query.answering import answered
 from services.query.dressing import STATE_CHUNK, Stand, listed
 from services.query.graph.answer import OverGraph
-from services.query.graph.graph import Graph
-from services.query.graph.keeper import Graphs, reaches
-from services.query.graph.newer import Changed
-from services.query.graph.small import SmallWalk, TooMuch
-from services.query.graph.stance import Remembered
-from services.query.snapshot import Asked
+from services.query.graph.keeper import Graphs, Known, reaches
+from services.query.graph.single import TooMuch
+from services.query.graph.small import SmallWalk
+from services.query.graph.stood import StoodSingly
+from services.query.snapshot import Asked, NeedsMore
 from services.query.totals import counted_once
 from services.settings import Settings
 
@@ -56,6 +58,7 @@ class Walked:
     over_graph: OverGraph | None = None
     stand: Stand | None = None
     """None: the domain"""
+    link_json: Callable[[Link], dict[str, Any]] = rendering.link_json
 
     def __len__(self) -> int:
         return len(self.over_graph) if self.over_graph is not None else len(self.trace.nodes)
@@ -106,8 +109,13 @@ async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start,
     over = OverGraph(asked, *kept, at_us=at_us)
     if not start.seeds and len(start.items) <= FEW_STARTS:
         with contextlib.suppress(TooMuch):
-            small = SmallWalk(*kept[:2], way=walk.way, at_us=maintained_us, limits=limits)
-            return Walked(small.run(start.items), stand=over.whereabouts)
+            small = SmallWalk(
+                kept.graph, kept.changed, kept.remembered.single, way=walk.way, at_us=maintained_us, limits=limits
+            )
+            found = small.run(start.items)
+            return Walked(found, stand=StoodSingly(over).whereabouts, link_json=kept.remembered.single.link_json)
+        if asked.at_once:
+            raise NeedsMore
     done = await over.walk(
         start.items,
         start.seeds,
@@ -119,12 +127,12 @@ async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start,
     return Walked(over.trace, over, over.whereabouts) if done else None
 
 
-async def known_graph(graphs: Graphs, asked: Asked) -> tuple[Graph, Changed, Remembered] | None:
+async def known_graph(graphs: Graphs, asked: Asked) -> Known | None:
     """The tenant's graph, and of which items it may tell otherwise than what is known: the record is asked of these.
 
     What came after the graph is asked of the record as of then; so is what the graph knows and is not known yet.
     """
-    kept = await graphs.graph(asked.connection, asked.tenant_id)
-    if kept is None or asked.vector is None or reaches(asked.vector, kept[0].vector):
+    kept = asked.known or await graphs.graph(asked.connection, asked.tenant_id, asked.fresh)
+    if kept is None or asked.vector is None or reaches(asked.vector, kept.graph.vector):
         return kept
-    return await graphs.earlier(asked.connection, asked.tenant_id, known=asked.vector)
+    return await graphs.earlier(asked.connection, asked.tenant_id, asked.fresh, known=asked.vector)

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+import numpy as np
+
 from services.query.graph.drawn import Odd
 from services.query.graph.facts import Standing
 from services.query.graph.groups import Bools, Groups, Ints, picked, positions
+from services.query.graph.lookup import Lookup
 from services.query.graph.texts import Texts
 
 Told = tuple[Decimal | None, str | None, str | None]
@@ -86,6 +89,7 @@ class Graph:
     settled_us: int
     """latest instant of any event: from here on the state of an item does not change but by newer events"""
     names: Texts
+    lookup: Lookup
     numbers: Numbers
     material: Ints
     odd: Odd
@@ -121,3 +125,10 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def named(self, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are of items which an event names. A lot may be known by its units alone."""
+        found = self.lookup.find(ids)
+        counts = [by.start[found + 1] - by.start[found] for by in (self.by_item, self.members.by_one)]
+        named = (found >= 0) & (np.maximum(*counts) > 0)
+        return {text for text, known in zip(ids, named.tolist(), strict=True) if known}

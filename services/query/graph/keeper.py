@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import asyncpg
 import structlog
 
 from services.database import UNREACHABLE, tenant_transaction
+from services.query.freshness import Freshness, freshness
 from services.query.graph.graph import Graph
 from services.query.graph.kinds import Uncovered
 from services.query.graph.loading import drawn
@@ -27,7 +29,6 @@ BUILDING_SHARE = 0.1
 """Most of a process's time that goes into building one tenant's graphs, however fast its record grows."""
 
 _GENERATION = "SELECT 'views.checkpoints'::regclass::oid::bigint"
-_APPLIED = "SELECT 'views.checkpoints'::regclass::oid::bigint, log_partition, applied_offset FROM views.checkpoints"
 _LINKS = "SELECT count(*) FROM (SELECT FROM views.event_items WHERE tenant_id = $1 LIMIT $2) AS links"
 
 log_to = structlog.get_logger("graph")
@@ -55,6 +56,14 @@ class Kept:
         return cls(graph, generation, Remembered(graph, graph.settled_us))
 
 
+class Known(NamedTuple):
+    """A graph as one question sees it: what changed since, and what is remembered of its items."""
+
+    graph: Graph
+    changed: Changed
+    remembered: Remembered
+
+
 class Graphs:
     """Graphs of this process. `off`: there are none, every question is asked of the domain."""
 
@@ -66,46 +75,61 @@ class Graphs:
         self._building: dict[int, asyncio.Task[None]] = {}
         self._wait_until: dict[int, float] = {}
 
-    async def graph(self, connection: asyncpg.Connection, tenant_id: int) -> tuple[Graph, Changed, Remembered] | None:
-        """The tenant's graph and what changed since, in the snapshot of `connection`; None while there is none."""
+    async def graph(
+        self, connection: asyncpg.Connection, tenant_id: int, fresh: Freshness | None = None
+    ) -> Known | None:
+        """The tenant's graph and what changed since, in the snapshot of `connection`; None while there is none.
+
+        `fresh` is what that snapshot told; it is asked where it is left out.
+        """
         if self._off:
             return None
-        kept = self._kept.get(tenant_id)
-        applied = await connection.fetch(_APPLIED) if kept is not None else []
-        if kept is not None and any(generation != kept.generation for generation, _, _ in applied):
-            self._kept.pop(tenant_id, None)
-            self._wait_until.pop(tenant_id, None)  # other tables: how long it took to draw these does not matter
-            kept = None
+        fresh = fresh or await freshness(connection, stale_after_seconds=0)
+        kept = self._of(tenant_id, fresh)
         if kept is None:
             self._build(tenant_id)
             return None
-        vector = frozenset((partition, offset) for _, partition, offset in applied)
-        try:
-            newer = kept.newest.get(vector) or await changed(connection, tenant_id, kept.graph)
-        except (TooNew, Uncovered):
-            self._build(tenant_id)
-            return None
-        if newer.events > max(REBUILT_AFTER_EVENTS, len(kept.graph.events) // 100):
-            self._build(tenant_id)
+        vector = frozenset(fresh.vector.items())
         if vector not in kept.newest:
+            try:
+                newer = await changed(connection, tenant_id, kept.graph)
+            except (TooNew, Uncovered):
+                self._build(tenant_id)
+                return None
             kept.newest.clear()
             kept.newest[vector] = newer
-        return kept.graph, newer, kept.remembered
+        return self._known(tenant_id, kept, kept.newest[vector])
+
+    def at_once(self, tenant_id: int, fresh: Freshness) -> Known | None:
+        """The same where nothing needs to be asked; None also where nobody has looked yet at what changed."""
+        kept = self._of(tenant_id, fresh)
+        newer = kept.newest.get(frozenset(fresh.vector.items())) if kept is not None else None
+        return self._known(tenant_id, kept, newer) if kept is not None and newer is not None else None
+
+    def _of(self, tenant_id: int, fresh: Freshness) -> Kept | None:
+        kept = self._kept.get(tenant_id)
+        if kept is not None and fresh.generation not in (None, kept.generation):
+            del self._kept[tenant_id]
+            self._wait_until.pop(tenant_id, None)  # other tables: how long it took to draw these does not matter
+            return None
+        return kept
+
+    def _known(self, tenant_id: int, kept: Kept, newer: Changed) -> Known:
+        if newer.events > max(REBUILT_AFTER_EVENTS, len(kept.graph.events) // 100):
+            self._build(tenant_id)
+        return Known(kept.graph, newer, kept.remembered)
 
     async def earlier(
-        self, connection: asyncpg.Connection, tenant_id: int, *, known: Mapping[int, int]
-    ) -> tuple[Graph, Changed, Remembered] | None:
+        self, connection: asyncpg.Connection, tenant_id: int, fresh: Freshness, *, known: Mapping[int, int]
+    ) -> Known | None:
         """The tenant's graph for a question as known before it was drawn: what it knows more of counts as changed.
 
         None where that is too much, or where the snapshot of `connection` does not see all that the graph knows.
         """
-        kept = self._kept.get(tenant_id)
-        if kept is None:
+        kept, applied = self._of(tenant_id, fresh), fresh.vector
+        if kept is None or not reaches(applied, kept.graph.vector):
             return None
-        applied = {p: offset for g, p, offset in await connection.fetch(_APPLIED) if g == kept.generation}
         drawn = kept.graph.vector
-        if not reaches(applied, drawn):
-            return None
         since = {partition: min(known.get(partition, -1), offset) for partition, offset in drawn.items()}
         key = (frozenset(applied.items()), frozenset(since.items()))
         try:
@@ -115,7 +139,7 @@ class Graphs:
         for old in [*kept.earlier][: 1 - EARLIER_KEPT]:
             kept.earlier.pop(old, None)
         kept.earlier[key] = newer
-        return kept.graph, newer, kept.remembered
+        return Known(kept.graph, newer, kept.remembered)
 
     @property
     def tenants(self) -> frozenset[int]:

@@ -13,6 +13,7 @@ from services.query.graph.drawn import Drawn
 from services.query.graph.graph import Events, Graph, Mentions, Numbers, Relations, Told
 from services.query.graph.groups import Bools, Groups, Ints, any_by, positions, small
 from services.query.graph.kinds import LOT
+from services.query.graph.lookup import Lookup
 from services.query.graph.plain import odd_items, several_inputs, things
 from services.query.graph.raw import Raw, read
 from services.query.graph.spelling import spelled_out
@@ -95,6 +96,7 @@ def drawn(raw: Raw) -> Graph:
         applied_us=raw.applied_us,
         settled_us=int(raw.events["latest"].max(initial=0)),
         names=spelled.names,
+        lookup=Lookup(spelled.names),
         numbers=numbers,
         material=spelled.material,
         odd=odd,

@@ -67,14 +67,16 @@ class Names:
 
     def indexes(self, ids: Iterable[str]) -> Ints:
         """The position of each item."""
-        return np.array([self._index(i) for i in ids], dtype=np.int64)
+        wanted = list(ids)
+        found = self._graph.lookup.find(wanted)
+        for at in np.flatnonzero(found < 0).tolist():
+            found[at] = self._later_index(wanted[at])
+        return found
 
-    def _index(self, text: str) -> int:
-        found = self._graph.names.find(text)
-        if found < 0:
-            found = self._later_at.setdefault(text, self.count)
-            if found == self.count:
-                self._later.append(str(text))
+    def _later_index(self, text: str) -> int:
+        found = self._later_at.setdefault(text, self.count)
+        if found == self.count:
+            self._later.append(str(text))
         return found
 
     def ranks(self, items: Ints) -> Ints:

@@ -13,6 +13,7 @@ from services.query.graph.facts import STATUSES, Stays
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, picked, positions
 from services.query.graph.names import Names
+from services.query.graph.single import SingleItems
 from services.query.graph.standing import stand
 from services.query.graph.walking import distinct
 from services.query.node_columns import Stands
@@ -26,6 +27,7 @@ class Remembered:
     """Codes of items at one instant. Any thread may look and add; who is late only adds what is there already."""
 
     def __init__(self, graph: Graph, at_us: int) -> None:
+        self.single = SingleItems(graph)
         self._standing, self._names, self.at_us = graph.standing, graph.names, at_us
         self.codes = np.full(len(graph), -1, dtype=np.int32)
         self.status = np.full(len(graph), -1, dtype=np.int8)

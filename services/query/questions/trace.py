@@ -1,5 +1,6 @@
 """Where items came from, and what they went into and where that is now (SEMANTICS §3)."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,9 +13,9 @@ from services.query.formats import AsSummary, Format, format_of
 from services.query.items_asked import Wanted, items_asked, wanted
 from services.query.paging import digest
 from services.query.snapshot import Asked, Questions
-from services.query.tracing import PARAMETERS, answer, trace_asked
+from services.query.tracing import PARAMETERS, TraceAsked, answer, answer_at_once, trace_asked
 from services.query.walks import Start
-from services.query.watching import until_gone, watched
+from services.query.watching import until_gone
 
 _NO_PAGES = tuple(p for p in PARAMETERS if p not in ("limit", "cursor", "format"))
 
@@ -27,11 +28,11 @@ def create_router(questions: Questions) -> APIRouter:
     @router.get(
         "/v1/trace/{way}", response_class=Response, responses=answers(TRACE_EXAMPLE), openapi_extra=takes(*PARAMETERS)
     )
-    @watched
     async def get_trace(way: Way, item: str, *, request: Request, caller: reader) -> Response:
         """Where an item came from (backward), or what it went into and where that is now (forward)."""
         known_parameters(request, "item", *PARAMETERS)
-        return await _trace(questions, request, caller=caller, way=way, asked=Wanted([item]), form=format_of(request))
+        asked, form = Wanted([item]), format_of(request)
+        return await _of_one(questions, request, caller=caller, way=way, asked=asked, form=form)
 
     @router.get(
         "/v1/trace/{way}/summary",
@@ -39,11 +40,11 @@ def create_router(questions: Questions) -> APIRouter:
         responses=answers(SUMMARY_EXAMPLE),
         openapi_extra=takes(*_NO_PAGES),
     )
-    @watched
     async def get_summary(way: Way, item: str, *, request: Request, caller: reader) -> Response:
         """The trace without its nodes: totals, gaps, conflicts, and whether it is complete."""
         known_parameters(request, "item", *_NO_PAGES)
-        return await _trace(questions, request, caller=caller, way=way, asked=Wanted([item]), form=AsSummary())
+        asked = Wanted([item])
+        return await _of_one(questions, request, caller=caller, way=way, asked=asked, form=AsSummary())
 
     @router.post(
         "/v1/trace/{way}",
@@ -75,13 +76,31 @@ def create_router(questions: Questions) -> APIRouter:
     return router
 
 
+async def _of_one(
+    questions: Questions, request: Request, *, caller: Caller, way: Way, asked: Wanted, form: Format
+) -> Response:
+    """What is not answered at once ends when the client leaves."""
+    ask, begin = _asked(request, way=way, asked=asked, form=form)
+    found = await answer_at_once(questions, request, caller=caller, ask=ask, begin=begin)
+    if found is not None:
+        return found
+    return await until_gone(request, answer(questions, request, caller=caller, ask=ask, begin=begin))
+
+
 async def _trace(
     questions: Questions, request: Request, *, caller: Caller, way: Way, asked: Wanted, form: Format
 ) -> Response:
+    ask, begin = _asked(request, way=way, asked=asked, form=form)
+    return await answer(questions, request, caller=caller, ask=ask, begin=begin)
+
+
+def _asked(
+    request: Request, *, way: Way, asked: Wanted, form: Format
+) -> tuple[TraceAsked, Callable[[Asked], Awaitable[Start]]]:
     ask = trace_asked(request.query_params, way, name=way, question=digest(request, list(asked.texts)), form=form)
     skip = request.query_params.get("unknown") == "skip"
 
     async def begin(snapshot: Asked) -> Start:
         return Start(*await items_asked(snapshot, asked, skip_unknown=skip))
 
-    return await answer(questions, request, caller=caller, ask=ask, begin=begin)
+    return ask, begin

@@ -1,0 +1,34 @@
+"""Where each of many ids is among the sorted ids of a graph: one look by their hashes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from services.query.graph.groups import Ints, positions, small
+from services.query.graph.texts import Texts
+
+
+class Lookup:
+    """Some 12 bytes an id."""
+
+    def __init__(self, names: Texts) -> None:
+        self._names = names
+        hashes = _hashed(names.pieces())
+        self._sorted, first = np.unique(hashes, return_index=True)
+        self._rows = small(first)
+
+    def find(self, ids: Sequence[str]) -> Ints:
+        """The row of each id; -1 where it is not among them."""
+        wanted = [text.encode() for text in ids]
+        at = positions(self._sorted, _hashed(wanted))
+        found = np.where(at >= 0, self._rows[at], -1) if len(self._rows) else at
+        data, start = self._names.data, self._names.start
+        begins, ends = start[found].tolist(), start[found + 1].tolist()
+        for n, row in enumerate(found.tolist()):
+            if row >= 0 and data[begins[n] : ends[n]] != wanted[n]:
+                found[n] = self._names.find(ids[n])  # two ids have one hash
+        return found
+
+
+def _hashed(texts: Sequence[bytes]) -> Ints:
+    return np.fromiter(map(hash, texts), dtype=np.int64, count=len(texts))
