@@ -1,6 +1,7 @@
 """How items stand in one question: plain ones from the arrays, others from the domain, both remembered."""
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -24,7 +25,8 @@ from services.query.snapshot import Asked
 
 _FEW = 500
 _ASKED_AT_ONCE = 1_000
-_BREATH = 50
+_TURN_SECONDS = 0.001
+"""How long other questions wait while lots are told of."""
 
 
 @dataclass(slots=True)
@@ -116,12 +118,14 @@ class Standings:
     async def _tell_stock(self, items: Ints) -> None:
         """Remember how lots stand that the arrays tell of."""
         fresh = items[self.remembered.codes[items] < 0]
-        for n, item in enumerate(np.unique(fresh).tolist(), 1):
+        until = time.perf_counter() + _TURN_SECONDS
+        for item in np.unique(fresh).tolist():
             state = lot_state(self._graph, item, self._at_us)
             if state is not None:
                 self.remembered.keep(item, state, frozenset())
-            if n % _BREATH == 0:
+            if time.perf_counter() > until:
                 await asyncio.sleep(0)
+                until = time.perf_counter() + _TURN_SECONDS
 
     async def _ask_domain(self, ids: list[ItemId], items: Ints, places: Ints, *, stood: Stood, may_keep: Bools) -> None:
         record = self._asked.record()

@@ -66,7 +66,7 @@ class GraphWalk:
             fresh = step() if len(links) < _FEW_LINKS else await asyncio.to_thread(step)
             if len(members):  # one hop away already
                 fresh, members = concatenated([fresh, members]), members.take(np.zeros(0, dtype=np.int64))
-            if seen.items > self.limits.items:
+            if seen.more_than(self.limits.items):
                 incomplete.append("row_limit")
                 break
         if len(starts) + len(opened.items) < _FEW_LINKS and sum(map(len, self._tables)) < _FEW_LINKS:

@@ -267,10 +267,10 @@ class Seen:
         none = np.zeros(0, dtype=np.int64)
         return Paths.starting(none, none, forward=True) if self._paths is None else self._paths
 
-    @property
-    def items(self) -> int:
-        """How many items they end in."""
-        return len(np.unique(self.paths.item))
+    def more_than(self, items: int) -> bool:
+        """Whether they end in more items than that."""
+        paths = self.paths
+        return len(paths) > items and len(np.unique(paths.item)) > items
 
 
 class Collision(Exception):
