@@ -33,6 +33,7 @@ _SETTINGS = (
     "auto_explain.log_analyze = on",
     "auto_explain.log_buffers = on",
     "auto_explain.log_timing = on",
+    "auto_explain.log_nested_statements = on",
     "auto_explain.log_parameter_max_length = 0",
 )
 _PLAN = re.compile(r"duration: ([0-9.]+) ms  plan:\n(.*?)(?=\n\d{4}-\d\d-\d\d |\Z)", re.DOTALL)
