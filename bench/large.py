@@ -19,8 +19,9 @@ from bench.wire import Connection
 LARGEST_WALKED = 200_000
 """nodes; the domain takes a millisecond and seven kilobytes for each"""
 _SAMPLED_LOTS = 3
-_COUNTED = ("items", "units", "lots", "top_units", "certain", "possible", "by_status", "by_site", "by_holder")
-_LEVEL = COLUMNS.index("level")
+_COUNTED = ("units", "top_units", "by_holder")
+"""what needs no knowledge of which lots are two names of one"""
+_LEVEL, _KIND = COLUMNS.index("level"), COLUMNS.index("kind")
 _SOME_LOTS = f"""
 SELECT item, level::int AS level FROM answers WHERE question = $1 AND kind = 'lot'
 ORDER BY md5(item) LIMIT {_SAMPLED_LOTS}
@@ -28,21 +29,16 @@ ORDER BY md5(item) LIMIT {_SAMPLED_LOTS}
 
 
 def counted(rows: Iterable[Sequence[str]]) -> dict[str, Any]:
-    """Totals, but for quantities, counted from rows. In these data what is fitted is in something affected."""
-    found: Counter[str] = Counter()
-    values: dict[str, Counter[str]] = {name: Counter() for name in ("status", "site", "holder")}
+    """Some totals, counted from rows. In these data what is fitted is in something affected; lots have no holder."""
+    units, top_units, holders = 0, 0, Counter[str]()
     for cells in rows:
         row = dict(zip(COLUMNS, cells, strict=True))
-        found["items"] += 1
-        found[f"{row['kind']}s"] += 1
-        found[row["certainty"]] += 1
-        found["top_units"] += row["kind"] == "unit" and row["status"] not in ("installed", "consumed")
-        for name, counts in values.items():
-            if row[name]:
-                counts[row[name]] += 1
-    return {name: found[name] for name in _COUNTED[:6]} | {
-        f"by_{name}": dict(counts) for name, counts in values.items()
-    }
+        if row["kind"] == "unit":
+            units += 1
+            top_units += row["status"] not in ("installed", "consumed")
+        if row["holder"]:
+            holders[row["holder"]] += 1
+    return dict(zip(_COUNTED, (units, top_units, dict(holders)), strict=True))
 
 
 def countable(totals: dict[str, Any]) -> dict[str, Any]:
@@ -51,12 +47,19 @@ def countable(totals: dict[str, Any]) -> dict[str, Any]:
 
 
 async def check_sample(owner: asyncpg.Connection, question: Question, rows: RowSet, *, domain: Connection) -> None:
-    """Hold what the domain says came of some lots against the answer in the table. Raises ValueError."""
+    """Hold the units that the domain says came of some lots against the answer in the table. Raises ValueError.
+
+    Other names of a lot may be nearer to what was asked about than the lot is.
+    """
     for lot in await owner.fetch(_SOME_LOTS, question.number):
         pieces: list[bytes] = []
         await domain.get("/v1/trace/forward", taken=pieces.append, item=lot["item"], format="csv")
         told = csv.reader(io.StringIO(b"".join(pieces).removeprefix(b"\xef\xbb\xbf").decode(), newline=""))
         next(told)
-        deeper = [[*row[:_LEVEL], str(int(row[_LEVEL]) + lot["level"]), *row[_LEVEL + 1 :]] for row in told]
+        deeper = [
+            [*row[:_LEVEL], str(int(row[_LEVEL]) + lot["level"]), *row[_LEVEL + 1 :]]
+            for row in told
+            if row[_KIND] == "unit"
+        ]
         if not deeper or not of_rows(deeper).digests <= rows.digests:
             raise ValueError(f"{question.lot}: the domain says something else of what came of {lot['item']}")
