@@ -328,8 +328,27 @@ VALUES (0, $2, 0, $1, 'unreadable', '', '', '')
 """
 
 
+async def test_what_a_newer_event_reaches_from_outside_a_trace_is_told(factory: Factory) -> None:
+    """A bike is sold on. Asked of its pack, no link is newer, but who holds the modules is."""
+    await factory.drawn()
+    bike = BIKE.format(7)
+    upstream = (await factory.with_graph.get("/v1/trace/backward", params={"item": bike})).json()["nodes"]
+    pack = next(n["item"] for n in upstream if ":PACK:" in n["item"] and n["kind"] == "unit")
+    path, query = "/v1/trace/backward", {"item": pack}
+    for _ in range(3):
+        await alike(factory, [("backward", pack)])
+    _, statements = await factory.statements(path, **query)
+    assert statements == ONE_STATEMENT, "all of it is remembered"
+    was = (await factory.with_graph.get(path, params=query)).json()["nodes"]
+    whole, day = (ev.ItemQuantity(item=ItemId(bike)),), Moment.parse("2025-06-01T00:00:00Z")
+    await factory.tell(ev.Sold(occurred_at=day, items=whole, holder="somebody-else"))
+    for _ in range(2):
+        assert await alike(factory, [("backward", pack)]) > 0
+    assert (await factory.with_graph.get(path, params=query)).json()["nodes"] != was
+
+
 async def test_what_is_newer_is_told_of_items_that_were_answered_before(factory: Factory) -> None:
-    """An assembly is voided, a lot is held: neither links nor how things stand are taken from what is remembered."""
+    """A unit and a lot are held, an assembly is voided: neither links nor how things stand are taken from what is remembered."""
     await factory.drawn()
     bikes = [("backward", BIKE.format(n)) for n in range(4, 7)]
     path, query = "/v1/trace/backward", {"item": bikes[0][1]}
@@ -338,8 +357,12 @@ async def test_what_is_newer_is_told_of_items_that_were_answered_before(factory:
     before = (await factory.with_graph.get(path, params=query)).json()
     lots = [n["item"] for n in before["nodes"] if n["kind"] == "lot" and n["status"] == "in_stock"]
     day = Moment.parse("2025-06-01T00:00:00Z")
-    held = ev.Held(occurred_at=day, hold_id="H", items=(ev.ItemQuantity(item=ItemId(lots[0])),))
-    for event in (held, ev.Voided(occurred_at=day, target=before["nodes"][0]["links"][0]["event_id"], reason="wrong")):
+    units = [n["item"] for n in before["nodes"] if n["kind"] == "unit"]
+    held = [
+        ev.Held(occurred_at=day, hold_id=f"H{item}", items=(ev.ItemQuantity(item=ItemId(item)),))
+        for item in (units[-1], lots[0])
+    ]
+    for event in (*held, ev.Voided(occurred_at=day, target=before["nodes"][0]["links"][0]["event_id"], reason="wrong")):
         was = (await factory.with_graph.get(path, params=query)).json()["nodes"]
         await factory.tell(event)
         for _ in range(3):
