@@ -162,7 +162,7 @@ def moved(h: History, cuts: list[bool], *, tenant: int, again: bool) -> list[tup
     again=st.booleans(),
 )
 @pytest.mark.timeout(900)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_frozen_and_delta_are_a_fresh_evaluation(
     views: Views, h: History, *, rule: dict[str, Any], cuts: list[bool], split: float, size: int, again: bool
 ) -> None:
@@ -189,7 +189,7 @@ async def test_frozen_and_delta_are_a_fresh_evaluation(
     again=st.booleans(),
 )
 @pytest.mark.timeout(900)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_the_same_over_a_graph_of_which_members_that_stay_are_no_objects(
     views: Views,
     h: History,

@@ -117,6 +117,23 @@ async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
         _stands_alike(graph, newer.state, by_domain_states)
 
 
+@pytest.mark.parametrize("accept", FORMS)
+async def test_names_of_one_thing_and_nothing_else(
+    views: Views, served: tuple[Both, Drawn], monkeypatch: pytest.MonkeyPatch, *, accept: str
+) -> None:
+    """All names are asked about, so no node is left to show; over columns also where there are so few."""
+    monkeypatch.setattr("services.query.walks.FEW_STARTS", -1)
+    answers, graphs = served
+    tenant, h = await views.fresh_tenant(), build([("same", (1, "lot:A/1", "lot:A/2"))])
+    await apply(views, partitioned(h, [False], tenant), 3)
+    graph = await drawn(views, tenant)
+    assert graph is not None
+    graphs.put(tenant, graph, await generation(views, tenant))
+    body = {"items": [item("lot:A/1"), item("lot:A/2")]}
+    for way in Way:
+        await answers.alike("POST", f"/v1/trace/{way}", json=body, tenant=tenant, accept=accept)
+
+
 def _ranged() -> ev.LifecycleEvent:
     serials = ev.SerialRange(product=item("class:V"), first="1", last="3")
     return ev.Commissioned(occurred_at=at(3), items=(ev.Output(range=serials, lot=item("lot:A/1")),))

@@ -348,7 +348,7 @@ async def test_what_a_newer_event_reaches_from_outside_a_trace_is_told(factory: 
 
 
 async def test_what_is_newer_is_told_of_items_that_were_answered_before(factory: Factory) -> None:
-    """A unit and a lot are held, an assembly is voided: neither links nor how things stand are taken from what is remembered."""
+    """Units and lots are held, an assembly is voided: nothing remembered of links or of how things stand is taken."""
     await factory.drawn()
     bikes = [("backward", BIKE.format(n)) for n in range(4, 7)]
     path, query = "/v1/trace/backward", {"item": bikes[0][1]}

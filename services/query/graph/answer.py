@@ -141,7 +141,8 @@ class OverGraph:
         rows = positions(walked.nodes, names.node)
         shown = np.zeros(len(self.nodes), dtype=np.bool_)
         shown[self.order] = True
-        kept = (rows >= 0) & shown[rows]
+        kept = rows >= 0
+        kept[kept] = shown[rows[kept]]
         nodes = np.unique(names.node[kept])
         if len(nodes) and int(names.most(nodes).max()) > LINKS_SHOWN:
             return None
