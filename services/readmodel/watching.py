@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyCo
 
 from domain.facts import EventFacts
 from domain.ids import ItemId, at_any_level
+from services.access.callers import OWN_SOURCE
 from services.readmodel.rows import COLUMNS, Applied, Rows
 from services.readmodel.schema import event, metadata, tenant
 
@@ -61,6 +62,9 @@ WATCHED_KINDS = frozenset({"calibrated", "maintained", "recipe_changed", "softwa
 """Kinds that may be what a rule asks for, or end a stretch of time, without naming it: watched as a whole."""
 SILENT = frozenset({"held", "hold_released", "recall_declared", "recall_closed", "documents_linked", "case_recorded"})
 """Kinds that change no link: our own holds must not have every set evaluated again."""
+FIRST_NAMES = frozenset({"product", "class"})
+"""Topics by which an event of these kinds is looked at all the same, if it is not our own: it may be the first to name
+an item that a rule names."""
 
 Key = tuple[str, str]
 
@@ -158,16 +162,18 @@ async def note_touches(
     Returns the numbers of those that do.
     """
     loud = [(a, no) for a, no in fresh if a.facts.kind not in SILENT]
-    if not loud:
+    quiet = [(a, no) for a, no in fresh if a.facts.kind in SILENT and a.envelope.source != OWN_SOURCE]
+    if not loud and not quiet:
         return set()
-    tenants = sorted({a.envelope.tenant_id for a, _ in loud})
+    tenants = sorted({a.envelope.tenant_id for a, _ in (*loud, *quiet)})
     gate = await connection.fetchrow(_GATE.format(schema=schema), tenants, list(TOPICS))
     topics = frozenset(gate["topics"])
     if not gate["members"] and not topics:
         return set()
     numbers = {no for _, no in loud}
     named = [(event_no, item_no) for event_no, item_no in named_items(rows) if event_no in numbers]
-    keyed = [(no, a.envelope.tenant_id, *key) for a, no in loud for key in set(keys_of(a.facts, topics))]
+    told = [*((*one, topics) for one in loud), *((*one, topics & FIRST_NAMES) for one in quiet)]
+    keyed = [(no, a.envelope.tenant_id, *key) for a, no, asked in told for key in set(keys_of(a.facts, asked))]
     voids = [(row[1], row[2]) for row in rows.by_table["voids"]]
     against = [*voids, *((r.event_no, r.key_no) for r in rivals if r.event_no in numbers)]
     found = await connection.fetch(

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from domain import events as ev
 from domain.cases import acts
 from domain.cases.recall import fold
 from domain.clock import FixedClock
@@ -36,7 +37,7 @@ from services.readmodel.changes import Batch, ViewWriter
 from services.readmodel.rows import Applied
 from services.settings import load_settings
 from tests.domain.histories import CLASSES, LOTS, UNITS, entangled, histories
-from tests.domain.telling import History, item, us
+from tests.domain.telling import History, at, item, q, us
 from tests.projections.test_record_over_sql import Views, views
 from tests.query.serving import Drawn, generation
 from tests.query.test_graph import drawn
@@ -153,6 +154,14 @@ def moved(h: History, cuts: list[bool], *, tenant: int, again: bool) -> list[tup
     return log + log[::3] if again else log
 
 
+def _held_first() -> History:
+    """The first that is told of a unit is that somebody held it: no link, but it is known from then on."""
+    h = History()
+    h.tell(ev.Held(occurred_at=at(1), hold_id="h1", items=(q("U/1"),)))
+    return h
+
+
+@example(h=_held_first(), rule={"items": [item("U/1")]}, cuts=[False], split=0.0, size=1, again=False)
 @given(
     h=histories | entangled,
     rule=rules,
