@@ -157,6 +157,18 @@ async def test_who_answers_before_a_notice_was_reached_somehow(recall: Recall) -
     assert await recall.buckets() == {"with_consignee": 1}
 
 
+async def test_of_a_row_that_is_not_taken_nobody_was_reached_either(recall: Recall) -> None:
+    await delivered(recall, "B/1", "B/2")
+    await recall.opened()
+    await recall.frozen("B/1")
+    good = {"consignee": "DEALER-X", "response": "on_hand", "item": recall.tell.uri("B/1"), "reached_by": "phone"}
+    strange = good | {"consignee": "DEALER-Y", "item": recall.tell.uri("B/2")}
+    told = (await recall.post("responses", responses=[good, strange])).json()
+    assert (told["acts"], [r["row"] for r in told["rejected"]]) == (2, [2])
+    shown = (await recall.service.get(f"/v1/recalls/{recall.id}", params={"wait_for": told["position"]})).json()
+    assert [a["consignee"] for a in shown["history"] if a["act"] == "notified"] == ["DEALER-X"]
+
+
 async def test_closing_with_a_unit_outstanding_needs_a_reason_and_a_unit_that_turns_up_reopens(recall: Recall) -> None:
     """CN7: the effort stops, a late return is counted; closed, the recall never claims to be complete."""
     await delivered(recall, "B/1", "B/2")

@@ -48,7 +48,9 @@ def create_router(desk: CaseDesk, *, recaller: Callable[..., Any]) -> APIRouter:
         case = await recall_now(desk, caller.tenant_id, case_id)
         told = await _addressed(desk, case, told, caller=caller)
         now = Now.of(desk.clock, desk.settings)
-        return await _answer(desk, case, _read(told, lambda c: _notified(c, caller, now)), told=told, caller=caller)
+        return await _answer(
+            desk, case, _read(told, lambda r: _notified(r.cells, caller, now)), told=told, caller=caller
+        )
 
     for path, default in (("responses", None), ("verdicts", "verdict")):
         router.add_api_route(
@@ -76,18 +78,18 @@ def _responses(desk: CaseDesk, recaller: Callable[..., Any], *, default: str | N
         case = await recall_now(desk, caller.tenant_id, case_id)
         now = Now.of(desk.clock, desk.settings)
         _known(told.common, _COMMON)
+        notices: dict[int, acts.AnyAct] = {}
 
-        notices: list[acts.AnyAct] = []
-
-        def act(cells: Mapping[str, Any]) -> acts.AnyAct:
-            every = {**told.common, **cells}
+        def act(row: Row) -> acts.AnyAct:
+            every = {**told.common, **row.cells}
             found = act_of_row(every, caller=caller, default=default, now=now)
             if (notice := reached(every, found, caller=caller, now=now)) is not None:
-                notices.append(notice)
+                notices[row.number] = notice
             return found
 
         read = await _of_the_set(desk, case, _read(told, act), caller=caller)
-        return await _answer(desk, case, read, told=told, caller=caller, notices=notices)
+        taken = [notices[n] for n in dict.fromkeys(number for number, _ in read.acts) if n in notices]
+        return await _answer(desk, case, read, told=told, caller=caller, notices=taken)
 
     return respond
 
@@ -125,14 +127,14 @@ def _known(common: Mapping[str, Any], names: tuple[str, ...]) -> None:
         raise Problem(422, "invalid-command", f"{unknown[0]}: is not known here: it takes {', '.join(names)}")
 
 
-def _read(told: Rows, act: Callable[[Mapping[str, Any]], acts.AnyAct]) -> _Read:
+def _read(told: Rows, act: Callable[[Row], acts.AnyAct]) -> _Read:
     found = _Read([], [])
     for row in told.rows:
         if row.error is not None:
             found.rejected.append({"row": row.number, "field": None, "detail": row.error})
             continue
         try:
-            found.acts.append((row.number, act(row.cells)))
+            found.acts.append((row.number, act(row)))
         except RowRefused as error:
             found.rejected.append({"row": row.number, "field": error.field, "detail": str(error)})
     return found
