@@ -14,6 +14,8 @@ import numpy as np
 from domain.cases.acts import ChangedMember, Member, Stood
 from domain.cases.recall import RecallCase
 from domain.cases.sets import CERTAIN, POSSIBLE, Why
+from domain.facts import Role
+from domain.ids import ItemId
 from services.cases.delta_sieve import Present, sieve_of
 from services.codec import MEMBER
 from services.query.evaluation import Chunks, Evaluation
@@ -38,11 +40,12 @@ WHERE i.tenant_id = $1 AND i.uri = ANY($5) AND m.case_id = $2
 AND ((m.change = 'frozen' AND m.number = $3) OR (m.change IN ('added', 'changed') AND m.number = ANY($4::int[])))
 ORDER BY m.item_no, CASE WHEN m.change = 'frozen' THEN 0 ELSE m.number END DESC
 """
-_FITTED = """
-SELECT w.product FROM unnest($3::text[]) AS w(product) WHERE EXISTS (
-    SELECT FROM views.items i JOIN views.case_members m USING (item_no)
-    WHERE i.tenant_id = $1 AND i.material = w.product AND m.case_id = $2 AND m.kind = 'unit'
-    AND NOT m.top AND NOT m.loose_spare)
+_WERE_FITTED = """
+-- units of a product in the set that an event ever named as a component
+SELECT i.uri FROM views.items i JOIN views.case_members m USING (item_no)
+WHERE i.tenant_id = $1 AND i.material = $5 AND m.case_id = $2 AND m.kind = 'unit'
+AND ((m.change = 'frozen' AND m.number = $3) OR (m.change <> 'frozen' AND m.number = ANY($4::int[])))
+AND EXISTS (SELECT FROM views.event_items e WHERE e.item_no = i.item_no AND e.role = $6)
 """
 READ_AT_ONCE = 1_000
 IDS_AT_ONCE = 20_000
@@ -97,8 +100,9 @@ class DeltaSet:
             found.chunks = found.sieved.chunks(sieve)
         found.chunks = _differing(found.chunks, before, turned, whole=not found.incomplete)
         members = [one.member async for some in found.members() for one in some]
-        fitted = await self._fitted(sorted({m.item.material for m in members if m.top and m.item.material is not None}))
-        members = [_spare(member, found, fitted=fitted) for member in members]
+        products = sorted({m.item.material for m in members if m.top and m.item.material is not None})
+        fitted = {p for p in products if found.has_fitted(p) or await self._is_fitted(p, found)}
+        members = [_spare(member, fitted=fitted) for member in members]
         if sieve is not None:
             before |= await self._ids(present, sieve.missing)
         return Changes(
@@ -107,10 +111,13 @@ class DeltaSet:
             changed=[_changed(m, turned[m.item]) for m in members if m.item in turned],
         )
 
-    async def _fitted(self, products: Sequence[str]) -> set[str]:
-        """Those of the products of which a member is inside, or used up in, another."""
-        rows = await self._connection.fetch(_FITTED, *self._about[:2], products) if products else []
-        return {r[0] for r in rows}
+    async def _is_fitted(self, product: str, found: Evaluation) -> bool:
+        """Whether a member of the product is fitted in something, as the record says now: it may be in as it was."""
+        cursor = await self._connection.cursor(_WERE_FITTED, *self._about, product, int(Role.COMPONENT))
+        while rows := await cursor.fetch(READ_AT_ONCE):
+            if await found.are_fitted([ItemId(r[0]) for r in rows]):
+                return True
+        return False
 
     async def _rows(self) -> Present:
         numbers, codes = array("q"), array("q")
@@ -175,8 +182,8 @@ def _changed(member: Member, was: Stood) -> ChangedMember:
     return ChangedMember(**{f.name: getattr(member, f.name) for f in fields(member)}, was=was)
 
 
-def _spare(member: Member, found: Evaluation, *, fitted: set[str]) -> Member:
+def _spare(member: Member, *, fitted: set[str]) -> Member:
     """Which top units are loose spares is known once all were read."""
-    if member.top and (member.item.material in fitted or found.is_spare(member.item)):
+    if member.top and member.item.material in fitted:
         return replace(member, top=False, loose_spare=True)
     return member

@@ -137,6 +137,14 @@ class Evaluation:
         """Whether a top unit is a loose spare: affected units of its product are fitted in something, and it is not."""
         return bool(self._fitted) and ItemId(top_unit).material in self._fitted
 
+    def has_fitted(self, product: str) -> bool:
+        """Whether one of the members that were read is a unit of this product, fitted in something."""
+        return product in self._fitted
+
+    async def are_fitted(self, items: Sequence[ItemId]) -> bool:
+        """Whether one of these is fitted in something, be it among the members that were read or not."""
+        return any(state.wholes for state in (await self._where(items)).values())
+
     def conflicts(self) -> list[Conflict]:
         """Where the record about members contradicts itself."""
         return list(dict.fromkeys((*self._told.found(), *self._conflicts)))

@@ -46,6 +46,25 @@ async def test_a_late_event_adds_units_with_their_reason_path_an_alert_and_a_hol
     assert (await tell.state("B/1042"))["on_hold"] is True
 
 
+async def test_what_comes_in_is_a_loose_spare_only_where_others_of_its_product_are_fitted(recall: Live) -> None:
+    """A pack that was used up, not fitted, makes no spare of another: it is a top unit, which a regulator counts."""
+    tell = recall.tell
+    await tell.made(1, ["lot:CELL/L-9"], ["P/1", "M/1"])
+    await tell.made(2, ["P/1"], ["C/1"])
+    await tell.fit(2, "M/1", "C/1")
+    await recall.begun("lot:CELL/L-9")
+    await tell.made(3, ["lot:CELL/L-9"], ["P/2", "M/2"])
+    added = await until_changes(recall, ("added", "P/2"), ("added", "M/2"))
+    assert (added["M/2"]["loose_spare"], added["P/2"]["top"]) == (True, True)
+    # One that is fitted only after the freeze makes spares of those that come later; once taken out it makes none.
+    await tell.fit(4, "P/2", "C/2")
+    await tell.remove(4, "M/1", "C/1")
+    await tell.made(5, ["lot:CELL/L-9"], ["P/3", "M/3"])
+    wanted = [(what, n) for what in ("P", "M") for n in (2, 3)] + [("C", 2)]
+    added = await until_changes(recall, *(("added", f"{what}/{n}") for what, n in wanted))
+    assert (added["P/3"]["loose_spare"], added["M/3"]["top"]) == (True, True)
+
+
 async def test_a_correction_withdraws_nothing_by_itself(recall: Live) -> None:
     tell = recall.tell
     made = await tell.made(1, ["lot:CELL/L-9"], ["B/1"])
@@ -102,6 +121,20 @@ async def test_what_turns_from_possible_to_certain_and_back_is_told_and_stays(re
     assert await recall.alerts() == {("unit_certain", "B/1"), ("used", "lot:CELL/L-9")}
     accounting = await recall.get("accounting")
     assert accounting["population"] == 2
+
+
+async def test_what_comes_nearer_is_not_said_to_have_become_surer(recall: Live) -> None:
+    tell = recall.tell
+    await tell.made(2, ["lot:CELL/L-9"], ["M/1"])
+    await tell.made(3, ["M/1"], ["B/1"])
+    await recall.begun("lot:CELL/L-9")
+    await tell.made(4, ["lot:CELL/L-9"], ["B/1"])
+    told = (await until_changes(recall, ("changed", "B/1")))["B/1"]
+    assert (told["was"], told["level"]) == ({"level": 2, "certainty": "certain", "reasons": []}, 1)
+    text = (await recall.get("explain", item=tell.uri("B/1")))["text"]
+    assert "at another level or for other reasons since evaluation 2" in text["en"]
+    assert "自第 2 次评估起层级或原因有变" in text["zh"]
+    assert "before" not in text["en"]
 
 
 async def test_a_removal_needs_a_reason_a_member_and_the_role(recall: Live) -> None:

@@ -61,9 +61,13 @@ async def _in(asked: Asked, case: RecallCase, item: ItemId, *, member: Mapping[s
         en += "; later events no longer lead to it, and it stays until somebody decides"
         zh += "；后续事件已不再指向它，决定之前仍保留在召回范围内"
     if change == "changed":
-        was, now = member["member"]["was"], member["member"]
-        en += f"; {now['certainty']} since evaluation {member['number']}, {was['certainty']} before"
-        zh += f"；自第 {member['number']} 次评估起为{_SURE[now['certainty']]}，此前为{_SURE[was['certainty']]}"
+        was, now, number = member["member"]["was"]["certainty"], member["member"]["certainty"], member["number"]
+        if was != now:
+            en += f"; {now} since evaluation {number}, {was} before"
+            zh += f"；自第 {number} 次评估起为{_SURE[now]}，此前为{_SURE[was]}"
+        else:
+            en += f"; at another level or for other reasons since evaluation {number}"
+            zh += f"；自第 {number} 次评估起层级或原因有变"
     removed = decision is not None and decision[0] == "remove"
     if removed and decision is not None:
         en, zh = f"{en}; {decision[1]} removed it: {decision[2]}", f"{zh}；{decision[1]} 已将其移出：{decision[2]}"
