@@ -9,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from domain.positions import parse_vector, vector_token
 from tests.cases.conftest import People
 from tests.http.telling import Example
 
@@ -122,3 +123,16 @@ async def test_a_page_has_as_many_items_as_were_asked_for_also_in_the_middle_of_
     assert len((await ask(tell, since, limit=8))["holds"]) == 8
     wrong = await tell.service.get("/v1/holds", params={"since": "0-1~0-x~!"})
     assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/invalid-parameter")
+
+
+async def test_a_cursor_inside_an_event_that_these_views_do_not_have_yet_waits_for_it(tell: Example) -> None:
+    """Of views that are made anew, say: what they do not have yet is not passed over."""
+    await tell.made(1, [], ["B/1", "B/2"])
+    vector = parse_vector(await here(tell))
+    [(partition, offset)] = vector.items()
+    inside = f"{vector_token(vector)}~{partition}-{offset + 1}~"
+    early = await ask(tell, inside)
+    assert (early["holds"], early["more"]) == ([], False)
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("B/1", "B/2"))
+    assert tell.position == f"{partition}-{offset + 1}"
+    assert set(stand(tell, await ask(tell, early["next"]))) == {"B:1", "B:2"}

@@ -135,6 +135,9 @@ class _Reading:
         if before.within is not None:
             place = before.within
             begun = await entry_at(connection, tenant_id, place)
+            if begun is None and self.asked.fresh.vector.get(place.partition, -1) < place.offset:
+                self.more = False  # views that are made anew do not have it yet
+                return
             stopped = await self._take_all([begun], before.item) if begun is not None else None
             if stopped is not None:
                 self._stop(_Place(before.vector, place, stopped[1] if stopped[1] is not None else before.item))
