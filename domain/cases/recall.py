@@ -93,6 +93,12 @@ class RecallCase:
         return next((f for f in reversed(self.freezes) if f.approved_by is not None), None)
 
     @property
+    def without_unapproved(self) -> "RecallCase":
+        """As those see it who are told nothing before a second person approved it: without the freezes since."""
+        newest = self.approved.number if self.approved is not None else 0
+        return replace(self, freezes=tuple(f for f in self.freezes if f.number <= newest))
+
+    @property
     def evaluations(self) -> list[acts.Evaluated]:
         """All that are whole, of whatever freeze."""
         return [one.act for one in self.history if isinstance(one.act, acts.Evaluated)]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from tests.cases.conftest import People
@@ -53,3 +54,35 @@ async def test_a_draft_an_exercise_and_what_is_not_approved_are_not_told_of(reca
     for path in ("units", "delta", "accounting"):  # the rest of a case stays with keys that are not limited
         other = await recall.service.get(f"/v1/recalls/{recall.id}/{path}", headers=recall.people.limited)
         assert (other.status_code, other.json()["type"]) == (403, "/problems/site-scope"), path
+
+
+async def test_where_a_page_goes_on_tells_nothing_of_what_is_elsewhere(
+    recall: Recall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.query.questions.recall_at_sites._AT_ONCE", 1)
+    tell = recall.tell
+    await tell.post("commissioned", 1, items=tell.lines("B/1", "B/4"), **HERE)
+    await tell.post("commissioned", 1, items=tell.lines("B/2", "B/3", "B/5"), **THERE)
+    await recall.opened()
+    await recall.frozen(*(f"B/{n}" for n in range(1, 6)))
+    told: list[Any] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = await asked(recall, limit=1, **cursor)
+        told.append(([m["item"] for m in page["members"]], page["next"]))
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    one, four = tell.uri("B/1"), tell.uri("B/4")
+    assert told == [([one], one), ([four], None)]
+
+
+async def test_a_wider_set_is_told_of_once_a_second_person_approved_it(recall: Recall) -> None:
+    tell = recall.tell
+    await tell.post("commissioned", 1, items=tell.lines("B/1", "B/2"), **HERE)
+    await recall.opened()
+    await recall.frozen("B/1")
+    await recall.frozen("B/1", "B/2", number=2, approve=False)
+    assert [m["item"] for m in (await asked(recall))["members"]] == [tell.uri("B/1")]
+    await recall.approved(2)
+    assert [m["item"] for m in (await asked(recall))["members"]] == [tell.uri("B/1"), tell.uri("B/2")]

@@ -22,9 +22,7 @@ from services.query.snapshot import Asked, Questions
 from services.query.working_set import sliced, working_set
 
 PAGE = 1_000
-LOOKED_AT = 100_000
-"""Members that one page looks through at most: where most are elsewhere a page may be short, and say where to go on."""
-_AT_ONCE = 500
+_AT_ONCE = 2_000
 
 LEFT_OUT = {
     "en": "members that were never at the sites of this key are left out, and how many they are is not told",
@@ -49,7 +47,9 @@ def create_router(questions: Questions) -> APIRouter:
         # The set is read as the tenant's own, and nothing of it is told before it was held against the sites.
         async with questions.ask(replace(caller, sites=None), request) as whole:
             case = await _open_to_all(whole, case_id)
-            members = {i: flags for i, flags in (await working_set(whole, case)).items() if i > after}
+            members = {
+                i: flags for i, flags in (await working_set(whole, case.without_unapproved)).items() if i > after
+            }
             known = (whole.fresh.vector, whole.fresh.now_us)
         async with questions.ask(caller, None, pinned=known) as asked:
             rows, following = await _rows(asked, members, limit=limit)
@@ -85,12 +85,12 @@ def _about(case: RecallCase) -> dict[str, Any]:
 async def _rows(
     asked: Asked, members: Mapping[ItemId, Flags], *, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Own members in the order of ids, and behind which to go on."""
+    """Own members in the order of ids, and behind which of them to go on, where more of these follow."""
     rows: list[dict[str, Any]] = []
-    looked, last = 0, None
     for some in sliced(members, _AT_ONCE):
         own = await asked.scope.own_items(some) if asked.scope is not None else frozenset(map(str, some))
-        items = [i for i in some if str(i) in own][: limit - len(rows)]
+        here = [i for i in some if str(i) in own]
+        items = here[: limit - len(rows)]
         full = await answered(states(items, at_us=asked.fresh.now_us), asked.record())
         shown = full
         if asked.scope is not None:
@@ -107,9 +107,6 @@ async def _rows(
                     "container": state.container,
                 }
             )
-        looked += len(some)
-        last = items[-1] if len(rows) == limit else some[-1]
-        if len(rows) == limit or looked >= LOOKED_AT:
-            break
-    more = last is not None and last != max(members, default=last)
-    return rows, str(last) if more else None
+        if len(items) < len(here):
+            return rows, str(rows[-1]["item"])
+    return rows, None

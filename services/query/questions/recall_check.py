@@ -128,9 +128,7 @@ def _is_open(case: RecallCase) -> bool:
 
 async def _told(asked: Asked, case: RecallCase, unit: _Unit) -> dict[str, Any] | None:
     """What is told of one recall; None where the unit is in none of its approved sets, or was removed."""
-    newest = case.approved.number if case.approved is not None else 0
-    public = replace(case, freezes=tuple(f for f in case.freezes if f.number <= newest))
-    if not await working_set(asked, public, of=unit.ids) and (
+    if not await working_set(asked, case.without_unapproved, of=unit.ids) and (
         case.case_id not in unit.state.recalls or _removed(case, unit)
     ):
         return None
