@@ -5,7 +5,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -275,6 +275,61 @@ async def test_a_freeze_that_is_killed_goes_on_and_the_set_is_the_same(
         assert await pool_count(pool, "set_frozen") == 4
         await pool.close()
         await log.stop()
+
+
+class Interrupted:
+    """A log with which something is done after so many appends."""
+
+    def __init__(self, log: EventLog, appends: int, do: Callable[[], Awaitable[None]]) -> None:
+        self._log, self._left, self._do = log, appends, do
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def append(self, records: Sequence[Record], *, deadline_seconds: float) -> list[Position]:
+        done = await self._log.append(records, deadline_seconds=deadline_seconds)
+        self._left -= 1
+        if self._left == 0:
+            await self._do()
+        return done
+
+
+@pytest.mark.parametrize("appends", [0, 1, 2])
+async def test_a_rebuild_while_a_freeze_runs_changes_nothing_of_the_set(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, *, appends: int
+) -> None:
+    """Views that are swapped between the chunks, or while the rule is walked (0): the same bytes as without."""
+    monkeypatch.setattr("services.cases.freezing.CHUNK_ITEMS_MAX", 2)
+    monkeypatch.setattr("services.cases.freezing.CHUNKS_AT_ONCE", 2)
+    monkeypatch.setattr("services.query.walks.FEW_STARTS", -1)
+    monkeypatch.setattr("services.cases.app.FreezeJob", _Asleep)  # the service's own
+    url = await new_database()
+    async with serving(url, case_jobs_pace_seconds=3600) as service, working_on(url) as (desk, graphs):
+        position = await post(service)
+        for case in ("RR-1", "RR-2"):
+            await service.post("/v1/recalls", json={"id": case, "title": "x"})
+            scope = {"change": "set", "rule": {"lots": [L9]}, "reason": "x"}
+            await service.post(f"/v1/recalls/{case}/scope", json=scope)
+            await service.post(f"/v1/recalls/{case}/freeze", json={"reason": "x", "position": position})
+        views = await projector_pool(url)
+
+        async def anew() -> None:
+            await rebuild(url, log=desk.log, views=views)
+
+        beside = asyncio.create_task(anew()) if appends == 0 else None
+        interrupted: Any = Interrupted(desk.log, appends, anew)
+        disturbed = CaseDesk(log=interrupted, pool=desk.pool, clock=desk.clock, settings=desk.settings)
+        for case, using in (("RR-1", disturbed), ("RR-2", desk)):
+            work = Work(1, case, await desk.acts(1, case))
+            assert await FreezeJob(using, Evaluator(graphs, desk.settings)).work(work)
+        if beside is not None:
+            await beside
+        one, other = await in_state(service, "RR-1", "frozen"), await in_state(service, "RR-2", "frozen")
+        lines = await lines_of(service, "RR-1")
+        assert hashlib.sha256(lines).hexdigest() == one["freeze"]["sha256"] == other["freeze"]["sha256"]
+        assert lines == await lines_of(service, "RR-2")
+        assert one["freeze"]["chunks"] == 4
+        await views.close()
 
 
 async def test_a_graph_is_begun_when_a_recall_has_a_scope_and_not_only_when_it_is_frozen(
