@@ -89,6 +89,7 @@ class Waker:
         connection.add_termination_listener(lambda _: self._work.set())
         await connection.add_listener(_CHANNEL, self._heard)
         self._wake(None)  # what was said while nobody listened
+        self._work.set()  # and what was still to be told when the connection before this one broke
         while True:
             await self._work.wait()
             self._work.clear()

@@ -11,7 +11,6 @@ import asyncpg
 
 from domain.moments import to_us
 from domain.ports import EventLog, StoredRecord
-from services.codec import decode
 from services.projector.batches import Sorted, dead_letter, sort_out
 from services.projector.leases import Lease
 from services.readmodel.changes import Batch, ViewWriter
@@ -150,7 +149,8 @@ async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: T
         record = records[0]
         # By its first line: what follows may be the record itself.
         detail = f"{type(error).__name__}: {error}".partition("\n")[0]
-        envelope = decode(record.value) if found.events else None
+        # As it was read: the validator, which looks at a frozen set's members too, may refuse just what is wrong here.
+        envelope = found.events[0].envelope if found.events else None
         found = Sorted(dead=[dead_letter(record, envelope, code="unwritable_event", detail=detail)])
         new = await writer.apply(_batch(records, found, lease=lease, log_id=log_id))
     return Progress(

@@ -117,6 +117,36 @@ async def test_a_stream_of_commits_is_told_now_and_then_and_its_last_one_too(fre
     await listener.close()
 
 
+async def test_a_commit_in_the_pause_is_told_although_the_connection_breaks(fresh_database_url: str) -> None:
+    opened_here: list[asyncpg.Connection] = []
+
+    async def connect() -> asyncpg.Connection:
+        opened_here.append(await asyncpg.connect(fresh_database_url))
+        return opened_here[-1]
+
+    waker = Waker(connect)
+    listener = await asyncpg.connect(fresh_database_url)
+    heard: list[str] = []
+    await listener.add_listener("zhuisu_log", lambda *told: heard.append(told[3]))
+    waker.start()
+    waker.appended([0])
+
+    async def first_told() -> bool:
+        return "0" in heard
+
+    await eventually(first_told, every_seconds=0)
+    waker.appended([7])
+    opened_here[0].terminate()
+
+    async def the_last() -> bool:
+        return "7" in heard
+
+    await eventually(the_last, within_seconds=3)
+    assert len(opened_here) > 1
+    await waker.stop()
+    await listener.close()
+
+
 async def test_concurrent_appends_share_commits(fresh_database_url: str) -> None:
     log = await opened(fresh_database_url)
     connection = await asyncpg.connect(fresh_database_url)

@@ -30,6 +30,15 @@ def thing(**changed: Any) -> dict[str, Any]:
     return {"event": {"items": [{**GOOD["event"]["items"][0], **changed}]}}
 
 
+def member(**changed: Any) -> dict[str, Any]:
+    """A part of a frozen set, of one member that is good but for some fields."""
+    one = {"item": "urn:test:m", "kind": "unit", "level": 0, "certainty": "certain"}
+    one |= {"reasons": [], "came_from": [], "event_ids": [], "seed": True, "top": True, "loose_spare": False}
+    act = {"act": "set_frozen", "freeze": 1, "chunk": 0, "members": [one | changed]}
+    about = {"kind": "case_recorded", "case_id": "RC-1", "case_type": "recall", "actor": "zhuisu", "items": None}
+    return {"event": about | {"act": act}}
+
+
 SORTS = {
     "no bytes": b"",
     "no JSON": b"\x00\xff{",
@@ -56,6 +65,9 @@ SORTS = {
     "a time that is none": envelope(event={"occurred_at": "yesterday"}),
     "a name too long for its index": envelope(**thing(item="urn:test:" + LONG)),
     "an event id too long for its index": envelope(event_id=LONG),
+    "a set with NUL in a member's id": envelope(**member(item="urn:test:a\x00b")),
+    "a set with a reason that is no text": envelope(**member(reasons=[{}])),
+    "a set with a level beyond its column": envelope(**member(level=1 << 40)),
 }
 
 
