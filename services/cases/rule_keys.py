@@ -51,9 +51,10 @@ def is_narrowing(rule: Rule) -> bool:
 def _keys(leaf: Rule) -> Iterator[Key]:
     match leaf:
         case Items(ids=ids):
-            # An id that no event named yet has no number: its first event is known by its product.
+            # An id that no event named yet has no number: its first event is known by its product, else by the id.
             yield from (("product", item.material) for item in ids if item.material is not None)
             yield from (("class", str(item)) for item in ids if item.kind == "class")
+            yield from (("item", str(item)) for item in ids if item.material is None and item.kind != "class")
         case SupplierLots(supplier=supplier) | Supplied(supplier=supplier):
             yield "dimension", f"supplier {supplier}"
         case Product(product=product):

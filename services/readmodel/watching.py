@@ -55,16 +55,16 @@ case_touches = Table(
 TABLES = (watched_items, watched_keys, case_touches)
 
 TOPICS = (
-    *("transformation", "order", "vessel", "equipment", "class", "level", "event"),
+    *("transformation", "order", "vessel", "equipment", "class", "level", "item", "event"),
     *("dimension", "parameter", "product", "kind"),
 )
 WATCHED_KINDS = frozenset({"calibrated", "maintained", "recipe_changed", "software_installed", "inspected"})
 """Kinds that may be what a rule asks for, or end a stretch of time, without naming it: watched as a whole."""
 SILENT = frozenset({"held", "hold_released", "recall_declared", "recall_closed", "documents_linked", "case_recorded"})
 """Kinds that change no link: our own holds must not have every set evaluated again."""
-FIRST_NAMES = frozenset({"product", "class"})
+FIRST_NAMES = frozenset({"product", "class", "level", "item"})
 """Topics by which an event of these kinds is looked at all the same, if it is not our own: it may be the first to name
-an item that a rule names."""
+an item that a rule names, or a lot of a member at another packaging level."""
 
 Key = tuple[str, str]
 
@@ -86,6 +86,8 @@ def keys_of(facts: EventFacts, topics: frozenset[str]) -> Iterator[Key]:
     if "level" in topics:
         levels = (at_any_level(item) for item in _named(facts) if item.kind == "lot")
         yield from (("level", number) for number in levels if number is not None)
+    if "item" in topics:
+        yield from (("item", str(item)) for item in _named(facts))
     if "event" in topics:
         yield "event", facts.event_id
     if "dimension" in topics:

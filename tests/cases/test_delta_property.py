@@ -20,6 +20,7 @@ from domain.clock import FixedClock
 from domain.corrections import Copy
 from domain.envelope import Envelope
 from domain.events.casework import CaseRecorded, act_id
+from domain.ids import ItemId
 from domain.moments import Moment, from_us
 from domain.ports import Position, Record
 from domain.positions import vector_token
@@ -159,6 +160,36 @@ def _held_first() -> History:
     h = History()
     h.tell(ev.Held(occurred_at=at(1), hold_id="h1", items=(q("U/1"),)))
     return h
+
+
+PALLET, PRIVATE = "https://id.gs1.org/00/106141411234567897", "urn:acme:pallet:7"
+LOT, CASE_LOT = "https://id.gs1.org/01/09506000134352/10/L", "https://id.gs1.org/01/19506000134359/10/L"
+
+
+@pytest.mark.parametrize("kind", [ev.Held, ev.Observed])
+@pytest.mark.parametrize(
+    ("named", "before", "then"),
+    [(PALLET, [], PALLET), (PRIVATE, [], PRIVATE), (LOT, [LOT], CASE_LOT)],
+    ids=["a container", "a private id", "a lot at another packaging level"],
+)
+async def test_whatever_first_tells_of_an_item_of_the_rule_brings_it_into_the_set(
+    views: Views, *, kind: type[ev.Event], named: str, before: list[str], then: str
+) -> None:
+    """None of these is known by a product of its own before an event names it."""
+    tenant, h = await views.fresh_tenant(), History()
+    for name in (*before, then):
+        held = {"hold_id": "h1"} if kind is ev.Held else {}
+        h.tell(kind(occurred_at=at(1), items=(ev.ItemQuantity(item=ItemId(name)),), **held))  # type: ignore[call-arg]
+    log = moved(h, [False], tenant=tenant, again=False)
+    followed, rule = Followed(views, tenant), {"items": [named]}
+    await followed.tell(log[: len(before)])
+    await followed.freeze(rule)
+    await followed.work(followed.delta)
+    await followed.tell(log[len(before) :])
+    await followed.work(followed.delta)
+    told, fresh = await followed.sets(rule)
+    assert then in {item for item, *_ in fresh}
+    assert told == fresh
 
 
 @example(h=_held_first(), rule={"items": [item("U/1")]}, cuts=[False], split=0.0, size=1, again=False)
