@@ -1,11 +1,14 @@
 """The walk forward without a date comes to the same as the walk that knows all of a path, for any links."""
 
 from collections.abc import Iterable
+from typing import cast
 
+import asyncpg
 import numpy as np
 import pytest
 
 from domain.answers import Limits, Way
+from domain.ids import ItemId
 from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.forward import ForwardWalk
 from services.query.graph.graph import Graph
@@ -20,10 +23,13 @@ from services.query.graph.links import (
     bit_of,
 )
 from services.query.graph.loading import drawn
+from services.query.graph.names import Names
 from services.query.graph.raw import EVENT_TYPES, MENTION_TYPES, Raw
 from services.query.graph.texts import Texts
+from services.query.graph.told import Told
 from services.query.graph.tracing import GraphWalk
-from services.query.graph.walked import Walked
+from services.query.graph.walked import Opened, Walked
+from services.query.record import SqlRecord
 
 ITEMS, INSTANTS = 6, 10
 OPEN, RARE = 0.2, 0.1
@@ -167,3 +173,15 @@ def _hops(walked: Walked) -> dict[tuple[int, int], int]:
     for told, node, hops in zip(walked.links.told.tolist(), walked.arrived.tolist(), walked.hops.tolist(), strict=True):
         found[told, node] = min(hops, found.get((told, node), hops))
     return found
+
+
+async def test_exposed_items_that_the_graph_does_not_know_may_be_all_that_there_is_room_for() -> None:
+    """They are nodes before any link was looked at."""
+    graph, nobody = _nothing(), cast(asyncpg.Connection, None)
+    names = Names(graph)
+    told = Told(names, SqlRecord(nobody, 1), base=0, forward=True, memory=None)
+    exposed = [ItemId("urn:t:1"), ItemId("urn:t:2")]
+    opened = Opened(items=exposed, reasons=[frozenset(), frozenset()], seeded=exposed)
+    walked = await ForwardWalk(graph, names, told, limits=Limits(200, 1)).run(np.zeros(0, dtype=np.int64), opened)
+    assert names.ids(walked.nodes) == exposed
+    assert walked.incomplete == ["row_limit"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain import events as ev
 from domain.genealogy import Way
 from domain.ids import ItemId
+from domain.links import Link, Relation
 from domain.record import answer_async
 from domain.state import State, states
 from services.database import tenant_transaction
@@ -20,6 +21,7 @@ from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools
 from services.query.graph.kinds import Uncovered
 from services.query.graph.loading import load
+from services.query.graph.memory import Remembered, as_columns
 from services.query.graph.names import Names
 from services.query.graph.newer import TooNew, changed
 from services.query.graph.standing import stand
@@ -134,6 +136,44 @@ async def test_names_of_one_thing_and_nothing_else(
         await answers.alike("POST", f"/v1/trace/{way}", json=body, tenant=tenant, accept=accept)
 
 
+async def test_links_that_are_forgotten_in_the_midst_of_a_walk_are_told_once(
+    views: Views, served: tuple[Both, Drawn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A/1 is walked from twice, since it is reached in two ways; other questions may fill the memory at any time."""
+    monkeypatch.setattr("services.query.graph.single.MOST_REMEMBERED", 1)
+    answers, graphs = served
+    tenant, h = await views.fresh_tenant(), History()
+    h.made(["lot:A/1"], ["lot:Z/1"], at_hour=0)
+    h.made(["lot:B/1"], ["lot:A/1"], at_hour=1)
+    h.made(["lot:C/1"], ["lot:A/1"], at_hour=2)
+    h.made(["lot:B/1"], ["lot:C/1"], at_hour=3)
+    h.made(["lot:D/1"], ["lot:B/1"], at_hour=4)
+    await apply(views, partitioned(h, [False], tenant), 3)
+    graph = await drawn(views, tenant)
+    assert graph is not None
+    graphs.put(tenant, graph, await generation(views, tenant))
+    asked = {"params": {"item": item("lot:D/1")}, "tenant": tenant, "accept": "application/json"}
+    await answers.alike("GET", "/v1/trace/backward", **asked)
+
+
+def test_whoever_finds_an_item_remembered_finds_the_rest_of_it() -> None:
+    """A walk looks from a thread while another question's links are added."""
+    seen = []
+
+    class Rows(dict[int, tuple[int, int]]):
+        def __setitem__(self, row: int, place: tuple[int, int]) -> None:
+            end = sum(place)
+            seen.append(len(found.links) >= end and len(found.columns) >= end and row in found.born)
+            super().__setitem__(row, place)
+
+    found = Remembered.nothing()
+    found.rows = Rows()
+    link = Link(relation=Relation.DERIVATION, source=item("lot:A/1"), target=item("lot:B/1"), event_id="e")
+    ends = np.array([[0, 1], [1, 0]])
+    found.add([0, 1], as_columns([link, link], ends, 0), links=[[link], [link]], born=[0, 0])
+    assert seen == [True, True]
+
+
 def _ranged() -> ev.LifecycleEvent:
     serials = ev.SerialRange(product=item("class:V"), first="1", last="3")
     return ev.Commissioned(occurred_at=at(3), items=(ev.Output(range=serials, lot=item("lot:A/1")),))
@@ -174,6 +214,58 @@ async def test_newer_events_that_name_a_product_the_graph_does_not_know(views: V
         case _:
             assert newer.state[unit]
             assert newer.state[lot]
+
+
+def _in_lot() -> ev.LifecycleEvent:
+    return ev.Commissioned(occurred_at=at(1), items=(ev.Output(item=item("U/1"), lot=item("lot:A/1")),))
+
+
+@pytest.mark.parametrize("released", [False, True])
+async def test_a_hold_or_its_release_is_voided_after_items_were_answered(
+    views: Views, served: tuple[Both, Drawn], *, released: bool
+) -> None:
+    """The void names no hold, but its target does: units of the lot stand otherwise from then on."""
+    answers, graphs = served
+    tenant, h = await views.fresh_tenant(), History()
+    h.tell(_in_lot())
+    held = ev.Held(occurred_at=at(2), hold_id="H", items=(q("lot:A/1"),))
+    release = ev.HoldReleased(occurred_at=at(3), hold_id="H")
+    target = [h.tell(event) for event in (held, *([release] if released else []))][-1]
+    h.tell(ev.Voided(occurred_at=at(4), target=target, reason="wrong"))
+    log = partitioned(h, [False], tenant)
+    await apply(views, log[:-1], 3)
+    graph = await drawn(views, tenant)
+    assert graph is not None
+    graphs.put(tenant, graph, await generation(views, tenant))
+    asked = {"params": {"item": item("lot:A/1")}, "tenant": tenant, "accept": "application/json"}
+    for _ in range(2):
+        await answers.alike("GET", "/v1/trace/forward", **asked)
+    await apply(views, log[-1:], 3)
+    await answers.alike("GET", "/v1/trace/forward", **asked)
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_lot_comes_to_be_of_a_held_one_after_its_units_were_answered(
+    views: Views, served: tuple[Both, Drawn], *, named: bool
+) -> None:
+    """It is told only then that it was split from that, or is another name of it: its units are held, too."""
+    answers, graphs = served
+    tenant, h = await views.fresh_tenant(), History()
+    h.tell(_in_lot())
+    h.tell(ev.Held(occurred_at=at(2), hold_id="H", items=(q("lot:A/2"),)))
+    if named:
+        h.tell(ev.Identified(occurred_at=at(1), item=item("lot:A/1"), same_as=item("lot:A/2")))
+    else:
+        h.made(["lot:A/1"], ["lot:A/2"], at_hour=0.5)
+    log = partitioned(h, [False], tenant)
+    await apply(views, log[:-1], 3)
+    graph = await drawn(views, tenant)
+    assert graph is not None
+    graphs.put(tenant, graph, await generation(views, tenant))
+    asked = {"params": {"item": item("lot:A/1")}, "tenant": tenant, "accept": "application/json"}
+    await answers.alike("GET", "/v1/trace/forward", **asked)
+    await apply(views, log[-1:], 3)
+    await answers.alike("GET", "/v1/trace/forward", **asked)
 
 
 def _stands_alike(graph: Graph, newer: Bools, by_domain: dict[ItemId, State]) -> None:

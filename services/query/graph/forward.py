@@ -85,6 +85,7 @@ class ForwardWalk:
             came_from = self._names.indexes(opened.came_from)
             links = self._told.opened(opened.links)
             self._record_told(links, came_from, items[: len(opened.links)], depth=1)
+        self._reach_out()
         return Ahead.starting(items, np.array(labels, dtype=np.int64))
 
     def _advance(self, most: int | None) -> Ints | None:

@@ -12,7 +12,9 @@ from services.query.graph.links import RELATIONS, LinkColumns, bits_of, joined
 
 @dataclass(slots=True)
 class Remembered:
-    """What was told in one state of the views, one way: rows of `columns`, by item. Only the event loop adds to it."""
+    """What was told in one state of the views, one way: rows of `columns`, by item. Only the event loop adds to it, but
+    threads look at the same time: whoever finds an item in `rows` finds the rest of it.
+    """
 
     columns: LinkColumns
     links: list[Link] = field(default_factory=list)
@@ -28,9 +30,10 @@ class Remembered:
         """Links of items that nothing came to light with, item by item."""
         first = len(self.links)
         self.columns = joined([self.columns, columns])
+        self.links += [link for its in links for link in its]
         for item, its, born_us in zip(items, links, born, strict=True):
-            self.rows[item], self.born[item] = (first, len(its)), born_us
-            self.links += its
+            self.born[item] = born_us
+            self.rows[item] = first, len(its)
             first += len(its)
 
 

@@ -2,7 +2,7 @@
 
 Everything that one look at an event gives concerns the items it names. What relates it to others is followed here:
 copies and voids of older events, shared transformations, contents of what was taken, parts of what was emptied, lots of
-a class used without a lot, lots that scans of serials may cover, and what a hold or recall may reach.
+a class used without a lot, lots that scans of serials may cover, and what a hold or recall, old or new, may reach.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ MOST_EVENTS = 50_000
 """Newer events that are looked at; with more the graph is of no use."""
 
 _NEWER = """
-SELECT e.event_no, e.key_no, e.kind, e.hold IS NOT NULL OR e.recall IS NOT NULL AS restrains
+SELECT e.event_no, e.key_no, e.kind
 FROM unnest($2::int[], $3::bigint[], $4::bigint[]) AS known(partition, log_offset, appended_us)
 JOIN views.events e ON e.log_partition = known.partition AND e.appended_us >= known.appended_us
                    AND e.log_offset > known.log_offset
@@ -62,6 +62,9 @@ FROM views.event_items x JOIN views.items i USING (item_no) WHERE x.event_no = A
 """
 _LATER = "SELECT item_no, uri FROM views.items WHERE item_no = ANY ($1)"
 _LOADED = "SELECT DISTINCT equipment FROM views.loadings WHERE event_no = ANY ($1)"
+_RESTRAINS = (
+    "SELECT EXISTS (SELECT FROM views.events WHERE event_no = ANY ($1) AND (hold IS NOT NULL OR recall IS NOT NULL))"
+)
 _STATED = "SELECT EXISTS (SELECT FROM views.uom_factors WHERE event_no = ANY ($1))"
 _NAMED = """
 SELECT item_no, role, action, event_no = ANY ($2) AS newer, false AS related
@@ -87,7 +90,8 @@ class Changed:
     events: int = 0
     """how many events are newer"""
     reaches_far: bool = False
-    """one of them may change the state of items that it does not lead to: a hold, a recall, an equation of units"""
+    """one of them may change the state of items that it does not lead to: a hold, a recall, an equation of units, or a
+    void of one"""
     told: Memory = field(default_factory=Memory)
     """what the domain told of links, with all of them in the views"""
 
@@ -127,7 +131,7 @@ async def changed(
     named = await connection.fetch(_NAMED, touched, newer)
     found = _Found(graph, named, await _later(connection, graph, named))
     members = await _members(connection, tenant_id, graph, touched=touched)
-    restrains = any(r["restrains"] for r in rows)
+    restrains = bool(await connection.fetchval(_RESTRAINS, touched))  # a void names no hold: what it voids does
     materials = await connection.fetch(_MATERIALS, touched)
     links, state = found.followed(members, materials=materials, restrains=restrains)
     barred = await connection.fetch(_NAMED, [r["event_no"] for r in unknown], newer) if unknown else []
@@ -197,7 +201,22 @@ class _Found:
         if restrains:
             state |= np.isin(graph.material, [r["material"] for r in materials])
             state[_reached(graph, np.flatnonzero(state))] = True
+        else:
+            state[_reached(graph, self._under_others(made))] = True
         return links, state
+
+    def _under_others(self, made: Ints) -> Ints:
+        """What an older hold or recall may reach only now, and what is below it: things that got another name or a
+        material, and lots among what was `made` that may have been split from one that is held.
+        """
+        graph = self.graph
+        same = self.those([r for r in self.named if r["related"]])
+        used = self.those([r for r in self.named if r["role"] == Role.INPUT])
+        odd = graph.standing.odd & ~graph.standing.stock
+        lots = made[np.isin(graph.standing.kind[made], (LOT, 0))]
+        if not odd[same].any():  # a lot is split from lots of its material, or of what was declared to be that
+            lots = lots[odd[lots] | np.isin(graph.material[lots], graph.material[used[odd[used]]])]
+        return np.union1d(same, lots)
 
     def _alike(self) -> list[int]:
         """Lots of which another packaging level was named."""

@@ -41,6 +41,8 @@ class SmallWalk:
         self._forward = way is Way.FORWARD
         self._mode, self._at_us = (Mode.EVER, 0) if at_us is None else (Mode.AS_MAINTAINED, at_us)
         self._links = 0
+        self._told: dict[int, Sequence[Told]] = {}
+        """of items walked from: each link is the same in all of a walk, also if `single` forgets it meanwhile"""
         self._reached: dict[int, Reached] = {}
         self._arrivals: dict[int, dict[Told, tuple[ItemId, int]]] = {}
         self._has_upstream: set[int] = set()
@@ -101,7 +103,9 @@ class SmallWalk:
         return touched
 
     def _links_of(self, item: int) -> Sequence[Told]:
-        links = self._single.links(item, forward=self._forward)
+        links = self._told.get(item)
+        if links is None:
+            links = self._told[item] = self._single.links(item, forward=self._forward)
         self._links += len(links)
         if self._links > MOST_LINKS:
             raise TooMuch
