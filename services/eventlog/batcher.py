@@ -104,7 +104,7 @@ class _Room:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.give(amount)  # it was granted in the same moment
-            else:
+            elif ticket in self._waiting:  # else it was passed over already, when room came free in the same moment
                 self._waiting.remove(ticket)
                 self.give(0)
             raise

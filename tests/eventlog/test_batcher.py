@@ -60,6 +60,21 @@ async def test_what_comes_while_a_batch_is_written_goes_into_the_next_one() -> N
     assert gate.written == [[b"1"], [b"2", b"3", b"4"]]
 
 
+async def test_who_leaves_in_the_moment_that_room_comes_free_leaves_as_cancelled() -> None:
+    gate = Gate(Limits(buffered_bytes=2 * (RECORD_OVERHEAD_BYTES + 2)))
+    first = gate.append(1, 2)
+    await gate.until_written(1)
+    leaving, staying = gate.append(3), gate.append(4)
+    await asyncio.sleep(0)
+    gate.answers.put_nowait(None)  # the lane has its turn before the one who leaves
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    gate.answers.put_nowait(None)
+    assert await first == [(97, 1), (97, 2)]
+    assert await staying == [(97, 4)]
+
+
 async def test_batches_keep_to_their_limits() -> None:
     gate = Gate(Limits(batch_records=2))
     for _ in range(3):
