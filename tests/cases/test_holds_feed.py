@@ -1,6 +1,7 @@
 """The stop-ship feed: whose holds changed since, and how they stand now."""
 
 import asyncio
+import base64
 import itertools
 import json
 from typing import Any
@@ -136,3 +137,19 @@ async def test_a_cursor_inside_an_event_that_these_views_do_not_have_yet_waits_f
     await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("B/1", "B/2"))
     assert tell.position == f"{partition}-{offset + 1}"
     assert set(stand(tell, await ask(tell, early["next"]))) == {"B:1", "B:2"}
+
+
+async def test_where_a_page_of_a_limited_key_goes_on_tells_no_item_of_others(tell: Example, people: People) -> None:
+    await tell.post("commissioned", 1, items=tell.lines("B/2", "B/4"), site="urn:site:1")
+    await tell.post("commissioned", 1, items=tell.lines("B/1", "B/3", "B/5"), site="urn:site:2")
+    cursor, more = await here(tell), True
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines(*(f"B/{n}" for n in range(1, 6))))
+    pages, within = [], []
+    while more:
+        asked = {"since": cursor, "limit": 1, "wait_for": tell.position}
+        page = (await tell.service.get("/v1/holds", params=asked, headers=people.limited)).json()
+        cursor, more = page["next"], page["more"]
+        pages.append([h["item"] for h in page["holds"]])
+        within += [base64.urlsafe_b64decode(part + "==").decode() for part in cursor.split("~")[2:]]
+    assert pages == [[tell.uri("B/2")], [tell.uri("B/4")]]
+    assert within == [tell.uri("B/2")]

@@ -159,24 +159,35 @@ class _Reading:
 
     async def _take_all(self, entries: Sequence[Entry], item: str | None) -> tuple[Entry, str | None] | None:
         """Take the items of the entries, of the first those behind `item`. Where the page is full: the entry at which
-        that was, and the last of its items that were taken.
+        that was, and the last of its items that were taken. A key that is limited to sites has its own alone: others
+        are no part of where it goes on.
         """
-        start = 0
+        start, read = 0, item
         while start < len(entries):
             some = entries[start:]
-            told = ([e.event_no for e in some], [e.about for e in some], item, ROWS_AT_ONCE)
+            told = ([e.event_no for e in some], [e.about for e in some], read, ROWS_AT_ONCE)
             rows = await self.asked.connection.fetch(_NAMED, *told)
+            own = await self._own(rows)
             here = 0
             for row in rows:
                 if row["entry"] != here:
                     here, item = row["entry"], None
+                read = row["uri"] or ""
+                if read not in own:
+                    continue
                 if not self._take(_Change(row["uri"], some[here], row)):
                     return some[here], item
-                item = row["uri"] or ""
+                item = read
             if len(rows) < ROWS_AT_ONCE:
                 return None
             start += here
         return None
+
+    async def _own(self, rows: Sequence[asyncpg.Record]) -> frozenset[str]:
+        """The items that the key may see, and no item."""
+        named = {r["uri"] or "" for r in rows}
+        scope = self.asked.scope
+        return frozenset(named) if scope is None else await scope.own_items(named - {""}) | {""}
 
     def _take(self, change: _Change) -> bool:
         """Whether there was room for it."""
@@ -207,12 +218,8 @@ async def _after(asked: Asked, since: str | None) -> _Place:
 
 
 async def _standing(asked: Asked, newest: Mapping[str, _Change]) -> list[dict[str, Any]]:
-    """How the items stand now; a key that is limited to sites sees its own."""
-    names = sorted(newest)
-    scope = asked.scope
-    if scope is not None:
-        own = await scope.own_items(names)
-        names = [n for n in names if n in own]
+    """How the items stand now."""
+    names, scope = sorted(newest), asked.scope
     rows: list[dict[str, Any]] = []
     for start in range(0, len(names), STATES_AT_ONCE):
         items = [ItemId(n) for n in names[start : start + STATES_AT_ONCE]]
