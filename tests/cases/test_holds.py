@@ -104,6 +104,27 @@ async def test_a_narrower_set_that_is_approved_releases_the_rest(recall: Recall)
     assert (await held(recall, "B/2"))[0] is False
 
 
+async def test_what_comes_to_a_wider_set_is_held_before_that_set_is_approved(recall: Recall) -> None:
+    """In doubt a thing is held: the recall is approved. Its older units wait for the approval."""
+    await recall.tell.made(1, [], ["B/1", "B/2", "B/3"])
+    await recall.opened()
+    await recall.frozen("B/1")
+    await recall.frozen("B/1", "B/2", number=2, approve=False)
+    added = acts.Member(item=ItemId(recall.tell.uri("B/3")), kind="unit", level=1, certainty="certain", top=True)
+    await recall.append(
+        [
+            acts.UnitsChanged(evaluation=1, chunk=0, added=(added,)),
+            acts.Evaluated(evaluation=1, vector="0-1", chunks=1, added=1, withdrawn=0),
+        ],
+        tag="d",
+    )
+    await until_placed(recall, "f1", "d1")
+    assert [(await held(recall, short))[0] for short in ("B/1", "B/2", "B/3")] == [True, False, True]
+    await recall.approved(2)
+    await until_placed(recall, "f2")
+    assert (await held(recall, "B/2"))[0] is True
+
+
 async def test_many_items_are_held_in_events_that_the_log_takes(recall: Recall) -> None:
     units = [f"B/{n}" for n in range(2_500)]
     await recall.tell.made(1, [], units)
