@@ -93,8 +93,8 @@ class Counting:
         totals.count_tops(int(np.count_nonzero(loose & (remembered.status[items] != _CONSUMED))))
         statuses = [str(status) for status in STATUSES[1:]]
         totals.count_by("status", _counts(statuses, remembered.status[items].astype(np.int64) - 1))
-        totals.count_by("site", _counts(remembered.texts, remembered.site[items]))
-        totals.count_by("holder", _counts(remembered.texts, remembered.holder[items]))
+        totals.count_by("site", _counts(remembered.words.texts, remembered.site[items]))
+        totals.count_by("holder", _counts(remembered.words.texts, remembered.holder[items]))
 
     def _is_top(self, item: int, state: Whereabouts, *, affected: Bools, unit: Bools) -> bool:
         if state.status is Status.CONSUMED:

@@ -18,7 +18,7 @@ from services.query.graph.kinds import Uncovered
 from services.query.graph.loading import drawn
 from services.query.graph.newer import Changed, TooNew, changed
 from services.query.graph.raw import read
-from services.query.graph.stance import Remembered
+from services.query.graph.stance import Remembered, Words
 from services.settings import Settings
 
 REBUILT_AFTER_EVENTS = 5_000
@@ -53,7 +53,7 @@ class Kept:
 
     @classmethod
     def of(cls, graph: Graph, generation: int) -> "Kept":
-        return cls(graph, generation, Remembered(graph, graph.settled_us))
+        return cls(graph, generation, Remembered(graph, graph.settled_us, Words.of(graph.standing.texts)))
 
 
 class Known(NamedTuple):

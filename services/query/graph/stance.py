@@ -1,6 +1,7 @@
 """How things stand at one instant, remembered: those that stand alike share one description, by its code."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -14,6 +15,7 @@ from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, picked, positions
 from services.query.graph.names import Names
 from services.query.graph.single import SingleItems
+from services.query.graph.sparse import Sparse
 from services.query.graph.standing import stand
 from services.query.graph.walking import distinct
 from services.query.node_columns import Stands
@@ -23,34 +25,53 @@ _MOST_BY_DOMAIN = 200_000
 """Items told by the domain that are remembered; what is more is asked again each time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Sites, holders and their like of a graph, sorted: the place of each among them, by its number."""
+
+    texts: Sequence[str]
+    _numbers: Ints
+    _place_of: Ints
+
+    @classmethod
+    def of(cls, texts: Mapping[int, str]) -> "Words":
+        by_text = sorted(texts.items(), key=lambda one: one[1])
+        numbers = np.array([number for number, _ in by_text], dtype=np.int64)
+        place_of = np.argsort(numbers)
+        return cls([text for _, text in by_text], numbers[place_of], place_of)
+
+    def places(self, numbers: Ints) -> Ints:
+        """Of each number; -1 where there is no such text."""
+        return picked(self._place_of, positions(self._numbers, numbers))
+
+
 class Remembered:
     """Codes of items at one instant. Any thread may look and add; who is late only adds what is there already."""
 
-    def __init__(self, graph: Graph, at_us: int) -> None:
+    def __init__(self, graph: Graph, at_us: int, words: Words) -> None:
         self.single = SingleItems(graph)
-        self._standing, self._names, self.at_us = graph.standing, graph.names, at_us
-        self.codes = np.full(len(graph), -1, dtype=np.int32)
-        self.status = np.full(len(graph), -1, dtype=np.int8)
+        self._graph, self._standing, self._names = graph, graph.standing, graph.names
+        self.at_us, self.words = at_us, words
+        self.codes = Sparse(len(graph), np.int32)
+        self.status = Sparse(len(graph), np.int8)
         """of plain items: codes of STATUSES; -1: not told yet"""
-        self.site = np.full(len(graph), -1, dtype=np.int32)
-        """of plain items: places among `texts`; -1: none"""
-        self.holder = np.full(len(graph), -1, dtype=np.int32)
-        self.whole = np.full(len(graph), -1, dtype=np.int32)
+        self.site = Sparse(len(graph), np.int32)
+        """of plain items: places among `words`; -1: none"""
+        self.holder = Sparse(len(graph), np.int32)
+        self.whole = Sparse(len(graph), np.int32)
         """the unit that a plain item is fitted in; -1: none"""
-        self.container = np.full(len(graph), -1, dtype=np.int32)
+        self.container = Sparse(len(graph), np.int32)
         """what a plain item is inside; -1: nothing"""
-        by_text = sorted(self._standing.texts.items(), key=lambda one: one[1])
-        self.texts = [text for _, text in by_text]
-        """sites, holders and their like, sorted"""
-        numbers = np.array([number for number, _ in by_text], dtype=np.int64)
-        self._place_of = np.argsort(numbers)
-        self._numbers = numbers[self._place_of]
         self.stands = Stands()
         self.troubled: dict[int, frozenset[int]] = {}
         """by code of one that the domain told: keys of its events that have a void or a rival"""
         self._coded: dict[tuple[int, ...], int] = {}
         self._around_told: dict[int, tuple[Ints, Ints]] = {}
         """by code of one that the domain told: places of the units and containers that it is in"""
+
+    def at(self, at_us: int) -> "Remembered":
+        """The same of another instant, of which nothing is known yet."""
+        return Remembered(self._graph, at_us, self.words)
 
     def tell_plain(self, items: Ints) -> None:
         """Have how plain items stand, as far as it counts."""
@@ -60,11 +81,8 @@ class Remembered:
         stood = stand(self._standing, fresh, self.at_us)
         self.whole[fresh] = stood.whole
         self.container[fresh] = stood.container
-        self.site[fresh], self.holder[fresh] = self._places(stood.site), self._places(stood.holder)
+        self.site[fresh], self.holder[fresh] = self.words.places(stood.site), self.words.places(stood.holder)
         self.status[fresh] = stood.status
-
-    def _places(self, numbers: Ints) -> Ints:
-        return picked(self._place_of, positions(self._numbers, numbers))
 
     def tell_codes(self, items: Ints) -> None:
         """Have the codes of plain items."""
@@ -157,7 +175,7 @@ class Remembered:
         """Of which plain items the container, or what that is inside, is chosen."""
         return self._up(items, self.container, chosen, self._standing.stays)
 
-    def _up(self, items: Ints, first: Ints, chosen: Bools, stays: Stays) -> Bools:  # noqa: PLR0917
+    def _up(self, items: Ints, first: Sparse, chosen: Bools, stays: Stays) -> Bools:  # noqa: PLR0917
         found = np.zeros(len(items), dtype=np.bool_)
         above = first[items]
         rows = np.flatnonzero(above >= 0)

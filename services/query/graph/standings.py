@@ -61,7 +61,7 @@ class Standings:
     def __init__(self, asked: Asked, graph: Graph, changed: Changed, *, remembered: Remembered, at_us: int) -> None:
         self._asked, self._graph, self._changed, self._at_us = asked, graph, changed, at_us
         self._lasting = at_us >= graph.settled_us
-        self.remembered = remembered if self._lasting else Remembered(graph, at_us)
+        self.remembered = remembered if self._lasting else remembered.at(at_us)
 
     async def stand(
         self, names: Names, items: Ints, *, timed: Bools | None = None, counted: bool = True, coded: bool = True

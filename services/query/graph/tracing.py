@@ -38,8 +38,6 @@ class GraphWalk:
         self.forward = way is Way.FORWARD
         self._told = told
         self._tables: list[LinkColumns] = []
-        self._born = np.full(names.count, NEVER_US, dtype=np.int64)
-        """by item looked at: by when it came forth, if only once (domain.uses.born_us)"""
         self._arrived: list[Ints] = []
         self._came_from: list[Ints] = []
         self._hops: list[Ints] = []
@@ -61,8 +59,8 @@ class GraphWalk:
                 incomplete.append("depth_limit")
                 break
             depth += 1
-            links = await self._links(frontier)
-            step = partial(self._step, seen, fresh, links, depth=depth)
+            links, born_us = await self._links(frontier)
+            step = partial(self._step, seen, fresh, links, born=(frontier, born_us), depth=depth)
             fresh = step() if len(links) < _FEW_LINKS else await asyncio.to_thread(step)
             if len(members):  # one hop away already
                 fresh, members = concatenated([fresh, members]), members.take(np.zeros(0, dtype=np.int64))
@@ -85,14 +83,15 @@ class GraphWalk:
         items = self.names.indexes(opened.items)
         return Paths.starting(items, np.array(labels, dtype=np.int64), forward=self.forward)
 
-    def _step(self, seen: Seen, fresh: Paths, links: LinkColumns, *, depth: int) -> Paths:
-        """Take the links that leave the frontier; the paths that are new."""
+    def _step(self, seen: Seen, fresh: Paths, links: LinkColumns, *, born: tuple[Ints, Ints], depth: int) -> Paths:
+        """Take the links that leave the frontier; the paths that are new. `born`: its items, and when each was."""
+        frontier, born_us = born
         if self.forward:
-            fresh = at_birth(fresh, self._born[fresh.item])
+            fresh = at_birth(fresh, born_us[np.searchsorted(frontier, fresh.item)])
         on, rows = _matched(fresh.item, links.source if self.forward else links.target)
         ahead = links.take(rows)
         if not self.forward:
-            ahead = of_birth(ahead, self._born[ahead.target])
+            ahead = of_birth(ahead, born_us[np.searchsorted(frontier, ahead.target)])
         paths, walked = extended(fresh.take(on), ahead, forward=self.forward, at_us=self.at_us)
         kept = np.unique(rows[walked & self._shows(paths)])
         self._tables.append(links.take(kept))
@@ -110,29 +109,21 @@ class GraphWalk:
 
     # -- links
 
-    async def _links(self, items: Ints) -> LinkColumns:
+    async def _links(self, items: Ints) -> tuple[LinkColumns, Ints]:
+        """The links of these items; and by when each came forth, if only once (domain.uses.born_us)."""
         odd = self.names.odd(items, forward=self.forward)
-        self._reach_out()
-        self._born[items[~odd]] = self.graph.born_us[items[~odd]]
+        born_us = np.full(len(items), NEVER_US, dtype=np.int64)
+        born_us[~odd] = self.graph.born_us[items[~odd]]
         plain = plain_out_of if self.forward else plain_into
         if len(items) < _FEW_LINKS:
             tables = [plain(self.graph, items[~odd])]
         else:
             tables = [await asyncio.to_thread(plain, self.graph, items[~odd])]
         if odd.any():
-            tables.append(await self._told_links(items[odd]))
-        return joined(tables)
-
-    async def _told_links(self, items: Ints) -> LinkColumns:
-        await self._told.ask(self._told.unknown(items))
-        self._reach_out()
-        self._born[items] = self._told.born_us(items)
-        return self._told.links(items)
-
-    def _reach_out(self) -> None:
-        """Room for items that came up since."""
-        more = np.full(max(self.names.count - len(self._born), 0), NEVER_US, dtype=np.int64)
-        self._born = np.concatenate([self._born, more])
+            await self._told.ask(self._told.unknown(items[odd]))
+            born_us[odd] = self._told.born_us(items[odd])
+            tables.append(self._told.links(items[odd]))
+        return joined(tables), born_us
 
     # -- the answer
 
