@@ -76,11 +76,11 @@ class ItemId(_Identifier):
     def parse(cls, value: object, *, own_party: str | None = None) -> Self:
         """From a URI or the native `{issuer?, product | gtin, serial | lot}`. Raises InvalidId."""
         if isinstance(value, Mapping):
-            return cls(_native_item(value, own_party=own_party))
+            return cls(_bounded(_native_item(value, own_party=own_party), what="item id"))
         text = _clean(value, what="item id")
         key = gs1.parse(text)
         if key is not None:
-            return cls(key.item_link)
+            return cls(_bounded(key.item_link, what="item id"))
         if _URI.match(text):
             return cls(_private_uri(text))
         raise InvalidId(
@@ -117,7 +117,7 @@ class PlaceId(_Identifier):
     def parse(cls, value: object, *, own_party: str | None = None) -> Self:
         text = _clean(value, what="place")
         key = gs1.parse(text)
-        return cls(key.link if key is not None else text)
+        return cls(_bounded(key.link, what="place") if key is not None else text)
 
     @property
     def site(self) -> str:
@@ -138,7 +138,7 @@ class PartyId(_Identifier):
     def parse(cls, value: object, *, own_party: str | None = None) -> Self:
         text = _clean(value, what="party")
         key = gs1.parse(text)
-        return cls(key.link if key is not None else text)
+        return cls(_bounded(key.link, what="party") if key is not None else text)
 
 
 def lot_in_link(value: object) -> ItemId | None:
@@ -248,10 +248,16 @@ def _clean(value: object, *, what: str) -> str:
         text = unicodedata.normalize("NFC", text)
     if not text:
         raise InvalidId(f"{what} is empty")
-    if len(text) > MAX_ID_CHARS:
-        raise InvalidId(f"{what} has {len(text)} characters, at most {MAX_ID_CHARS} are taken")
+    _bounded(text, what=what)
     if not plain and any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         raise InvalidId(f"{what} contains control characters")
+    return text
+
+
+def _bounded(text: str, *, what: str) -> str:
+    """The id, which is no longer than is taken: put together or encoded it may be longer than what was sent."""
+    if len(text) > MAX_ID_CHARS:
+        raise InvalidId(f"{what} has {len(text)} characters, at most {MAX_ID_CHARS} are taken")
     return text
 
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Annotated, Any, NotRequired
 
 import orjson
@@ -13,7 +14,7 @@ from typing_extensions import TypedDict
 from domain.cases.acts import CHUNK_ITEMS_MAX, Act, AnyAct, IncidentFacts, Member
 from domain.envelope import SCHEMA_VERSION, Envelope
 from domain.events import LifecycleEvent
-from domain.ids import ItemId
+from domain.ids import InvalidId, ItemId
 from domain.upcasting import UnknownVersion, upcast
 from services.canonical import CanonicalRecords, Unusual
 from services.documents import writer_of
@@ -138,7 +139,7 @@ class Stamp:
                 self._head,
                 orjson.dumps(event_id),
                 self._middle,
-                b'%d,"content_hash":"%b","event":' % (index, content_hash.encode()),
+                b'%d,"content_hash":%b,"event":' % (index, orjson.dumps(content_hash)),
                 orjson.dumps(document),
                 b"," + orjson.dumps(rest)[1:] if rest else b"}",
             )
@@ -232,13 +233,15 @@ _OF_A_MEMBER = {
     "loose_spare": bool,
 }
 _SOMETIMES = {"quantity": str, "uom": str}
+_TEXTS = ("reasons", "came_from", "event_ids")
+_NATIVE_ID = re.compile(r"urn:zhuisu:(?:unit|lot|class):[!-~]{1,400}")
 _WORDS = {"kind": frozenset({"unit", "lot", "class", "container"}), "certainty": frozenset({"certain", "possible"})}
 
 
 def _has_members_as_written(event: Mapping[str, Any]) -> bool:
     """Whether it is a part of a frozen set whose members have the fields that `member_document` writes.
 
-    It is looked at field by field: no member is made an object.
+    It is looked at field by field: no member is made an object. What the validator refuses is never taken to be so.
     """
     act = event.get("act")
     if event.get("kind") != "case_recorded" or not isinstance(act, dict) or act.get("act") != "set_frozen":
@@ -253,7 +256,20 @@ def _has_members_as_written(event: Mapping[str, Any]) -> bool:
                 return False
     except KeyError:
         return False
-    return all(_is_amount(m) for m in members if len(m) != len(_OF_A_MEMBER))
+    if any(set(map(type, chain.from_iterable(m[name] for m in members))) - {str} for name in _TEXTS):
+        return False
+    named = {m["item"] for m in members}.union(*(m["came_from"] for m in members))
+    return all(map(_is_item, named)) and all(_is_amount(m) for m in members if len(m) != len(_OF_A_MEMBER))
+
+
+def _is_item(text: str) -> bool:
+    """Whether the validator takes it as an item; of our own form, which nearly all have, at a glance."""
+    if _NATIVE_ID.fullmatch(text):
+        return True
+    try:
+        return bool(ItemId.parse(text))
+    except InvalidId:
+        return False
 
 
 def _is_amount(member: Mapping[str, Any]) -> bool:

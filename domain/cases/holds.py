@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.cases import acts
-from domain.cases.recall import RecallCase
+from domain.cases.recall import RecallCase, first_evaluation
 from domain.cases.record import Recorded
 from domain.ids import ItemId
 
@@ -20,7 +20,8 @@ class What(StrEnum):
     WORKING_SET = "working_set"
     """all that are affected now: held"""
     NARROWED = "narrowed"
-    """held for an earlier freeze and not in the freeze `number`: released"""
+    """held for an earlier freeze, or as added to that, and neither in the freeze `number` nor added to it: released.
+    Before that was evaluated once, nothing is let go: a freeze may be as known long ago."""
     REMOVED = "removed"
     """`items`: released"""
     ALL = "all"
@@ -40,6 +41,9 @@ class Series:
     number: int
     because: Recorded
     items: tuple[ItemId, ...] = ()
+    added_from: int = 0
+    added_to: int = 0
+    """the evaluations, first and last, of which added members are in the set"""
 
 
 def due(case: RecallCase) -> Iterator[Series]:
@@ -57,17 +61,22 @@ def due(case: RecallCase) -> Iterator[Series]:
 def _series(case: RecallCase) -> Iterator[Series]:
     approved = 0
     waiting: list[Series] = []
+    evaluated = 0
     for one in case.history:
         sequence = one.sequence or 0
         match one.act:
             case acts.Approved(freeze=n):
                 yield Series(f"f{n}", What.FROZEN, n, one)
-                if approved:
-                    yield Series(f"n{n}", What.NARROWED, n, one)
+                since = first_evaluation(case.history, n)
+                if approved and since:
+                    yield Series(f"n{n}", What.NARROWED, n, one, (), since, max(since, evaluated))
                 approved = n
-                yield from waiting
+                yield from (series for series in waiting if series.number >= since)
                 waiting = []
-            case acts.Evaluated(evaluation=n, added=added) if added:
+            case acts.Evaluated(evaluation=n, added=added):
+                evaluated = n
+                if not added:
+                    continue
                 series = Series(f"d{n}", What.ADDED, n, one)
                 if approved:
                     yield series
@@ -78,6 +87,6 @@ def _series(case: RecallCase) -> Iterator[Series]:
             case acts.Closed() if approved:
                 yield Series(f"c{sequence}", What.ALL, sequence, one)
             case acts.Reopened() if approved:
-                yield Series(f"r{sequence}", What.WORKING_SET, sequence, one)
+                yield Series(f"r{sequence}", What.WORKING_SET, sequence, one, (), case.added_from, evaluated)
             case _:
                 pass

@@ -118,6 +118,14 @@ class RecallCase:
         return found
 
     @property
+    def added_from(self) -> int:
+        """The first evaluation of which added members are in the set: what came by the rule of an older freeze is in
+        the set that was approved since, or came to it anew, once that was evaluated.
+        """
+        base = self.approved or self.frozen
+        return first_evaluation(self.history, base.number) if base is not None else 0
+
+    @property
     def scope_changed(self) -> bool:
         """Whether the rule was changed since the newest freeze was asked for."""
         return self.freeze is not None and self.rule_sequence > (self.freeze.by.sequence or 0)
@@ -136,6 +144,20 @@ class RecallCase:
         if self.freeze is not None and self.freeze.state != "failed":
             return State(self.freeze.state)
         return State.SCOPED if self.rule is not None else State.OPENED
+
+
+def first_evaluation(history: Iterable[Recorded], freeze: int) -> int:
+    """The number of the first evaluation since that set was frozen; 0 while there is none."""
+    frozen = False
+    for one in history:
+        match one.act:
+            case acts.Frozen(freeze=number):
+                frozen |= number == freeze
+            case acts.Evaluated(evaluation=number) if frozen:
+                return number
+            case _:
+                pass
+    return 0
 
 
 def fold(recorded: Iterable[Recorded]) -> RecallCase | None:

@@ -32,11 +32,14 @@ WHERE m.tenant_id = $1 AND m.case_id = $2 AND m.kind <> 'class' AND ({which}) OR
 _WHICH = {
     What.FROZEN: "m.change = 'frozen' AND m.number = $3",
     What.ADDED: "m.change = 'added' AND m.number = $3",
-    What.WORKING_SET: "m.change = 'added' OR (m.change = 'frozen' AND m.number = $3)",
-    What.NARROWED: """m.change = 'frozen' AND m.number < $3 AND NOT EXISTS (
+    What.WORKING_SET: """(m.change = 'added' AND m.number BETWEEN $4 AND $5)
+        OR (m.change = 'frozen' AND m.number = $3)""",
+    What.NARROWED: """((m.change = 'frozen' AND m.number < $3) OR (m.change = 'added' AND m.number < $4))
+        AND NOT EXISTS (
         SELECT FROM views.case_members n WHERE n.item_no = m.item_no AND n.tenant_id = $1 AND n.case_id = $2
-        AND ((n.change = 'frozen' AND n.number = $3) OR n.change = 'added'))""",
+        AND ((n.change = 'frozen' AND n.number = $3) OR (n.change = 'added' AND n.number BETWEEN $4 AND $5)))""",
 }
+_EVALUATED = (What.WORKING_SET, What.NARROWED)
 
 _DECLARED = """
 -- what was declared of these items in the recall and stood before this series ($4), with all that it names
@@ -129,10 +132,11 @@ class Holds:
             return
         freeze = case.approved.number if case.approved is not None else 0
         number = freeze if series.what is What.WORKING_SET else series.number
+        evaluations = (series.added_from, series.added_to) if series.what in _EVALUATED else ()
         statement = _MEMBERS.format(which=_WHICH[series.what])
         async with tenant_transaction(self._desk.pool, tenant_id) as connection:
             await connection.execute("SET LOCAL statement_timeout = 0")
-            cursor = await connection.cursor(statement, tenant_id, case.case_id, number)
+            cursor = await connection.cursor(statement, tenant_id, case.case_id, number, *evaluations)
             while rows := await cursor.fetch(ITEMS_AN_EVENT):
                 yield [r[0] for r in rows]
 

@@ -21,7 +21,7 @@ from domain.ports import LogUnavailable
 from services.cases.commands import CaseDesk
 from services.database import UNREACHABLE, tenant_transaction
 from services.problems import Problem
-from services.query.case_acts import LISTING, acts_of
+from services.query.case_acts import LISTING, acts_of, jobs_of
 
 log_to = structlog.get_logger("cases")
 
@@ -95,7 +95,7 @@ class Jobs:
         self._known: dict[tuple[int, str], tuple[int, list[Recorded]]] = {}
         self._attempts: dict[tuple[int, str, str], tuple[int, float]] = {}
         self._waiting: frozenset[tuple[int, str, str]] = frozenset()
-        """jobs that said last what they wait for"""
+        """jobs that said last, here or in a process before, that they wait or fail"""
         self._running: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._mine: set[tuple[int, str]] = set()
         self._locking = asyncio.Lock()
@@ -172,6 +172,9 @@ class Jobs:
             async with self._locking:
                 if not await locks.fetchval(_LOCK, _LOCKS, f"{work.tenant_id}:{work.case_id}"):
                     return
+            async with tenant_transaction(self._desk.pool, work.tenant_id) as connection:
+                told = await jobs_of(connection, work.tenant_id, work.case_id)
+            self._waiting |= {(*key, job["job"]) for job in told if job["state"] != "done"}
             self._mine.add(key)
         async with self._turns:
             await self._work(work)

@@ -1,6 +1,6 @@
 """What a rule makes its case watch beside its members: what later events may be exposed by, made of or bought from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from domain.cases.scope import (
     AllOf,
@@ -51,15 +51,13 @@ def is_narrowing(rule: Rule) -> bool:
 def _keys(leaf: Rule) -> Iterator[Key]:
     match leaf:
         case Items(ids=ids):
-            # An id that no event named yet has no number: its first event is known by its product, else by the id.
-            yield from (("product", item.material) for item in ids if item.material is not None)
-            yield from (("class", str(item)) for item in ids if item.kind == "class")
-            yield from (("item", str(item)) for item in ids if item.material is None and item.kind != "class")
+            yield from _keys_of_items(ids)
         case SupplierLots(supplier=supplier) | Supplied(supplier=supplier):
             yield "dimension", f"supplier {supplier}"
         case Product(product=product):
             yield "product", str(product)
-        case FailedComponentLots(material=material):
+        case FailedComponentLots(items=items, material=material):
+            yield from _keys_of_items(items)
             yield "product", str(material)
         case Inspection():
             yield "kind", "inspected"
@@ -71,3 +69,14 @@ def _keys(leaf: Rule) -> Iterator[Key]:
             yield from (("kind", kind) for kind in WATCHED_KINDS)
         case _:
             return
+
+
+def _keys_of_items(ids: Iterable[ItemId]) -> Iterator[Key]:
+    """An id that no event named yet has no number: its first event is known by its product, else by the id."""
+    for item in ids:
+        if item.material is not None:
+            yield "product", item.material
+        if item.kind == "class":
+            yield "class", str(item)
+        elif item.material is None:
+            yield "item", str(item)

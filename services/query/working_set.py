@@ -1,7 +1,7 @@
 """The working set of a recall: what was frozen, what was added since, less what somebody decided to remove.
 
-A newer freeze takes the place of the approved one once it is approved itself; until then both are in: a narrower rule
-lets go of nothing before a second person agrees.
+A newer freeze takes the place of the approved one, and of what was added to it, once it is approved itself; until then
+both are in: a narrower rule lets go of nothing before a second person agrees.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -19,9 +19,9 @@ _MEMBERS = """
 SELECT i.uri, m.kind, m.top, m.loose_spare, m.seed, e.appended_us, e.log_partition, e.log_offset
 FROM views.case_members m JOIN views.items i USING (item_no) JOIN views.events e USING (event_no)
 WHERE m.tenant_id = $1 AND m.case_id = $2
-AND (m.change = 'added' OR (m.change = 'frozen' AND m.number = ANY($3::int[])))
+AND ((m.change = 'added' AND m.number >= $4) OR (m.change = 'frozen' AND m.number = ANY($3::int[])))
 """
-_OF_THESE = " AND m.item_no = ANY($4::bigint[])"
+_OF_THESE = " AND m.item_no = ANY($5::bigint[])"
 
 
 async def working_set(asked: Asked, case: RecallCase, *, of: Sequence[str] | None = None) -> dict[ItemId, Flags]:
@@ -45,7 +45,7 @@ async def working_set(asked: Asked, case: RecallCase, *, of: Sequence[str] | Non
 
 async def _members(asked: Asked, case: RecallCase, of: Sequence[str] | None) -> AsyncIterator[list[Any]]:
     freezes = [f.number for f in (case.approved, case.frozen) if f is not None]
-    about = (asked.tenant_id, case.case_id, freezes)
+    about = (asked.tenant_id, case.case_id, freezes, case.added_from)
     if of is not None:
         numbers = [r[0] for r in await asked.connection.fetch(ITEM_NOS, asked.tenant_id, list(of))]
         yield await asked.connection.fetch(_MEMBERS + _OF_THESE, *about, numbers)

@@ -192,6 +192,27 @@ async def test_whatever_first_tells_of_an_item_of_the_rule_brings_it_into_the_se
     assert told == fresh
 
 
+@pytest.mark.parametrize("named", [PALLET, PRIVATE])
+async def test_what_is_behind_a_failed_item_comes_into_the_set_with_the_first_event_that_names_the_item(
+    views: Views, *, named: str
+) -> None:
+    """It has no number to be watched by before that, nor a product."""
+    tenant, h = await views.fresh_tenant(), History()
+    h.made(["MODULE/M-1"], ["lot:CELL/L-1"], at_hour=1)
+    h.made([ev.Output(item=ItemId(named))], ["MODULE/M-1"], at_hour=2)
+    log = moved(h, [False], tenant=tenant, again=False)
+    followed = Followed(views, tenant)
+    rule = {"failed_component_lots": {"items": [named], "material": str(item("class:CELL"))}}
+    await followed.tell(log[:1])
+    await followed.freeze(rule)
+    await followed.work(followed.delta)
+    await followed.tell(log[1:])
+    await followed.work(followed.delta)
+    told, fresh = await followed.sets(rule)
+    assert item("lot:CELL/L-1") in {one for one, *_ in fresh}
+    assert told == fresh
+
+
 @example(h=_held_first(), rule={"items": [item("U/1")]}, cuts=[False], split=0.0, size=1, again=False)
 @given(
     h=histories | entangled,

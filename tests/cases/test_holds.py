@@ -134,3 +134,37 @@ async def test_many_items_are_held_in_events_that_the_log_takes(recall: Recall) 
     [placed] = [a for a in shown["history"] if a["act"] == "holds_placed"]
     assert (placed["items"], placed["events"]) == (2_500, 6)
     assert (await held(recall, "B/2499"))[0] is True
+
+
+async def test_what_was_added_to_a_wider_set_goes_with_it_and_what_is_in_the_narrower_stays(recall: Recall) -> None:
+    """B/3 and B/4 came to the wide set late; the narrow one has B/4 as well. What the narrow one gets later is held."""
+    await recall.tell.made(1, [], ["B/1", "B/2", "B/3", "B/4"])
+    await recall.opened()
+    await recall.frozen("B/1", "B/2")
+    await until_evaluated(recall, 1)
+    late = [
+        acts.Member(item=ItemId(recall.tell.uri(short)), kind="unit", level=1, certainty="certain", top=True)
+        for short in ("B/3", "B/4")
+    ]
+    await recall.append(
+        [
+            acts.UnitsChanged(evaluation=2, chunk=0, added=tuple(late)),
+            acts.Evaluated(evaluation=2, vector="0-1", chunks=1, added=2, withdrawn=0),
+        ],
+        tag="late",
+    )
+    await until_placed(recall, "d2")
+    assert await recall.buckets() == {"in_stock": 4}
+    await recall.frozen("B/1", "B/4", number=2)
+    await until_placed(recall, "n2", act="holds_released")
+    held_now = [(await held(recall, short))[0] for short in ("B/1", "B/2", "B/3", "B/4")]
+    assert held_now == [True, False, False, True]
+    assert await recall.buckets() == {"in_stock": 2}
+
+
+async def until_evaluated(recall: Recall, evaluation: int) -> None:
+    async def there() -> bool:
+        shown = (await recall.service.get(f"/v1/recalls/{recall.id}", headers=recall.people.reader)).json()
+        return any(a["act"] == "evaluated" and a["evaluation"] == evaluation for a in shown["history"])
+
+    await eventually(there)

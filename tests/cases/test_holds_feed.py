@@ -153,3 +153,48 @@ async def test_where_a_page_of_a_limited_key_goes_on_tells_no_item_of_others(tel
         within += [base64.urlsafe_b64decode(part + "==").decode() for part in cursor.split("~")[2:]]
     assert pages == [[tell.uri("B/2")], [tell.uri("B/4")]]
     assert within == [tell.uri("B/2")]
+
+
+async def test_a_limited_key_is_told_that_a_hold_ended_by_its_own_items_alone(tell: Example, people: People) -> None:
+    await tell.post("commissioned", 1, items=tell.lines("B/1", "B/2"), site="urn:site:1")
+    await tell.post("commissioned", 1, items=tell.lines("B/3"), site="urn:site:2")
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("B/1", "B/3"))
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("B/1", "B/2"))
+    await tell.post("held", 2, hold_id=f"J-{tell.name}", items=tell.lines("B/2"))
+    since = await here(tell)
+    ended = await tell.post("hold_released", 3, hold_id=f"H-{tell.name}")
+
+    async def limited(**more: Any) -> httpx.Response:
+        asked = {"since": since, "wait_for": tell.position, **more}
+        return await tell.service.get("/v1/holds", params=asked, headers=people.limited)
+
+    answer = await limited()
+    assert stand(tell, answer.json()) == {"B:1": (False, []), "B:2": (True, [])}
+    assert [h["item"] for h in answer.json()["holds"]] == [tell.uri("B/1"), tell.uri("B/2")]
+    assert not any(told in answer.text for told in (f"H-{tell.name}", ended, tell.uri("B/3")))
+    first = (await limited(limit=1)).json()
+    assert (stand(tell, first), first["more"]) == ({"B:1": (False, [])}, True)
+    assert set(stand(tell, (await limited(since=first["next"])).json())) == {"B:2"}
+    await tell.post("voided", 4, target=ended, reason="too early")
+    again = (await limited(since=answer.json()["next"])).json()
+    assert {name: on for name, (on, _) in stand(tell, again).items()} == {"B:1": True, "B:2": True}
+
+
+async def test_a_page_ends_when_much_was_looked_at_though_nothing_was_found(
+    tell: Example, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.query.questions.holds.LOOK_AT", 2)
+    monkeypatch.setattr("services.query.questions.holds.ENTRIES_AT_ONCE", 1)
+    await tell.post("commissioned", 1, items=tell.lines("B/1"), site="urn:site:1")
+    await tell.post("commissioned", 1, items=tell.lines("C/1", "C/2", "C/3", "C/4"), site="urn:site:2")
+    cursor, pages = await here(tell), []
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("C/1", "C/2"))
+    await tell.post("held", 2, hold_id=f"H-{tell.name}", items=tell.lines("C/3", "C/4"))
+    await tell.post("held", 3, hold_id=f"H-{tell.name}", items=tell.lines("B/1"))
+    more = True
+    while more:
+        asked = {"since": cursor, "wait_for": tell.position}
+        page = (await tell.service.get("/v1/holds", params=asked, headers=people.limited)).json()
+        cursor, more = page["next"], page["more"]
+        pages.append(sorted(stand(tell, page)))
+    assert pages == [[], [], ["B:1"]]

@@ -109,6 +109,28 @@ async def test_a_failure_is_seen_in_its_case_and_tried_again_until_it_goes_well(
         assert await eventually(lambda: job_of("done"), within_seconds=30)
 
 
+async def test_what_a_process_said_last_is_taken_back_by_the_next_when_nothing_is_due_any_more(
+    service_url: str, service: httpx.AsyncClient
+) -> None:
+    """It failed, and its process ended; meanwhile the case was closed, say: nobody waits for anything."""
+
+    async def states() -> set[str]:
+        told = (await service.get("/v1/recalls/RJ-2")).json()["jobs"]
+        return {j["state"] for j in told if j["job"] == "noting"}
+
+    async def failing() -> bool:
+        return await states() == {"failing"}
+
+    async def done() -> bool:
+        return await states() == {"done"}
+
+    async with worker(service_url, Noting("it", [], failures=1_000)):
+        await eventually(failing)
+    assert await failing()
+    async with worker(service_url, Noting("next", [])):
+        await eventually(done)
+
+
 async def test_many_cases_get_their_turn_in_one_round(service_url: str) -> None:
     notes: list[tuple[str, str]] = []
     api, views = await api_pool(service_url), await projector_pool(service_url)

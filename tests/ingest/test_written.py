@@ -118,5 +118,6 @@ def test_outcomes_by_template_are_their_documents(outcomes: list[Outcome]) -> No
 def test_a_stamp_holds_for_any_text() -> None:
     stamp = Stamp(tenant_id=3, source="%s", may_correct=False, accepted_at_us=-5)
     value = stamp.record(event_id='"%', index=0, content_hash="ab", document={"kind": "%d"})
+    assert orjson.loads(stamp.record(event_id="e", index=0, content_hash='a"\\', document={}))["content_hash"] == 'a"\\'
     assert orjson.loads(value)["event_id"] == '"%'
     assert orjson.loads(value)["source"] == "%s"

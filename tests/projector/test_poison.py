@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.clock import SystemClock
 from domain.ports import Position, Record, StoredRecord
+from services.codec import Undecodable, decode_with_document
 from services.projector.batches import sort_out
 from services.projector.dead_letters import parked
 from tests.projector.sites import Site, log_of, named, projecting, record
@@ -67,8 +68,24 @@ SORTS = {
     "an event id too long for its index": envelope(event_id=LONG),
     "a set with NUL in a member's id": envelope(**member(item="urn:test:a\x00b")),
     "a set with a reason that is no text": envelope(**member(reasons=[{}])),
+    "a set with a member that is no item": envelope(**member(item="B/1")),
+    "a set with a predecessor that is no item": envelope(**member(came_from=["urn:test:l", ""])),
+    "a set with a GTIN that another digit belongs to": envelope(**member(item="https://id.gs1.org/01/09506000134353")),
+    "a set with an event id that is no text": envelope(**member(event_ids=[7])),
     "a set with a level beyond its column": envelope(**member(level=1 << 40)),
 }
+
+
+@pytest.mark.parametrize("sort", [name for name in SORTS if name.startswith("a set")])
+def test_of_a_set_nothing_is_taken_that_the_validator_refuses(sort: str) -> None:
+    """Its members are not made objects where they are as we write them."""
+    outcomes = []
+    for aside in (True, False):
+        try:
+            outcomes.append(decode_with_document(SORTS[sort], members_aside=aside)[1])
+        except Undecodable as error:
+            outcomes.append({"code": error.code})
+    assert outcomes[0] == outcomes[1]
 
 
 @pytest.mark.parametrize("sort", list(SORTS))

@@ -26,7 +26,10 @@ from services.readmodel.feed import Entry, entry_at, stretch, vector_before
 
 PAGE_ITEMS = 5_000
 ROWS_AT_ONCE = 5_000
-ENTRIES_AT_ONCE = 100
+LOOK_AT = 50_000
+"""Rows after which a page ends with what it has: a limited key may have none among a million, and changes of one item
+make one row."""
+ENTRIES_AT_ONCE = 25
 STATES_AT_ONCE = 500
 _WITHIN = "~"
 """Parts the vector of a cursor from an entry that a page ended in, and from the last of its items."""
@@ -41,11 +44,20 @@ WITH entries AS (
     SELECT n, entry_no, e.event_no FROM entries JOIN views.voids v ON v.event_no = entry_no
     JOIN views.events e ON e.key_no = v.target_key_no
     WHERE about = 'void' AND e.hold IS NOT NULL
+), naming AS (
+    SELECT n, entry_no, event_no, event_no AS items_of FROM told
+    UNION ALL
+    -- who is not told of holds ($5) is told of a release for all by the items that the hold was placed on
+    SELECT t.n, t.entry_no, t.event_no, h.event_no FROM told t JOIN views.events r USING (event_no)
+    JOIN views.notices p ON p.tenant_id = r.tenant_id AND p.topic = 'hold' AND p.subject = r.hold ->> 'hold_id'
+    JOIN views.events h ON h.event_no = p.event_no AND (h.hold ->> 'placed')::boolean
+    WHERE $5 AND (r.hold ->> 'for_all')::boolean
 )
-SELECT t.n - 1 AS entry, k.event_id, e.kind, e.hold, e.occurred_at, i.uri FROM told t
+SELECT t.n - 1 AS entry, k.event_id, e.kind, e.hold, e.occurred_at, i.uri FROM naming t
 JOIN views.events e ON e.event_no = t.event_no
 JOIN views.events w ON w.event_no = t.entry_no JOIN views.event_keys k ON k.key_no = w.key_no
-LEFT JOIN views.event_items m ON m.event_no = e.event_no AND m.role = 0 LEFT JOIN views.items i ON i.item_no = m.item_no
+LEFT JOIN views.event_items m ON m.event_no = t.items_of AND m.role = 0
+LEFT JOIN views.items i ON i.item_no = m.item_no
 WHERE t.n > 1 OR $3::text IS NULL OR coalesce(i.uri, '') COLLATE "C" > $3
 ORDER BY t.n, coalesce(i.uri, '') COLLATE "C" LIMIT $4
 """
@@ -92,9 +104,9 @@ def create_router(questions: Questions) -> APIRouter:
     async def get_holds(request: Request, caller: reader) -> Response:
         """Items whose holds changed after `since` (a time, or `next` of the answer before), and how they stand now.
 
-        `limit`: rows of a page, `more` follow behind `next`. Of a hold that a release without items ended for all
-        there is one row, with `item` null. `wait`: how many seconds (at most 30) to wait for news. JSON, or NDJSON by
-        `Accept` or `format=ndjson`.
+        `limit`: the most rows of a page, `more` follow behind `next`. Of a hold that a release without items ended for
+        all there is one row, with `item` null; a key limited to sites has one of each of its items. `wait`: how many
+        seconds (at most 30) to wait for news. JSON, or NDJSON by `Accept` or `format=ndjson`.
         """
         known_parameters(request, "since", "limit", "wait", "wait_for", "format")
         limit = limit_of(request.query_params.get("limit")) or PAGE_ITEMS
@@ -111,10 +123,10 @@ def create_router(questions: Questions) -> APIRouter:
 
 async def _page(asked: Asked, since: str | None, *, limit: int) -> _Page:
     reading = _Reading(asked, await _after(asked, since), limit)
-    while reading.more:
+    while reading.more and reading.looked < LOOK_AT:
         await reading.stretch()
     rows = [_ended(change) for change in reading.ended.values()] + await _standing(asked, reading.newest)
-    return _Page(rows, reading.at, reading.full, asked.frame([]))
+    return _Page(rows, reading.at, reading.full or reading.more, asked.frame([]))
 
 
 @dataclass(slots=True)
@@ -128,6 +140,7 @@ class _Reading:
     ended: dict[str, _Change] = field(default_factory=dict)
     more: bool = True
     full: bool = False
+    looked: int = 0
 
     async def stretch(self) -> None:
         """Take the next entries, as many of their items as fit; an entry that was begun first."""
@@ -166,7 +179,8 @@ class _Reading:
         while start < len(entries):
             some = entries[start:]
             told = ([e.event_no for e in some], [e.about for e in some], read, ROWS_AT_ONCE)
-            rows = await self.asked.connection.fetch(_NAMED, *told)
+            rows = await self.asked.connection.fetch(_NAMED, *told, self.asked.scope is not None)
+            self.looked += len(rows)
             own = await self._own(rows)
             here = 0
             for row in rows:
@@ -184,10 +198,10 @@ class _Reading:
         return None
 
     async def _own(self, rows: Sequence[asyncpg.Record]) -> frozenset[str]:
-        """The items that the key may see, and no item."""
+        """The items that the key may see. "" is a hold that ended for all: a limited key hears of its own items."""
         named = {r["uri"] or "" for r in rows}
         scope = self.asked.scope
-        return frozenset(named) if scope is None else await scope.own_items(named - {""}) | {""}
+        return frozenset(named) if scope is None else await scope.own_items(named - {""})
 
     def _take(self, change: _Change) -> bool:
         """Whether there was room for it."""
@@ -242,6 +256,7 @@ def _row(change: _Change, state: State, *, on_hold: bool, known: bool) -> dict[s
 
 
 def _ended(change: _Change) -> dict[str, Any]:
+    """A row for keys that see all: others are told of their items."""
     return {"item": None, "on_hold": None, "ended": change.row["hold"]["hold_id"], **_by(change, known=True)}
 
 
