@@ -58,6 +58,18 @@ _HELP = {
     "Record that consignees were notified: all that `--to` means, one, or those of a file.": (
         "登记已通知的收货方：`--to` 所指的全部、某一个，或文件中所列。"
     ),
+    "Who has answered already is recorded with the answer: zhuisu recall respond … --reached-by phone.": (
+        "已先行答复的收货方随答复一并登记：zhuisu recall respond … --reached-by phone。"
+    ),
+    "Who answers was told before (zhuisu recall notify); else --reached-by records how they were told, too.": (
+        "答复者应已收到通知（zhuisu recall notify）；否则用 --reached-by 随答复登记告知方式。"
+    ),
+    "What of an approved recall is or was at the sites of your key, and what to do: for stores and plants.": (
+        "已批准的召回中，本密钥所限地点现有或曾有哪些产品、应如何处置：供门店与工厂使用。"
+    ),
+    "A key limited to sites (zhuisu keys create … --site SHOP-01) sees its own items alone, another key all of them.": (
+        "限定地点的密钥（zhuisu keys create … --site SHOP-01）只看到自己的产品，其他密钥看到全部。"
+    ),
     "Record what consignees say of their items, what came back, and which remedy it got.": (
         "登记收货方的答复、追回的产品及其补救措施。"
     ),
@@ -125,6 +137,9 @@ _OPTIONS = {
         "affected（受影响）、inspected_clear（检验合格）、repairable（可修）或 scrap（报废）。"
     ),
     "Why somebody cannot be reached, e.g. exported.": "联系不上的原因，如 exported（已出口）。",
+    "How they were told just now, e.g. phone, visit: for who answers before any notice went out.": (
+        "当场告知的方式，如电话、上门：用于尚未发出通知即先答复的收货方。"
+    ),
     "What happened, in a few words.": "简述发生了什么。",
     "When it became known: the clocks start then.": "知悉时间：时限自此起算。",
     "Where it happened.": "发生地点。",
@@ -160,6 +175,14 @@ _TOLD = {
     "{members} members: {top_units} top units, {units} units, {lots} lots; {certain} certain, {possible} possible": (
         "共 {members} 项：顶层产品 {top_units} 件，单件 {units}，批次 {lots}；确定 {certain}，可能 {possible}"
     ),
+    "--reached-by is about one consignee: name them with --consignee; a file has a column for it": (
+        "--reached-by 只针对一个收货方：请用 --consignee 指明；文件中另有 reached_by 一列"
+    ),
+    "This recall is closed": "该召回已结案",
+    "Hazard: {told}": "危害：{told}",
+    "What to do: {told}": "应采取的措施：{told}",
+    "Ask: {told}": "联系方式：{told}",
+    "Nothing of it is or was here, as far as the record says": "据记录，本地点现在和过去都没有受影响的产品",
     "There are more: --rows 0 shows all": "还有更多：--rows 0 显示全部",
     "Population {population}, outstanding {outstanding}, recalled {recalled} ({of_planned} of planned,"
     " {of_sold} of sold)": (

@@ -38,6 +38,8 @@ def notify(
 ) -> None:
     """Record that consignees were notified: all that `--to` means, one, or those of a file.
 
+    Who has answered already is recorded with the answer: zhuisu recall respond … --reached-by phone.
+
     Example: zhuisu recall notify RC-2026-1 --to direct --how e-mail
     """
     hand = hand_of(context, as_json=as_json)
@@ -64,6 +66,12 @@ def respond(
     ] = None,
     verdict: Annotated[str | None, typer.Option(help="affected, inspected_clear, repairable or scrap.")] = None,
     why: Annotated[str | None, typer.Option(help="Why somebody cannot be reached, e.g. exported.")] = None,
+    reached_by: Annotated[
+        str | None,
+        typer.Option(
+            help="How they were told just now, e.g. phone, visit: for who answers before any notice went out."
+        ),
+    ] = None,
     at: Annotated[str | None, typer.Option(help="When; else now.")] = None,
     file: Rows = None,
     reason: Reason = None,
@@ -74,7 +82,11 @@ def respond(
 ) -> None:
     """Record what consignees say of their items, what came back, and which remedy it got.
 
+    Who answers was told before (zhuisu recall notify); else --reached-by records how they were told, too.
+
     Example: zhuisu recall respond RC-2026-1 urn:epc:id:sgtin:9521234.000002.B1 --response remedied --remedy repair
+
+    Example: zhuisu recall respond RC-2026-1 urn:acme:b2 --response on_hand --consignee dealer-17 --reached-by phone
 
     Example: zhuisu recall respond RC-2026-1 --file answers.csv
     """
@@ -83,8 +95,11 @@ def respond(
         hand.fail(USAGE, "say what came back: --response, or --file")
     if quantity is not None and len(items or ()) != 1:
         hand.fail(USAGE, "--quantity is of one lot: name it")
+    if reached_by is not None and (file is not None or consignee is None):
+        hand.fail(USAGE, "--reached-by is about one consignee: name them with --consignee; a file has a column for it")
     named = [signed(None, None, item=i, quantity=quantity, uom=uom) for i in items or ()]
     row = {"response": response, "consignee": consignee, "remedy": remedy, "verdict": verdict, "why": why, "at": at}
+    row["reached_by"] = reached_by
     _record(
         hand,
         case_id,

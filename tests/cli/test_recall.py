@@ -101,6 +101,48 @@ async def test_from_an_open_case_to_a_closed_one(service: httpx.AsyncClient, tmp
     assert CASE in (await recall("list")).out
 
 
+@pytest.mark.timeout(120)
+async def test_a_shop_sees_what_it_has_and_one_who_answers_unasked_was_reached_by_phone(
+    service: httpx.AsyncClient,
+) -> None:
+    bikes = [f"urn:zhuisu:unit:own:BIKE:CLI-{n}" for n in (1, 2)]
+    made = {"kind": "commissioned", "occurred_at": "2026-03-02T08:00:00+08:00"}
+    told = [{**made, "site": f"urn:site:{n}", "items": [{"item": bike}]} for n, bike in enumerate(bikes, 1)]
+    sold = {"kind": "sold", "occurred_at": "2026-03-05T08:00:00+08:00", "holder": "h-7", "site": "urn:site:1"}
+    posted = (await service.post("/v1/events", json=[*told, {**sold, "items": [{"item": bikes[0]}]}])).json()
+    await service.get("/v1/items/state", params={"item": bikes[0], "wait_for": posted["position"]})
+    shop = await service.post("/v1/keys", json={"name": "shop 1", "roles": ["read"], "sites": ["urn:site:1"]})
+    case, shop_key = "RC-CLI-SHOP", shop.json()["key"]
+
+    async def recall(*arguments: str, key: str = KEY, language: str = "en") -> Ran:
+        beside = ("--url", str(service.base_url), "--key", key)
+        return await zhuisu_beside("--lang", language, "recall", *arguments, *beside)
+
+    about = ("--mode", "live", "--hazard", "the fork breaks", "--reason", "x")
+    assert (await recall("open", "Forks", "--id", case, *about)).code == 0
+    rule = json.dumps({"items": bikes, "follow": "none"})
+    assert (await recall("scope", case, "--rule", rule, "--reason", "x")).code == 0
+    assert (await recall("freeze", case, "--reason", "x")).code == 0
+    assert (await recall("at-sites", case, key=shop_key)).code == REFUSED, "nobody approved it"
+    assert (await recall("approve", case, "--reason", "x", key=await second_key(service))).code == 0
+
+    async def held() -> bool:
+        return "ON HOLD" in (await recall("at-sites", case, key=shop_key)).out
+
+    await eventually(held, within_seconds=30)
+    seen = await recall("at-sites", case, key=shop_key)
+    assert ("BIKE:CLI-1" in seen.out, "BIKE:CLI-2" in seen.out, "the fork breaks" in seen.out) == (True, False, True)
+    assert "left out" in seen.out
+    assert "从未到过" in (await recall("at-sites", case, key=shop_key, language="zh")).out
+    assert len(json.loads((await recall("at-sites", case, "--json")).out)["members"]) == 2
+    answer = ("respond", case, bikes[0], "--response", "on_hand", "--consignee", "h-7")
+    refused = await recall(*answer)
+    assert (refused.code, "reached_by" in refused.err) == (REFUSED, True), refused
+    assert (await recall(*answer, "--reached-by", "phone")).out == "1 rows recorded, 0 rejected\n"
+    [consignee] = json.loads((await recall("consignees", case, "--json")).out)["consignees"]
+    assert (consignee["consignee"], consignee["notified"]["how"]) == ("h-7", "phone")
+
+
 async def test_incidents_and_drills(service: httpx.AsyncClient) -> None:
     async def run(*arguments: str) -> Ran:
         return await zhuisu_beside(*arguments, "--url", str(service.base_url), "--key", KEY)
@@ -131,6 +173,7 @@ async def test_incidents_and_drills(service: httpx.AsyncClient) -> None:
         ("recall", "respond", "RC-1"),
         ("recall", "respond", "RC-1", "--response", "recovered", "--quantity", "7"),
         ("recall", "respond", "RC-1", "--file", "answers.docx"),
+        ("recall", "respond", "RC-1", "urn:x:1", "--response", "on_hand", "--reached-by", "phone"),
     ],
 )
 def test_called_wrongly(arguments: tuple[str, ...]) -> None:
