@@ -4,8 +4,10 @@ Requests act as `zhuisu_api`, which row-level security binds; the projector acts
 not. A role is taken on when the connection starts, so that neither RESET nor the return to the pool undoes it.
 """
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Literal
 
@@ -19,6 +21,13 @@ Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 # A server or network that gives no sign must not hold a caller for minutes.
 _CONNECT_SECONDS = 10.0
+_TURN_SECONDS = 30.0
+"""for one of a pool's connections to come free"""
+QUICK_SECONDS = 10.0
+"""What takes a server no time has not been heard after so long."""
+_GIVING_UP_SECONDS = 5.0
+_IDLE_SECONDS, _PROBE_SECONDS, _PROBES = 30, 5, 3
+_UNHEARD_MS = 20_000
 # What asyncpg and its operating system raise when the database cannot be asked, as opposed to: answers with an error.
 UNREACHABLE: tuple[type[Exception], ...] = (
     OSError,
@@ -36,6 +45,33 @@ UNREACHABLE: tuple[type[Exception], ...] = (
 
 class DatabaseNotReady(RuntimeError):
     """The database is there but not brought up to this version. The message names the fix."""
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is not typed
+    """Ends where the server does not even hear that a statement is given up."""
+
+    async def _cancel(self, *waiters: Any) -> None:
+        # asyncpg waits for that as long as a statement may take, the caller with it: silence would hold both for ever.
+        async with asyncio.timeout(_GIVING_UP_SECONDS) as given_up:
+            await super()._cancel(*waiters)
+        if given_up.expired():
+            self.terminate()
+
+
+def watch_peer(connection: asyncpg.Connection) -> None:
+    """Have the operating system end a TCP connection whose other end is gone without a word, within a minute."""
+    sock = connection._transport.get_extra_info("socket")
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", _IDLE_SECONDS),
+        ("TCP_KEEPINTVL", _PROBE_SECONDS),
+        ("TCP_KEEPCNT", _PROBES),
+        ("TCP_USER_TIMEOUT", _UNHEARD_MS),
+    ):
+        if hasattr(socket, name):  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def api_pool(
@@ -88,7 +124,8 @@ async def _pool(
         url,
         min_size=min(min_connections, max_connections),
         max_size=max_connections,
-        init=set_codecs,
+        init=_prepare,
+        connection_class=_Connection,
         server_settings=server_settings,
         timeout=_CONNECT_SECONDS,
     )
@@ -103,6 +140,11 @@ async def _pool(
     except BaseException:
         pool.terminate()
         raise
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    watch_peer(connection)
+    await set_codecs(connection)
 
 
 async def set_codecs(connection: asyncpg.Connection) -> None:
@@ -134,10 +176,17 @@ async def tenant_transaction(
 ) -> AsyncIterator[asyncpg.Connection]:
     """A connection in a transaction that sees the rows of `tenant_id` alone; rolled back if the body raises.
 
-    Repeatable read by default: all statements of one answer see one state of the database.
+    Repeatable read by default: all statements of one answer see one state of the database. Raises one of UNREACHABLE,
+    also where no connection comes free or the server gives no sign.
     """
-    async with pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=readonly):
-        await connection.execute("SELECT pg_catalog.set_config('zhuisu.tenant', $1, true)", str(tenant_id))
+    async with pool.acquire(timeout=_TURN_SECONDS) as connection, AsyncExitStack() as begun:
+        try:
+            async with asyncio.timeout(QUICK_SECONDS):
+                await begun.enter_async_context(connection.transaction(isolation=isolation, readonly=readonly))
+                await connection.execute("SELECT pg_catalog.set_config('zhuisu.tenant', $1, true)", str(tenant_id))
+        except TimeoutError:
+            connection.terminate()  # else its rollback would be waited for
+            raise
         yield connection
 
 

@@ -3,6 +3,7 @@
 A key is `zs_` and 256 random bits. Only its SHA-256 is kept: nothing that was guessable needs a slow hash.
 """
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -22,6 +23,7 @@ _PREFIX = "zs_"
 _SECRET_BYTES = 32
 _CACHED_KEYS_MAX = 10_000
 _NAME_CHARS_MAX = 200
+_ASKING_SECONDS = 5.0
 _COLUMNS = "key_id, name, source, roles, sites, zone, created_at, revoked_at"
 
 
@@ -90,6 +92,8 @@ class Keys:
         self._outage_seconds = max(outage_seconds, cache_seconds)
         self._monotonic = monotonic
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
+        self._away_until_seconds = 0.0
+        """Keys seen before are believed till then, and nobody waits once more for a database that gave no sign."""
 
     async def authenticate(self, value: str) -> Caller | None:
         """The caller of a key; None for a key that is unknown or revoked. Raises AccessUnavailable."""
@@ -97,14 +101,18 @@ class Keys:
         hashed = hash_key(value)
         known = self._cache.get(hashed)
         age_seconds = self._monotonic() - known.asked_at_seconds if known else None
-        if known and age_seconds is not None and age_seconds < self._cache_seconds:
+        away = self._monotonic() < self._away_until_seconds
+        if known and age_seconds is not None and age_seconds < (self._outage_seconds if away else self._cache_seconds):
             return known.caller
         try:
-            row = await self._pool.fetchrow("SELECT * FROM zhuisu_authenticate($1)", hashed)
+            async with asyncio.timeout(_ASKING_SECONDS):
+                row = await self._pool.fetchrow("SELECT * FROM zhuisu_authenticate($1)", hashed)
         except UNREACHABLE as error:
+            self._away_until_seconds = self._monotonic() + self._cache_seconds
             if known and age_seconds is not None and age_seconds < self._outage_seconds:
                 return known.caller
             raise AccessUnavailable("the database that knows the keys cannot be asked: try again") from error
+        self._away_until_seconds = 0.0
         if row is None:
             self._cache.pop(hashed, None)
             return None

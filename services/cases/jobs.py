@@ -19,7 +19,7 @@ import structlog
 from domain.cases.record import Recorded, counted
 from domain.ports import LogUnavailable
 from services.cases.commands import CaseDesk
-from services.database import UNREACHABLE, tenant_transaction
+from services.database import QUICK_SECONDS, UNREACHABLE, tenant_transaction
 from services.problems import Problem
 from services.query.case_acts import LISTING, acts_of, jobs_of
 
@@ -153,7 +153,7 @@ class Jobs:
         The connection of the locks is asked for the tenants: when it is gone the locks are, and this is how it is seen.
         """
         found = []
-        for tenant_id in [r[0] for r in await locks.fetch("SELECT tenant_id FROM public.tenants")]:
+        for tenant_id in [r[0] for r in await locks.fetch(_TENANTS, timeout=QUICK_SECONDS)]:
             async with tenant_transaction(self._desk.pool, tenant_id) as connection:
                 counts = {r[0]: r[1] for r in await connection.fetch(_COUNTS, tenant_id, list(LISTING))}
                 changed = [c for c, n in counts.items() if self._known.get((tenant_id, c), (0, []))[0] != n]
@@ -259,6 +259,7 @@ class _Telling:
             await self._report("running", code=code, detail=detail)
 
 
+_TENANTS = "SELECT tenant_id FROM public.tenants"
 _LOCK = "SELECT pg_try_advisory_lock($1, hashtext($2))"
 _COUNTS = """
 SELECT case_id, count(*) FROM views.case_acts WHERE tenant_id = $1 AND act <> ALL($2) GROUP BY case_id

@@ -40,7 +40,7 @@ from services.problems import install
 from services.projector.runner import Pace, Projector
 from services.projector.telling import teller
 from services.query.app import create_router as query_router
-from services.query.freshness import freshness
+from services.query.freshness import Freshness, freshness
 from services.query.graph.keeper import Graphs
 from services.query.snapshot import Questions
 from services.regimes.profiles import load_profiles
@@ -54,6 +54,7 @@ from services.webhooks.sending import Sender
 ALL_ROLES = frozenset({"ingest", "projector", "query", "cases"})
 _BACKLOG = 2048
 _START_SECONDS, _START_PAUSE_SECONDS = 60.0, 0.5
+_READY_SECONDS = 5.0
 
 _AWAY: tuple[type[Exception], ...] = (*UNREACHABLE, LogUnavailable)
 
@@ -314,15 +315,21 @@ def _health(app: FastAPI, *, log: EventLog, pool: asyncpg.Pool, projector: Proje
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
         """Whether captures and questions would be served now, and how fresh answers are."""
-        parts = {"log": await log.healthy() or "ok", "database": "ok", "projector": projector.trouble or "ok"}
-        lag = None
-        try:
-            async with pool.acquire() as connection:
-                fresh = await freshness(connection, stale_after_seconds=3 * settings.heartbeat_seconds + 2)
-                lag = fresh.lag()
-                if fresh.behind is None and parts["projector"] == "ok":
-                    parts["projector"] = "gives no sign"
-        except UNREACHABLE as error:
-            parts["database"] = f"cannot be asked: {type(error).__name__}"
+        of_log, fresh = await asyncio.gather(log.healthy(), _fresh(pool, settings))
+        parts = {"log": of_log or "ok", "database": "ok", "projector": projector.trouble or "ok"}
+        if isinstance(fresh, Exception):
+            parts["database"] = f"cannot be asked: {type(fresh).__name__}"
+        elif fresh.behind is None and parts["projector"] == "ok":
+            parts["projector"] = "gives no sign"
+        lag = None if isinstance(fresh, Exception) else fresh.lag()
         ready = all(word == "ok" for word in parts.values())
         return JSONResponse({"ready": ready, "lag": lag, "parts": parts}, 200 if ready else 503)
+
+
+async def _fresh(pool: asyncpg.Pool, settings: Settings) -> Freshness | Exception:
+    """How fresh the views are, or why the database cannot be asked."""
+    try:
+        async with asyncio.timeout(_READY_SECONDS), pool.acquire() as connection:
+            return await freshness(connection, stale_after_seconds=3 * settings.heartbeat_seconds + 2)
+    except UNREACHABLE as error:
+        return error

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from services.embedded.privileges import PrivilegeError, User, become
 
-_RESTART_PAUSE_SECONDS = 0.5
-_RESTARTS_WITHOUT_SUCCESS_MAX = 60
+_RESTART_PAUSE_SECONDS, _RESTART_PAUSE_SECONDS_MAX = 0.5, 5.0
 _FAST_STOP_SECONDS = 60.0
 
 
@@ -129,23 +128,21 @@ class Supervisor:
         return self.told_to_stop or (0 in readable and os.read(0, 4096) == b"")
 
     def run(self) -> None:
-        """Keep the postmaster alive until told to stop."""
-        failures = 0
-        while not self.stop_asked(within_seconds=None if failures == 0 else _RESTART_PAUSE_SECONDS):
+        """Keep the postmaster alive until told to stop. It never gives up: somebody may make room on a full disk."""
+        pause_seconds: float | None = None
+        while not self.stop_asked(within_seconds=pause_seconds):
             if self.process is not None and self.process.poll() is None:
                 continue
             # A killed postmaster's backends may still hold its memory for a moment: the first tries may fail.
-            failures += 1
-            if failures > _RESTARTS_WITHOUT_SUCCESS_MAX:
-                raise StartFailed(f"gave up restarting PostgreSQL; {self._log_tail()}")
+            pause_seconds = min(2 * (pause_seconds or _RESTART_PAUSE_SECONDS / 2), _RESTART_PAUSE_SECONDS_MAX)
             self.launch()
             try:
                 self.wait_ready()
             except StartFailed:
-                if self.told_to_stop:
+                if self.stop_asked(within_seconds=0):  # hears of that death, too: it would cut the pause short
                     return
                 continue
-            failures = 0
+            pause_seconds = None
 
     def stop(self) -> None:
         """A fast shutdown (clients are cut off, a checkpoint is written), then an immediate one, which is as safe."""

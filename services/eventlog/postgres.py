@@ -8,6 +8,7 @@ from functools import partial
 import asyncpg
 
 from domain.ports import LogUnavailable, Position, Record, StoredRecord
+from services.database import watch_peer
 from services.eventlog.batcher import Batcher, Limits
 from services.eventlog.partitioning import partition_of
 from services.eventlog.postgres_waker import FAILURES, Waker
@@ -85,6 +86,7 @@ class PostgresEventLog:
             self._dsn,
             min_size=0,
             max_size=self._max_connections,
+            init=_watched,
             command_timeout=_ANSWER_SECONDS,
             timeout=_ANSWER_SECONDS,
             server_settings=_session(durable=True),
@@ -189,6 +191,7 @@ class PostgresEventLog:
         connection = await asyncpg.connect(
             self._dsn, timeout=_ANSWER_SECONDS, server_settings=_session(durable=durable)
         )
+        watch_peer(connection)
         # A pooler between us and the server may have dropped the setting: then no commit could be believed.
         if durable and (found := await connection.fetchval("SHOW synchronous_commit")) not in _DURABLE_COMMITS:
             connection.terminate()
@@ -244,6 +247,10 @@ class PostgresEventLog:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.terminate()
+
+
+async def _watched(connection: asyncpg.Connection) -> None:
+    watch_peer(connection)
 
 
 def _session(*, durable: bool) -> dict[str, str]:

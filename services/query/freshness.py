@@ -9,6 +9,7 @@ import asyncpg
 
 from domain.moments import iso
 from domain.positions import vector_token
+from services.database import QUICK_SECONDS
 from services.problems import Problem
 
 _CHECKPOINTS = "SELECT log_partition, applied_offset, applied_us, log_end, measured_us FROM views.checkpoints"
@@ -77,11 +78,15 @@ async def applied_vector(connection: asyncpg.Connection) -> dict[int, int]:
 
 
 async def wait_for(pool: asyncpg.Pool, wanted: Mapping[int, int], *, deadline_seconds: float) -> None:
-    """Until everything at or below the vector is in the views. Raises Problem 504 when that takes too long."""
+    """Until everything at or below the vector is in the views. Raises Problem 504 when that takes too long.
+
+    And one of UNREACHABLE while the database is away.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + deadline_seconds
     while True:
-        applied = await applied_vector(pool)
+        async with asyncio.timeout(QUICK_SECONDS):
+            applied = await applied_vector(pool)
         if all(applied.get(p, -1) >= o for p, o in wanted.items()):
             return
         if loop.time() >= until:

@@ -1,5 +1,6 @@
 """The snapshot that one question sees: its connection, what is known in it, and as of when."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from fastapi import Request
 from domain.ids import ItemId
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
-from services.database import UNREACHABLE, tenant_transaction
+from services.database import QUICK_SECONDS, UNREACHABLE, tenant_transaction
 from services.problems import Problem
 from services.query.asking import instant, item_asked, vector_of
 from services.query.freshness import Freshness, freshness, wait_for
@@ -146,7 +147,8 @@ class Questions:
         ):
             return None
         with self._refused():
-            fresh = await freshness(self.pool, caller.tenant_id, stale_after_seconds=self._stale_after_seconds)
+            async with asyncio.timeout(QUICK_SECONDS):
+                fresh = await freshness(self.pool, caller.tenant_id, stale_after_seconds=self._stale_after_seconds)
         known = self.graphs.at_once(caller.tenant_id, fresh)
         nothing: Any = _NoConnection()
         return Asked(nothing, caller.tenant_id, fresh, None, known=known, at_once=True) if known is not None else None

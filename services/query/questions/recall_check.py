@@ -3,6 +3,7 @@
 It tells nothing else: a unit that nobody recorded, one that is not affected and one of another tenant answer alike.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +23,7 @@ from domain.moments import Moment
 from domain.state import State, states
 from services.access import Caller
 from services.access.callers import the_service
-from services.database import UNREACHABLE
+from services.database import QUICK_SECONDS, UNREACHABLE
 from services.problems import Problem, described
 from services.query.answering import answered
 from services.query.asking import known_parameters
@@ -87,7 +88,8 @@ async def _public_caller(questions: Questions, names: Sequence[str], wanted: str
     """The service, for the tenant that is meant; one that is not open to the public is as empty as one that is not."""
     name = names[0] if wanted is None else wanted if wanted in names else ""
     try:
-        row = await questions.pool.fetchrow(_TENANT, name)
+        async with asyncio.timeout(QUICK_SECONDS):
+            row = await questions.pool.fetchrow(_TENANT, name)
     except UNREACHABLE as error:
         detail = "the database cannot be asked: try again"
         raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
