@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from confluent_kafka import Producer
 
 from services.embedded.kafka_broker import KafkaBroker, KafkaToolMissing, fetch_jars, find_java
+from tests.waiting import eventually
 
 
 def kafka_jars_or_skip() -> Path:
@@ -34,7 +37,7 @@ async def kafka_broker(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactor
     broker = KafkaBroker(data_dir=tmp_path_factory.mktemp("kafka"), jars=kafka_jars)
     await broker.start()
     yield broker
-    await broker.stop()
+    await broker.kill()  # nobody wants its files any more
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -56,6 +59,24 @@ async def own_kafka_broker(
         await broker.kill()
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def topic_made_anew(broker: KafkaBroker, topic: str, *, partitions: int) -> None:
+    """Wipe it: delete the topic and give its name to a new one, with the settings of the old."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
+    await admin.start()
+
+    async def created() -> bool:
+        response = await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=settings)])
+        return all(code == 0 for _, code, *_ in response.topic_errors)
+
+    try:
+        (described,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        settings = {entry[0]: entry[1] for entry in described.resources[0][4]}
+        await admin.delete_topics([topic])
+        await eventually(created, within_seconds=20.0)  # the old one's deletion takes a moment
+    finally:
+        await admin.close()
 
 
 class MockCluster:

@@ -5,14 +5,13 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
 from domain.ports import EventLog
 from migrations.run import upgrade
@@ -23,9 +22,8 @@ from services.eventlog.kafka import KafkaEventLog
 from services.eventlog.memory import MemoryEventLog
 from services.eventlog.postgres import PostgresEventLog
 from tests.conftest import NewDatabase
-from tests.contract.rigs import DEADLINE_SECONDS, Breaker, Rig
-from tests.kafka_rig import MockCluster, kafka_broker, kafka_jars, mock_kafka
-from tests.waiting import eventually
+from tests.contract.rigs import Breaker, Rig
+from tests.kafka_rig import MockCluster, kafka_broker, kafka_jars, mock_kafka, topic_made_anew
 
 __all__ = ["kafka_broker", "kafka_jars", "mock_kafka"]
 
@@ -141,22 +139,10 @@ async def kafka_log(kafka_broker: KafkaBroker) -> AsyncIterator[Rig]:
             await admin.close()
 
     async def make_anew() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap_servers)
-        await admin.start()
-        try:
-            await admin.delete_topics([topic])
-            await eventually(partial(_created, admin, topic), within_seconds=DEADLINE_SECONDS)
-        finally:
-            await admin.close()
+        await topic_made_anew(kafka_broker, topic, partitions=4)
 
     yield Rig("kafka", open_log, grow=grow, forget_below=forget_below, make_anew=make_anew)
     await asyncio.gather(*(log.stop() for log in opened))
-
-
-async def _created(admin: AIOKafkaAdminClient, topic: str) -> bool:
-    """Whether the name could be given to a new topic: the old one's deletion takes a moment."""
-    response = await admin.create_topics([NewTopic(topic, 4, 1)])
-    return all(code == 0 for _, code, *_ in response.topic_errors)
 
 
 class KafkaBreaker:

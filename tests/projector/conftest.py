@@ -6,7 +6,10 @@ import pytest_asyncio
 
 from services.access import ensure_bootstrap
 from services.database import api_pool, owner_pool, projector_pool
+from tests.kafka_rig import kafka_broker, kafka_jars
 from tests.projector.sites import Site
+
+__all__ = ["kafka_broker", "kafka_jars"]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

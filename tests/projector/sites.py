@@ -9,7 +9,7 @@ import asyncpg
 
 from domain.clock import SystemClock
 from domain.envelope import Envelope, partition_key
-from domain.ports import Record
+from domain.ports import EventLog, Record
 from services.codec import EVENT, content_hash, encode
 from services.eventlog.memory import MemoryEventLog
 from services.projector.runner import Pace, Projector
@@ -47,7 +47,7 @@ async def log_of(name: str, count: int) -> MemoryEventLog:
 
 
 @asynccontextmanager
-async def projecting(log: MemoryEventLog, pool: asyncpg.Pool, *, name: str = "p") -> AsyncIterator[Projector]:
+async def projecting(log: EventLog, pool: asyncpg.Pool, *, name: str = "p") -> AsyncIterator[Projector]:
     stop = asyncio.Event()
     projector = Projector(log=log, pool=pool, name=name, pace=QUICK)
     running = asyncio.create_task(projector.run(stop))
