@@ -25,7 +25,8 @@ from services.settings import load_settings
 SEED = 5
 TENANTS = ("default", "other")
 LOG_PARTITIONS = 4
-"""as many projectors as there are build the views"""
+_UNITS_EACH = 3_000
+"""of a projector that builds the views: for fewer, to start another takes longer"""
 _WRITERS = 2
 _STORY_UNITS, _STORY_EVENTS = 125_000, 3_000
 OTHER_SHARE = 10
@@ -102,6 +103,11 @@ def everything(tenants: list[Tenant], units: int, *, line: bool = False) -> Iter
         if number % OTHER_SHARE == 0:
             yield from islice(others, 1)
     yield from others
+
+
+def projectors(size: Size) -> int:
+    """How many build the views: one a partition, and one for a few units."""
+    return max(1, min(LOG_PARTITIONS, size.units // _UNITS_EACH))
 
 
 async def tenants_of(url: str) -> list[Tenant]:

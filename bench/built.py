@@ -91,7 +91,7 @@ async def _build(world: "World", url: str, *, size: Size, owner: asyncpg.Pool) -
     """The log written while projectors follow it."""
     log = PostgresEventLog(dsn=url, partitions=building.LOG_PARTITIONS)
     await log.start()
-    wanted: dict[str, dict[str, object]] = {f"projector-{n}": {} for n in range(building.LOG_PARTITIONS)}
+    wanted: dict[str, dict[str, object]] = {f"projector-{n}": {} for n in range(building.projectors(size))}
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(log.stop)
         await stack.enter_async_context(world.processes(url, wanted))

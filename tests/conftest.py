@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ def postgres_server() -> Iterator[TestServer]:
     try:
         yield TestServer(server.dsn, server)
     finally:
+        server.supervisor.kill()
+        if server.pid is not None:
+            os.kill(server.pid, signal.SIGQUIT)  # with no last checkpoint: nobody wants its files any more
         server.stop()
         shutil.rmtree(folder)
 

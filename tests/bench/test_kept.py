@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from io import StringIO
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -25,13 +24,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 _TINY = SIZES["tiny"]
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def kept(tmp_path: Path, postgres_server: TestServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(worlds, "WORK", tmp_path)
-    monkeypatch.setattr(worlds, "_DATA", "bench_kept")
-    made = world(_TINY, console=Console(file=StringIO()), keep=True, on=postgres_server.server)
-    async with made as this:
-        yield this
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kept(tmp_path_factory: pytest.TempPathFactory, postgres_server: TestServer) -> AsyncIterator[World]:
+    """Built once: each test leaves it whole, as a run does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worlds, "WORK", tmp_path_factory.mktemp("bench"))
+        patch.setattr(worlds, "_DATA", "bench_kept")
+        made = world(_TINY, console=Console(file=StringIO()), keep=True, on=postgres_server.server)
+        async with made as this:
+            yield this
 
 
 async def row_counts(this: World) -> dict[str, int]:

@@ -36,7 +36,7 @@ async def kafka_proxy(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory
     await proxy.start(broker_port=broker.port)
     await broker.start()
     yield proxy
-    await broker.stop()
+    await broker.kill()
     await proxy.stop()
 
 
