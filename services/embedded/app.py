@@ -45,6 +45,7 @@ from services.query.graph.keeper import Graphs
 from services.query.snapshot import Questions
 from services.regimes.profiles import load_profiles
 from services.settings import Settings
+from services.turns import Turns
 from services.webhooks.app import create_router as webhooks_router
 from services.webhooks.dispatcher import Dispatcher, Patience
 from services.webhooks.guard import networks
@@ -250,7 +251,7 @@ async def _serve(
     jobs = create_jobs(desk=desk, views=views, questions=questions, profiles=profiles)
     _health(app, log=log, pool=api, projector=projector, settings=settings)
     config = uvicorn.Config(
-        app,
+        Turns().serving(app),
         log_config=None,
         access_log=False,
         lifespan="off",

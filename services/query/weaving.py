@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from services.query.graph.groups import Bools, Ints, first_of_each, told_apart
 from services.query.graph.texts import Texts
+from services.turns import give_way
 
 _SHORT = 1 << 16
 
@@ -84,6 +85,7 @@ def woven(pieces: Sequence[Column | bytes], count: int) -> Texts:
     np.cumsum(start, out=start)
     out, at = np.empty(start[-1], dtype=np.uint8), start[:-1].copy()
     for piece, length in zip(pieces, lengths, strict=True):
+        give_way()
         if isinstance(piece, bytes):
             _repeat(piece, out, at)
         else:

@@ -11,6 +11,7 @@ import numpy as np
 from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.groups import Bools, Ints, in_order
 from services.query.graph.links import CERTAIN_BIT, REASONS, bit_of
+from services.turns import give_way
 
 _AGAINST, _TOUCHED = bit_of("against_time"), bit_of("touched")
 LABELS = (2 << len(REASONS)) - 1
@@ -204,7 +205,9 @@ class Reached:
         """Add paths; those that say something new, by item, with the labels that are new."""
         if not len(paths):
             return paths
+        give_way()
         paths = _once(paths)
+        give_way()
         self._reach_out(int(paths.item[-1]) + 1)
         head = self._head[paths.item]
         known = np.flatnonzero(head >= 0)
@@ -262,6 +265,7 @@ class Reached:
         """(item, marks, depth) of each path, by item and then as they came up; but for some items."""
         item, marks, depth = self._paths.item[: self._rows], self._paths.marks[: self._rows], self._depth[: self._rows]
         order = in_order(item)
+        give_way()
         item, marks, depth = item[order], marks[order], depth[order]
         if len(but) < len(item):
             kept = np.ones(len(item), dtype=np.bool_)

@@ -17,6 +17,7 @@ from services.query.graph.links import CERTAIN_BIT
 from services.query.graph.stance import shipped_out
 from services.query.graph.standings import Stood
 from services.query.totals import Totals
+from services.turns import give_way
 
 _IN_TRANSIT, _CONSUMED = STATUSES.index(Status.IN_TRANSIT), STATUSES.index(Status.CONSUMED)
 
@@ -71,6 +72,7 @@ class Counting:
         affected[items] = affected[strange] = True
         unit[items[units]] = True
         unit[strange[np.array([state.kind == "unit" for _, state in self._told], dtype=np.bool_)]] = True
+        give_way()
         self._count_plain(totals, items, certain, loose=self._loose(items, units, affected=affected, unit=unit))
         for (row, state), item in zip(self._told, strange.tolist(), strict=True):
             sure = bool(walked.ordered_labels[row] & CERTAIN_BIT)
@@ -86,6 +88,7 @@ class Counting:
         return loose
 
     def _count_plain(self, totals: Totals, items: Ints, certain: Bools, *, loose: Bools) -> None:
+        give_way()
         remembered, kind = self.over.standings.remembered, self.over.graph.standing.kind[items]
         for name, chosen in (("unit", kind <= UNIT), ("container", kind == CONTAINER)):
             sure = int(np.count_nonzero(certain & chosen))

@@ -20,6 +20,7 @@ from services.query.graph.standings import Stood
 from services.query.node_columns import Head, NodeColumns, Said
 from services.query.pieces import one_ahead
 from services.query.weaving import Column, Part
+from services.turns import give_way
 
 Form = Callable[[NodeColumns], bytes]
 
@@ -101,6 +102,7 @@ class ColumnDressing:
     # -- counted, and as columns
 
     def _take(self, rows: Ints, stood: Stood, *, form: Form | None, show: int) -> bytes:
+        give_way()
         if self._counting is not None:
             self._counting.take(rows, stood)
             self._counting.gather(rows, stood, self.dressing)
@@ -111,6 +113,7 @@ class ColumnDressing:
         codes = stood.codes[: len(rows)]
         from_bounds, came_from, from_counts = nodes.shown_from(rows)
         link_bounds, links, link_counts = nodes.shown_links(rows)
+        give_way()
         heads, head_table = self._heads(rows, stood)
         c = nodes.walked.links
         said, said_table = self._said(links)

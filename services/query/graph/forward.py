@@ -38,6 +38,7 @@ from services.query.graph.names import Names
 from services.query.graph.recorded import Recorded
 from services.query.graph.told import Told
 from services.query.graph.walked import Barred, Opened, Walked
+from services.turns import give_way
 
 _FEW = 2_000
 """Paths of a level that are extended at once; more in a thread, since that takes longer than changing to one."""
@@ -125,12 +126,10 @@ class ForwardWalk:
         if len(fresh):
             fresh = at_birth(fresh, self._graph.born_us[fresh.item])
             new = self._first_time(fresh.item)
-            tables += [
-                *self._derive(fresh, new),
-                *self._fit(fresh, new),
-                *self._belong(fresh, new),
-                *self._equate(fresh, new),
-            ]
+            for follow in (self._derive, self._fit, self._belong, self._equate):
+                give_way()
+                tables += follow(fresh, new)
+        give_way()
         found = together(tables) if tables else fresh
         self._fresh = self._reached.take(found, self._depth)
         if len(self._members):  # one hop away already

@@ -203,7 +203,7 @@ class Graphs:
             raw = await read(connection, tenant_id)
         # Ten million links take a minute: no transaction is open for so long.
         graph = await asyncio.to_thread(drawn, raw)
-        self._kept[tenant_id] = Kept.of(graph, generation)
+        self._kept[tenant_id] = await asyncio.to_thread(Kept.of, graph, generation)
         log_to.info("graph_built", tenant=tenant_id, items=len(graph), links=len(graph.mentions.item))
 
     def _done(self, tenant_id: int, task: asyncio.Task[None]) -> None:

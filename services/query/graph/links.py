@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from domain.facts import Role
 from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
+from services.turns import give_way
 
 DERIVATION, PART_OF, MEMBER_OF_LOT, CONTAINED_IN, IDENTIFIED_AS, SIMILAR_TO = range(6)
 RELATIONS = ("derivation", "part_of", "member_of_lot", "contained_in", "identified_as", "similar_to")
@@ -71,7 +73,12 @@ class LinkColumns:
 
 def joined(tables: list[LinkColumns]) -> LinkColumns:
     """All rows of several tables, in order."""
-    return LinkColumns(*(np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(LinkColumns)))
+    return tables[0] if len(tables) == 1 else LinkColumns(*(_column(tables, f.name) for f in fields(LinkColumns)))
+
+
+def _column(tables: list[LinkColumns], name: str) -> Any:
+    give_way()
+    return np.concatenate([getattr(t, name) for t in tables])
 
 
 def bit_of(reason: str) -> int:

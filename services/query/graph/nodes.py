@@ -15,6 +15,7 @@ from services.query.graph.links import CERTAIN_BIT, REASONS, RELATIONS, bit_of
 from services.query.graph.names import Names
 from services.query.graph.walked import Walked
 from services.query.graph.walking import Collision, mixed
+from services.turns import give_way
 
 _UNCERTAIN = bit_of(ORDER_UNCERTAIN)
 _BY_WORD = np.argsort(np.argsort(np.array(RELATIONS)))
@@ -49,13 +50,17 @@ class Nodes:
         order = in_order(rows[links])
         links = links[order]
         rows = rows[links]
+        give_way()
         level = self._levels(rows, links) if walked.level is None else walked.level
         came_from, from_start = self._came_from(rows, links, level)
+        give_way()
         rows, links = self._once(rows, links)
+        give_way()
         with_event = self._has_event(links)
         rows, links = rows[with_event], links[with_event]
         starts = np.searchsorted(rows, np.arange(len(self) + 1))
         reached_us = self._reached(rows, links)
+        give_way()
         return _Laid(level, came_from, from_start, reached_us, self._sorted(rows, links), starts)
 
     @property

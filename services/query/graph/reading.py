@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 _HEADER_BYTES = 19  # signature, flags, length of an extension there is not
 _TRAILER_BYTES = 2
-_PARSED_BYTES = 4 << 20
+_PARSED_BYTES = 512 << 10
 
 _ON_THE_WIRE = {"int8": ">i8", "int4": ">i4", "int2": ">i2", "bool": "?"}
 _IN_MEMORY = {"int8": np.int64, "int4": np.int32, "int2": np.int16, "bool": np.bool_}

@@ -16,6 +16,7 @@ from services.query.graph.links import (
     plain_reasons,
 )
 from services.query.graph.walked import Arrived, SameThings
+from services.turns import give_way
 
 
 class Rows:
@@ -105,6 +106,7 @@ class Recorded:
         rows, _, hops_m = self.members.all()
         names, turned, hops_n = self.names.all()
         ends = self._ends(names, turned)
+        give_way()
         plain = joined(
             [
                 derivations(graph, used, made),

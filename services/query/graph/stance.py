@@ -12,7 +12,7 @@ from domain.ids import ItemId
 from domain.state import SHIPPED_OUT, Whereabouts
 from services.query.graph.facts import STATUSES, Stays
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, picked, positions
+from services.query.graph.groups import Bools, Ints, positions
 from services.query.graph.names import Names
 from services.query.graph.single import SingleItems
 from services.query.graph.sparse import Sparse
@@ -27,22 +27,19 @@ _MOST_BY_DOMAIN = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Sites, holders and their like of a graph, sorted: the place of each among them, by its number."""
+    """Sites, holders and their like of a graph, and where among them each is that has a number."""
 
     texts: Sequence[str]
     _numbers: Ints
-    _place_of: Ints
 
     @classmethod
     def of(cls, texts: Mapping[int, str]) -> "Words":
-        by_text = sorted(texts.items(), key=lambda one: one[1])
-        numbers = np.array([number for number, _ in by_text], dtype=np.int64)
-        place_of = np.argsort(numbers)
-        return cls([text for _, text in by_text], numbers[place_of], place_of)
+        numbers = np.sort(np.array(list(texts), dtype=np.int64))
+        return cls([texts[number] for number in numbers.tolist()], numbers)
 
     def places(self, numbers: Ints) -> Ints:
         """Of each number; -1 where there is no such text."""
-        return picked(self._place_of, positions(self._numbers, numbers))
+        return positions(self._numbers, numbers)
 
 
 class Remembered:

@@ -7,6 +7,7 @@ import numpy as np
 from services.query.graph.drawing_parts import DEEPEST
 from services.query.graph.facts import CLEARED, Standing, Stays
 from services.query.graph.groups import Ints, picked
+from services.turns import give_way
 
 _STATUS_BITS = 4
 
@@ -60,6 +61,7 @@ def stand(standing: Standing, items: Ints, at_us: int) -> Stood:
         return found
 
     def text(values: Ints, rank: Ints) -> Ints:
+        give_way()
         return picked(values, picked(texts.by_rank, rank), 0)
 
     holder = text(texts.holder, greatest(facts.last_holder))
@@ -86,6 +88,7 @@ def _climb(standing: Standing, items: Ints, at_us: int) -> list[_Asked]:
     levels: list[_Asked] = []
     item, at = items, np.full(len(items), at_us, dtype=np.int64)
     while len(item):
+        give_way()
         if len(levels) > 2 * DEEPEST:
             raise TooDeep
         found = [_begun(stays, item, at) for stays in (standing.stays, standing.parts)]

@@ -1,5 +1,6 @@
 """Very many texts in little room: all of them end to end, and where each begins."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 from services.query.graph.groups import Ints
 
 _ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_LINE_END = ord("\n")
 _FIRST_SIGN = ord(" ")
 """What comes before it are control characters."""
 _BEGINS_PLAIN = np.array([chr(code).isascii() and chr(code).isalnum() for code in range(256)])
@@ -67,23 +69,42 @@ class Texts:
 
     def pieces(self) -> list[bytes]:
         """All of them."""
-        return [self.data[a:b] for a, b in pairwise(self.start.tolist())]
+        return self.part(0, len(self))
+
+    def part(self, begin: int, end: int) -> list[bytes]:
+        """Those at the rows from `begin` on, before `end`."""
+        return [self.data[a:b] for a, b in pairwise(self.start[begin : end + 1].tolist())]
 
 
 async def read_texts(connection: asyncpg.Connection, statement: str, *parameters: object) -> Texts:
     """The one column of a statement, row by row; none may be null."""
-    held = bytearray()
+    lines = _Lines()
+    await connection.copy_from_query(statement, *parameters, output=lines.take, format="text")
+    return await asyncio.to_thread(lines.texts)
 
-    async def take(data: bytes) -> None:
-        held.extend(data)
 
-    await connection.copy_from_query(statement, *parameters, output=take, format="text")
-    if b"\\" in held:
-        return Texts.of([_ESCAPED.sub(_unescaped, line) for line in bytes(held).split(b"\n")[:-1]])
-    ends = np.flatnonzero(np.frombuffer(held, dtype=np.uint8) == ord("\n"))
-    start = np.zeros(len(ends) + 1, dtype=np.int64)
-    start[1:] = ends - np.arange(len(ends))
-    return Texts(bytes(held).replace(b"\n", b""), start)
+class _Lines:
+    """Lines as they come, without their ends; what took all of them at once would keep others waiting."""
+
+    def __init__(self) -> None:
+        self._held, self._size = list[bytes](), 0
+        self._ends: list[Ints] = []
+        self._escaped = False
+
+    async def take(self, data: bytes) -> None:
+        self._escaped |= b"\\" in data
+        ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == _LINE_END)
+        self._ends.append(ends - np.arange(len(ends)) + self._size)
+        self._held.append(data.replace(b"\n", b""))
+        self._size += len(self._held[-1])
+
+    def texts(self) -> Texts:
+        """All of them."""
+        start = np.concatenate([np.zeros(1, dtype=np.int64), *self._ends])
+        texts = Texts(b"".join(self._held), start)
+        if not self._escaped:
+            return texts
+        return Texts.of([_ESCAPED.sub(_unescaped, text) for text in texts.pieces()])
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:

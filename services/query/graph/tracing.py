@@ -25,6 +25,7 @@ from services.query.graph.names import Names
 from services.query.graph.told import Told
 from services.query.graph.walked import Arrived, Barred, Opened, Walked
 from services.query.graph.walking import Paths, Seen, at_birth, closed, concatenated, extended, held_at, of_birth
+from services.turns import give_way
 
 _FEW_LINKS = 2_000
 """Up to so many are looked at at once; more in a thread, since it takes longer than changing to one."""
@@ -85,6 +86,7 @@ class GraphWalk:
 
     def _step(self, seen: Seen, fresh: Paths, links: LinkColumns, *, born: tuple[Ints, Ints], depth: int) -> Paths:
         """Take the links that leave the frontier; the paths that are new. `born`: its items, and when each was."""
+        give_way()
         frontier, born_us = born
         if self.forward:
             fresh = at_birth(fresh, born_us[np.searchsorted(frontier, fresh.item)])
@@ -128,6 +130,7 @@ class GraphWalk:
     # -- the answer
 
     def _walked(self, starts: Ints, seen: Seen, *, seeded: Ints, incomplete: list[str]) -> Walked:
+        give_way()
         links = joined([plain_out_of(self.graph, starts[:0]), *self._tables])
         none = [np.zeros(0, dtype=np.int64)]
         columns = (self._arrived, self._came_from, self._hops)
