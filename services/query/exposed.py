@@ -1,52 +1,27 @@
 """The seeds of an exposure, found over SQL (SEMANTICS §3 'Exposure')."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import asyncpg
+import numpy as np
 
-from domain.bookings import BOOKED_WITHIN_US, BOOKING, is_booked, made_since_us
-from domain.exposure import RECEIVED, Circumstance, Seed, exposed_items, neighbours, seeds
+from domain.bookings import is_booked, made_since_us
+from domain.exposure import DURATION_UNKNOWN, Circumstance, Seed, exposed_items, seeds
+from domain.facts import Mention
+from domain.happened import Happened
 from domain.record import Need
 from services.problems import Problem
 from services.query.exposure_asked import Exposure
 from services.query.exposure_changes import changed
+from services.query.exposure_events import NEIGHBOURS_READ, WIDER, Beside, ExposureEvents
 from services.query.exposure_positions import at_position
 from services.query.exposure_stretches import Part, doubted, parts_of
+from services.query.graph.exposing import Exposing
+from services.query.graph.groups import Ints
+from services.query.graph.keeper import Graphs, Known
 from services.query.record import SqlRecord
 from services.query.snapshot import Asked
+from services.query.walks import known_graph
 
-_BY_DIMENSIONS = """
--- events at which every dimension asked about had the value
-SELECT d.event_no FROM unnest({names}::text[], {values}::text[]) AS a(dimension, value)
-JOIN views.dimensions d ON d.dimension = a.dimension AND d.value = a.value
-WHERE d.tenant_id = $1 GROUP BY d.event_no HAVING count(DISTINCT d.dimension) = cardinality({names}::text[])
-"""
-_BY_PARAMETER = """
-SELECT p.event_no FROM views.parameters p WHERE p.tenant_id = $1 AND p.name = {name}
-AND ({at_least}::numeric IS NULL OR p.value >= {at_least}) AND ({at_most}::numeric IS NULL OR p.value <= {at_most})
-"""
-_INSIDE = """
-WITH matching AS ({matching})
-SELECT event_no FROM matching JOIN views.events e USING (event_no)
-WHERE ({until}::bigint IS NULL OR coalesce(
-    e.started_us, e.earliest_us - CASE e.kind WHEN '{booking}' THEN {booked_within} ELSE 0 END
-) < {until})
-AND ({since}::bigint IS NULL OR e.latest_us >= {since})
-"""
-_BEFORE = """
--- those that may have lasted into the window, the last first
-WITH matching AS ({matching})
-SELECT event_no FROM matching JOIN views.events e USING (event_no)
-WHERE e.started_us IS NULL AND e.kind <> '{booking}' AND e.latest_us < {edge}
-ORDER BY e.latest_us DESC FETCH FIRST ({most}) ROWS WITH TIES
-"""
-_AFTER = """
-WITH matching AS ({matching})
-SELECT event_no FROM matching JOIN views.events e USING (event_no)
-WHERE e.started_us IS NULL AND e.kind <> '{booking}' AND e.earliest_us >= {edge}
-ORDER BY e.earliest_us FETCH FIRST ({most}) ROWS WITH TIES
-"""
 _KNOWN = """
 SELECT EXISTS (SELECT FROM views.dimensions d WHERE d.tenant_id = $1 AND d.dimension = $2 AND d.value = $3
 AND ($4::text[] IS NULL OR EXISTS (
@@ -62,11 +37,13 @@ AND ($3::text[] IS NULL OR EXISTS (
     SELECT FROM views.event_places p WHERE p.event_no = n.event_no AND p.place = ANY($3))))
 """
 _EVENTS_AT_ONCE = 500
-_NEIGHBOURS_READ = 10
-"""Events on one side that are looked at first; forty times as many each time that none of them exposed anything."""
+_NONE: Ints = np.zeros(0, dtype=np.int64)
+
+Matching = list[tuple[Happened, list[Mention]]]
+"""Events that count, each with what may have been exposed."""
 
 
-async def all_known(asked: Asked, circumstance: Circumstance) -> None:
+async def _all_known(asked: Asked, circumstance: Circumstance) -> None:
     """A machine that nobody recorded exposed nothing, but a typing error must not look like that: 404.
 
     What only events of others name is unknown to a key limited to sites.
@@ -83,10 +60,15 @@ async def all_known(asked: Asked, circumstance: Circumstance) -> None:
         raise Problem(404, "unknown-circumstance", f"no event has a parameter {named.name}", value=named.name)
 
 
-async def exposed(asked: Asked, exposure: Exposure) -> list[Seed]:
+async def exposed(graphs: Graphs, asked: Asked, exposure: Exposure) -> list[Seed]:
     """What was exposed. Raises Problem 404 and 422 for what cannot be asked."""
     if exposure.change is not None:
         return await changed(asked, exposure.change, without=exposure.without_change)
+    if exposure.is_plain and asked.scope is None and asked.vector is None:
+        known = await known_graph(graphs, asked)
+        if known is not None:
+            return await _over_graph(asked, exposure.circumstance, known)
+    await _all_known(asked, exposure.circumstance)
     parts = await parts_of(asked, exposure)
     return [seed for part in parts for seed in await _seeds(asked, part, exposure)]
 
@@ -100,19 +82,82 @@ async def _seeds(asked: Asked, part: Part, exposure: Exposure) -> list[Seed]:
     return seeds(part.circumstance, matching, stretch=part.stretch, doubted=why)
 
 
-async def _matching(asked: Asked, circumstance: Circumstance) -> list[Any]:
+async def _matching(asked: Asked, circumstance: Circumstance) -> Matching:
     """The events that count in the window, and those beside it that may have lasted into it; theirs alone."""
-    record = _record(asked)
-    statement = _Statement(asked, circumstance)
-    inside = await statement.rows(_INSIDE, since=circumstance.since_us, until=circumstance.until_us)
-    found = await _made_by(record, await record.exposed_by([r[0] for r in inside]), circumstance.until_us)
-    for template, edge_us in ((_BEFORE, circumstance.since_us), (_AFTER, circumstance.until_us)):
-        if edge_us is not None and not {name for name, _ in circumstance.dimensions} & RECEIVED:
-            found += await _beside(statement, template, circumstance=circumstance, edge_us=edge_us)
-    return found
+    events, record = ExposureEvents(asked, circumstance), _record(asked)
+    found = await events.around()
+    matching = await _made_by(record, await record.exposed_by(found.inside), circumstance.until_us)
+    for side, beside in found.beside.items():
+        _, near = await _nearest(events, record, circumstance, side=side, first=beside)
+        matching += near
+    return matching
 
 
-async def _made_by(record: SqlRecord, found: list[Any], until_us: int | None) -> list[Any]:
+async def _over_graph(asked: Asked, circumstance: Circumstance, known: Known) -> list[Seed]:
+    """The seeds where nothing but the circumstance makes them doubtful: of most events the graph tells the items."""
+    events, record, graph = ExposureEvents(asked, circumstance), asked.record(), Exposing(known, circumstance)
+    found = await events.around()
+    if found.nothing:
+        await _all_known(asked, circumstance)
+    inside, others = graph.told(found.inside)
+    exposed_here = graph.seeds(inside)
+    matching = await _made_by(record, await record.exposed_by(others), circumstance.until_us) if others else []
+    for side, beside in found.beside.items():
+        near, theirs = await _nearest(events, record, circumstance, side=side, first=beside, graph=graph)
+        exposed_here += graph.seeds(near, reasons=frozenset({DURATION_UNKNOWN}))
+        matching += theirs
+    return exposed_here + seeds(circumstance, matching)
+
+
+async def _nearest(
+    events: ExposureEvents,
+    record: SqlRecord,
+    circumstance: Circumstance,
+    *,
+    side: int,
+    first: Beside,
+    graph: Exposing | None = None,
+) -> tuple[Ints, Matching]:
+    """The nearest on one side that exposed something, all of their instant: those that the graph tells, and others.
+
+    Voided ones, and those that exposed nothing, are passed over.
+    """
+    beside, most, done = first, NEIGHBOURS_READ, 0
+    while True:
+        for some in _some(beside.instants[done:]):
+            told = [_told(graph, instant) for instant in some]
+            theirs: dict[int, tuple[Happened, list[Mention]]] | None = None
+            for known, others in told:
+                if others and theirs is None:  # of all that are near at once: many may be voided
+                    numbers = [no for _, its in told for no in its]
+                    found = await record.exposed_by(numbers)
+                    theirs = {h.no: (h, m) for h, m in found if exposed_items(circumstance, m)}
+                here = [theirs[no] for no in others if no in theirs] if theirs else []
+                if here or (graph is not None and graph.exposed_any(known)):
+                    return known, here
+        if beside.complete:
+            return _NONE, []
+        most, done = most * WIDER, len(beside.instants)  # none of an instant is left over
+        beside = await events.beside(side, most)
+
+
+def _told(graph: Exposing | None, numbers: Sequence[int]) -> tuple[Ints, Sequence[int]]:
+    return graph.told(numbers) if graph is not None else (_NONE, numbers)
+
+
+def _some(instants: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+    """Instants one after the other, as many at a time as have `_EVENTS_AT_ONCE` events or just more."""
+    held: list[Sequence[int]] = []
+    for instant in instants:
+        held.append(instant)
+        if sum(map(len, held)) >= _EVENTS_AT_ONCE:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+async def _made_by(record: SqlRecord, found: Matching, until_us: int | None) -> Matching:
     """Without what was booked of orders that were issued to only after the window."""
     if until_us is None or not (booked := [h for h, _ in found if is_booked(h.facts)]):
         return found
@@ -124,50 +169,3 @@ async def _made_by(record: SqlRecord, found: list[Any], until_us: int | None) ->
 
 def _record(asked: Asked) -> SqlRecord:
     return asked.scope.record() if asked.scope is not None else asked.record()
-
-
-async def _beside(statement: "_Statement", template: str, *, circumstance: Circumstance, edge_us: int) -> list[Any]:
-    """The nearest on one side, all of their instant: voided ones and those that exposed nothing are passed over."""
-    record, most, done = _record(statement.asked), _NEIGHBOURS_READ, 0
-    found: list[Any] = []
-    while True:
-        numbers = [r[0] for r in await statement.rows(template, edge=edge_us, most=most)]
-        for start in range(done, len(numbers), _EVENTS_AT_ONCE):
-            some = await record.exposed_by(numbers[start : min(start + _EVENTS_AT_ONCE, len(numbers))])
-            found += [(h, mentions) for h, mentions in some if exposed_items(circumstance, mentions)]
-        if found or len(numbers) < most:
-            break
-        most, done = most * 40, len(numbers)  # none of an instant is left over: those after them are of later ones
-    nearest = {h.no for h in neighbours(circumstance, [h for h, _ in found])}
-    return [(h, mentions) for h, mentions in found if h.no in nearest]
-
-
-class _Statement:
-    """A statement over the events that match a circumstance, with numbered arguments for what it names."""
-
-    def __init__(self, asked: Asked, circumstance: Circumstance) -> None:
-        self.asked = asked
-        self._arguments: list[Any] = [asked.tenant_id]
-        parts = []
-        if circumstance.dimensions:
-            names, values = ([pair[i] for pair in circumstance.dimensions] for i in (0, 1))
-            parts.append(_BY_DIMENSIONS.format(**self._named(self._arguments, names=names, values=values)))
-        if circumstance.parameter is not None:
-            p = circumstance.parameter
-            named = self._named(self._arguments, name=p.name, at_least=p.at_least, at_most=p.at_most)
-            parts.append(_BY_PARAMETER.format(**named))
-        self._matching = " INTERSECT ".join(f"({part})" for part in parts)
-
-    @staticmethod
-    def _named(arguments: list[Any], **more: Any) -> dict[str, str]:
-        """Takes the values in, and says by which number each is named."""
-        start = len(arguments) + 1
-        arguments += more.values()
-        return {name: f"${start + index}" for index, name in enumerate(more)}
-
-    async def rows(self, template: str, **more: Any) -> Iterable[asyncpg.Record]:
-        arguments = list(self._arguments)
-        booked = {"booking": BOOKING, "booked_within": BOOKED_WITHIN_US}
-        sql = template.format(matching=self._matching, **booked, **self._named(arguments, **more))
-        rows: list[asyncpg.Record] = await self.asked.connection.fetch(sql, *arguments)
-        return rows

@@ -46,6 +46,12 @@ class Exposure:
     """of the one equipment: only while something was mounted there"""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the circumstance says it all: when it was is known, and what events name of it is."""
+        recipe = self.value("recipe") is not None
+        return not (recipe or self.of_suspect_instrument or self.position is not None or self.change is not None)
+
+    @property
     def of_suspect_instrument(self) -> bool:
         return self.since_last_good or self.calibration is not None
 

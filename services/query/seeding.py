@@ -20,7 +20,7 @@ from domain.exposure import Seed
 from domain.facts import EventFacts, Flow, Mention, Role
 from domain.ids import ItemId, lot_of_supplier
 from domain.moments import DAY_US, Moment, to_us, zone_of
-from services.query.exposed import all_known, exposed
+from services.query.exposed import exposed
 from services.query.exposure_asked import exposure_of
 from services.query.graph.keeper import Graphs
 from services.query.ranges import Ranges
@@ -124,9 +124,7 @@ class Seeding:
                 assert_never(leaf)
 
     async def _exposed(self, about: Any) -> list[Seed]:
-        exposure = exposure_of(about)
-        await all_known(self._asked, exposure.circumstance)
-        return await exposed(self._asked, exposure)
+        return await exposed(self._graphs, self._asked, exposure_of(about))
 
     async def _known(self, items: Sequence[ItemId]) -> set[str]:
         """Those that an event or a range of serials named by then."""

@@ -14,7 +14,7 @@ from domain.ids import ItemId, PlaceId, number_of
 from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
-from services.readmodel import cases, complaints, equipment, feed, measurements
+from services.readmodel import cases, complaints, dimensions, equipment, feed, measurements
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "uom_factors": "item_no quantity uom equals in_uom",
         "voids": "target_key_no replacement_key_nos",
         "notices": "topic subject",
-        "dimensions": "dimension value begins_us",
         "parameters": "name value unit",
         "event_places": "place",
         "event_bodies": "body original",
         "capture_jobs": "capture_id job",
         "master_data": "topic subject valid_from_us described",
+        **dimensions.COLUMNS,
         **equipment.COLUMNS,
         **cases.COLUMNS,
         **complaints.COLUMNS,
@@ -153,8 +153,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
     for topic, subject in _notices(facts):
         rows.add("notices", (*here, topic, subject))
     if facts.dimensions:
-        begins_us = facts.begins_us
-        rows.by_table["dimensions"] += [(*here, name, value, begins_us) for name, value in facts.dimensions]
+        lasts = dimensions.lasting(facts)
+        rows.by_table["dimensions"] += [(*here, name, value, *lasts) for name, value in facts.dimensions]
     for p in facts.parameters:
         rows.add("parameters", (*here, p.name, p.value, p.unit))
     for table, row in equipment.rows_of(facts, item_no):

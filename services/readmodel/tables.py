@@ -20,10 +20,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from services.readmodel import cases, complaints, equipment, feed, measurements, watching
+from services.readmodel import cases, complaints, dimensions, equipment, feed, measurements, watching
 from services.readmodel.schema import SCHEMA, event, metadata, tenant
 
-__all__ = ["SCHEMA", "cases", "complaints", "equipment", "feed", "measurements", "metadata", "watching"]
+__all__ = [
+    "SCHEMA",
+    "cases",
+    "complaints",
+    "dimensions",
+    "equipment",
+    "feed",
+    "measurements",
+    "metadata",
+    "watching",
+]
 
 items = Table(
     "items",
@@ -212,17 +222,6 @@ notices = Table(
     Column("topic", Text, nullable=False, comment="hold, recall, or product (a recall on the class `subject`)"),
     Column("subject", Text, nullable=False),
     Index("notices_subject_idx", "tenant_id", "topic", "subject"),
-)
-
-dimensions = Table(
-    "dimensions",
-    metadata,
-    tenant(),
-    event(),
-    Column("dimension", Text, nullable=False),
-    Column("value", Text, nullable=False),
-    Column("begins_us", BigInteger, nullable=False),
-    Index("dimensions_value_idx", "tenant_id", "dimension", "value", "begins_us"),
 )
 
 parameters = Table(

@@ -94,6 +94,8 @@ class Changed:
     void of one"""
     told: Memory = field(default_factory=Memory)
     """what the domain told of links, with all of them in the views"""
+    touched: frozenset[int] = frozenset()
+    """numbers of older events that count otherwise now, or may; also those of newer ones"""
 
 
 class TooNew(Exception):
@@ -137,7 +139,7 @@ async def changed(
     barred = await connection.fetch(_NAMED, [r["event_no"] for r in unknown], newer) if unknown else []
     uris = await connection.fetch(_LATER, [r["item_no"] for r in barred])
     far = restrains or bool(await connection.fetchval(_STATED, touched))
-    return Changed(links, state, frozenset(r["uri"] for r in uris), len(rows), far)
+    return Changed(links, state, frozenset(r["uri"] for r in uris), len(rows), far, touched=frozenset(touched))
 
 
 async def _known(

@@ -8,7 +8,7 @@ from domain.answers import Way
 from services.access import Caller
 from services.query.asking import known_parameters
 from services.query.described import EXAMPLE_EXPOSURE, EXPOSURE_EXAMPLE, answers, takes
-from services.query.exposed import all_known, exposed
+from services.query.exposed import exposed
 from services.query.exposure_asked import PLAIN, exposure_of, text_of
 from services.query.formats import format_of
 from services.query.items_asked import body_of, json_of
@@ -41,8 +41,7 @@ def create_router(questions: Questions) -> APIRouter:
         ask = trace_asked(given, Way.FORWARD, name="exposure", question=digest(request, body), form=form)
 
         async def begin(asked: Asked) -> Start:
-            await all_known(asked, exposure.circumstance)
-            return Start((), seeds=await exposed(asked, exposure))
+            return Start((), seeds=await exposed(questions.graphs, asked, exposure))
 
         return await until_gone(request, answer(questions, request, caller=caller, ask=ask, begin=begin, given=given))
 
