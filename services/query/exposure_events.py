@@ -51,12 +51,13 @@ CROSS JOIN LATERAL (
     {{others}} ORDER BY d.begun_us FETCH FIRST ({{most}}) ROWS WITH TIES
 ) AS a
 """
+# OFFSET keeps the planner from joining all that ever had the other value.
 _ANOTHER = """AND EXISTS (
         SELECT FROM views.dimensions o WHERE o.tenant_id = $1 AND o.dimension = {%s} AND o.value = {%s}
-        AND o.span_class = d.span_class AND o.begun_us = d.begun_us AND o.event_no = d.event_no)"""
+        AND o.span_class = d.span_class AND o.begun_us = d.begun_us AND o.event_no = d.event_no OFFSET 0)"""
 _VALUES = """p.name = {name} AND ({at_least}::numeric IS NULL OR p.value >= {at_least})
         AND ({at_most}::numeric IS NULL OR p.value <= {at_most})"""
-_WITH_VALUE = f"AND EXISTS (SELECT FROM views.parameters p WHERE p.event_no = d.event_no AND {_VALUES})"
+_WITH_VALUE = f"AND EXISTS (SELECT FROM views.parameters p WHERE p.event_no = d.event_no AND {_VALUES} OFFSET 0)"
 
 _MATCHING = f"""
 -- events with such a value: when they were, each tells itself
@@ -144,11 +145,16 @@ class ExposureEvents:
         """Some more on one side, from its edge on: `most`, and those of the last one's instant."""
         return _beside(await self._rows([side], most), side, most)
 
-    async def _rows(self, sides: Sequence[int], most: int) -> list[asyncpg.Record]:
+    def statement(self, sides: Sequence[int], most: int) -> tuple[str, list[Any]]:
+        """What tells (side, number, instant) of events on these sides, and its arguments."""
         numbered = _Numbered(self._asked.tenant_id, self._values | {"most": most})
         parts = "\nUNION ALL\n".join(self._parts[side] for side in sides)
         sql = (self._before + parts).format_map(numbered)
-        rows: list[asyncpg.Record] = await self._asked.connection.fetch(sql, *numbered.given)
+        return sql, numbered.given
+
+    async def _rows(self, sides: Sequence[int], most: int) -> list[asyncpg.Record]:
+        sql, arguments = self.statement(sides, most)
+        rows: list[asyncpg.Record] = await self._asked.connection.fetch(sql, *arguments)
         return rows
 
 

@@ -1,13 +1,11 @@
 """The migrations make what the tables say, once, however many start them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -19,22 +17,11 @@ from migrations.run import _ADMIN_HELP, MigrationError, current_revision, head_r
 from services.access.tables import metadata as access_metadata
 from services.cases.tables import metadata as cases_metadata
 from services.contacts.tables import metadata as contacts_metadata
-from services.database import api_pool, ensure_database, owner_pool, projector_pool, tenant_transaction
+from services.database import api_pool, owner_pool, projector_pool, tenant_transaction
 from services.readmodel.tables import SCHEMA, TENANT_TABLES, ddl_extras, dead_letters
 from services.readmodel.tables import metadata as views_metadata
 from services.webhooks.tables import metadata as webhooks_metadata
 from tests.conftest import TestServer
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def empty_database(postgres_server: TestServer, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """A database that was never migrated."""
-    name = f"empty_{abs(hash(request.node.name))}"
-    await ensure_database(postgres_server.admin_url, name)
-    yield postgres_server.url(name)
-    connection = await asyncpg.connect(postgres_server.admin_url)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
 
 
 def differences(connection: Connection, metadata: MetaData) -> list[object]:

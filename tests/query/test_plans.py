@@ -8,12 +8,16 @@ in hundreds of events, and would then read whole tables and hash-join them at ea
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
+from domain.exposure import Circumstance
 from services.query import statements as sql
+from services.query.exposure_events import AFTER, BEFORE, INSIDE, NEIGHBOURS_READ, ExposureEvents
 from services.query.seeding import INSPECTED
 from services.readmodel.tables import DISTINCT
 from tests.conftest import NewDatabase
@@ -123,3 +127,34 @@ async def test_a_scope_by_inspection_results_reads_neither_bodies_nor_other_char
     assert scans
     assert all(table == "measurements" and scan != "Seq Scan" for scan, table in scans), scans
     assert [r[0] for r in await links.fetch(INSPECTED, *asked)] == [107, 157]
+
+
+@pytest.mark.parametrize("span_class", [-1, -4, 3])
+@pytest.mark.parametrize("more", [(), (("tool", "T"),)], ids=["alone", "with another"])
+async def test_an_exposure_reads_its_window_and_no_more_of_what_the_machine_ever_did(
+    links: asyncpg.Connection, span_class: int, more: tuple[tuple[str, str], ...]
+) -> None:
+    """Whether its events tell their start or not, and however many there were before and after."""
+    lasts_us = 0 if span_class == -1 else 1_500_000_000
+    await links.execute(
+        f"""
+        TRUNCATE views.dimensions;
+        INSERT INTO views.dimensions (tenant_id, event_no, dimension, value, span_class, begun_us, latest_us)
+        SELECT 1, n, d.name, d.value, {span_class}, n * 1000000000::bigint, n * 1000000000::bigint + {lasts_us}
+        FROM generate_series(1, {EVENTS}) AS n CROSS JOIN (VALUES ('equipment', 'W'), ('tool', 'T')) AS d(name, value);
+        ANALYZE views.dimensions
+        """
+    )
+    window = {"since_us": 30_000 * 10**9, "until_us": 30_050 * 10**9}
+    asked: Any = SimpleNamespace(connection=links, tenant_id=1)
+    events = ExposureEvents(asked, Circumstance(dimensions=(("equipment", "W"), *more), **window))
+    statement, arguments = events.statement([INSIDE, BEFORE, AFTER], NEIGHBOURS_READ)
+    for mode in ("force_custom_plan", "force_generic_plan"):
+        await links.execute(f"SET plan_cache_mode = {mode}")
+        told = json.loads(await links.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *arguments))
+        scans = [n for n in nodes(told[0]["Plan"]) if "Relation Name" in n]
+        assert {n["Node Type"] for n in scans} <= {"Index Scan", "Index Only Scan"}
+        read = sum(n["Actual Loops"] * (n["Actual Rows"] + n.get("Rows Removed by Filter", 0)) for n in scans)
+        assert read < 1_500
+    found = await events.around()
+    assert len(found.inside) == (50 if span_class == -1 else 51)
