@@ -42,6 +42,10 @@ class Words:
         return positions(self._numbers, numbers)
 
 
+MOST_OCCURRED = 200_000
+"""Events of which it is remembered when they were, as they say it; of more it is asked each time."""
+
+
 class Remembered:
     """Codes of items at one instant. Any thread may look and add; who is late only adds what is there already."""
 
@@ -62,6 +66,8 @@ class Remembered:
         self.stands = Stands()
         self.troubled: dict[int, frozenset[int]] = {}
         """by code of one that the domain told: keys of its events that have a void or a rival"""
+        self.occurred: dict[int, str] = {}
+        """by number of an event: when it was, as it says it"""
         self._coded: dict[tuple[int, ...], int] = {}
         self._around_told: dict[int, tuple[Ints, Ints]] = {}
         """by code of one that the domain told: places of the units and containers that it is in"""

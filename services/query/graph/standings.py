@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -18,7 +18,7 @@ from services.query.graph.groups import Bools, Ints
 from services.query.graph.lots import lot_state
 from services.query.graph.names import Names
 from services.query.graph.newer import Changed
-from services.query.graph.stance import Remembered, shipped_out
+from services.query.graph.stance import MOST_OCCURRED, Remembered, shipped_out
 from services.query.graph.standing import last_events
 from services.query.node_columns import Stands
 from services.query.snapshot import Asked
@@ -111,9 +111,20 @@ class Standings:
             return
         events = last_events(self._graph.standing, items[places], self._at_us)
         numbers = np.where(events >= 0, self._graph.events.nos[events], -1).tolist()
-        rows = await self._asked.connection.fetch(sql.OCCURRED, sorted(set(numbers)))
-        texts = dict(rows)
+        texts = await self._occurred({no for no in numbers if no >= 0})
         stood.occurred = {at: texts.get(no) for at, no in zip(places.tolist(), numbers, strict=True)}
+
+    async def _occurred(self, numbers: set[int]) -> Mapping[int, str]:
+        """When events were, as they say it: what was asked once is remembered."""
+        known = self.remembered.occurred
+        fresh = sorted(no for no in numbers if no not in known)
+        if not fresh:
+            return known
+        told = dict(await self._asked.connection.fetch(sql.OCCURRED, fresh))
+        if len(known) + len(told) <= MOST_OCCURRED:
+            known.update(told)
+            return known
+        return {no: known[no] for no in numbers if no in known} | told
 
     async def _tell_stock(self, items: Ints) -> None:
         """Remember how lots stand that the arrays tell of."""
