@@ -86,8 +86,9 @@ async def test_circumstances_are_dimensions_and_parameters(empty_views: asyncpg.
     )
     h.made(["M/1"], ["lot:A/1"], at_hour=2, started_at=at(1), circumstances=around)
     tables = await given(empty_views, h).when_delivered()
-    assert ("equipment", "press-2", us(1)) in {
-        (r["dimension"], r["value"], r["begins_us"]) for r in tables["dimensions"]
+    assert ("equipment", "press-2", 3, us(1), us(2)) in {
+        tuple(r[name] for name in ("dimension", "value", "span_class", "begun_us", "latest_us"))
+        for r in tables["dimensions"]
     }
     assert [(r["name"], r["value"], r["unit"]) for r in tables["parameters"]] == [("torque", Decimal("4.20"), "N.m")]
 
