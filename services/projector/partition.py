@@ -1,28 +1,20 @@
-"""Projecting one leased partition: read, sort out, write, again; a poison record is found and put aside.
-
-While there is much to catch up with, the next batch is read and decoded while the database takes the one before.
-"""
+"""Projecting one leased partition: read, sort out, write, again; a poison record is found and put aside."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from domain.moments import to_us
 from domain.ports import EventLog, StoredRecord
-from services.projector.batches import Sorted, dead_letter, sort_out
+from services.projector.ahead import Ahead, Read, Tenants, sorted_out
+from services.projector.batches import Sorted, dead_letter
 from services.projector.leases import Lease
 from services.readmodel.changes import Batch, ViewWriter
 
 TOLD_EVENTS = 20
 """Event ids of a batch that are told."""
-
-BREATH_RECORDS = 50
-"""Records decoded before others of the process get their turn."""
-
-Tenants = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
-"""The tenants there are; given ids that must be looked up anew."""
 
 POISON = (
     asyncpg.DataError,
@@ -67,14 +59,9 @@ async def project(
     Raises LeaseLost, BatchOverdue (after `batch_seconds` for one batch), LogUnavailable, LookupError (the log no longer
     has what comes next), and what asyncpg raises when the database is away.
     """
-    batches = log.read(lease.partition, after=lease.applied_offset, max_records=max_records)
-    upcoming = asyncio.create_task(_next(batches, log, tenants))
+    ahead = Ahead(log, lease.partition, after=lease.applied_offset, max_records=max_records, tenants=tenants)
     try:
-        while (read := await upcoming) is not None:
-            # Only while there is much to do: otherwise the next batch would be what came in the first moment of this.
-            catches_up = len(read.records) >= max_records // 2
-            if catches_up:
-                upcoming = asyncio.create_task(_next(batches, log, tenants))
+        while (read := await ahead.next()) is not None:
             try:
                 async with asyncio.timeout(batch_seconds):
                     done = await apply_read(read, lease=lease, writer=writer, tenants=tenants)
@@ -84,47 +71,8 @@ async def project(
                     "the views, and the database's disk"
                 ) from error
             told(done)
-            if not catches_up:
-                upcoming = asyncio.create_task(_next(batches, log, tenants))
     finally:
-        upcoming.cancel()
-        await asyncio.gather(upcoming, return_exceptions=True)
-        await batches.aclose()
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A batch as it was read and decoded, from the log of this identity."""
-
-    records: Sequence[StoredRecord]
-    found: Sorted
-    log_id: str
-
-
-async def _next(batches: AsyncGenerator[Sequence[StoredRecord], None], log: EventLog, tenants: Tenants) -> Read | None:
-    """The next batch, decoded while the one before it is being written; None at the end."""
-    records = await anext(batches, None)
-    if records is None:
-        return None
-    # Asked after they were read: if it is the log that the views were built from, that is where they are from.
-    log_id = await log.identity()
-    return Read(records, await _sorted(records, tenants), log_id)
-
-
-async def _sorted(records: Sequence[StoredRecord], tenants: Tenants) -> Sorted:
-    """The records sorted out, with a breath now and then: writing and heartbeats go on meanwhile."""
-    known, found = await tenants(frozenset()), Sorted()
-    for start in range(0, len(records), BREATH_RECORDS):
-        some = records[start : start + BREATH_RECORDS]
-        told = sort_out(some, tenants=known)
-        unknown = frozenset(d.tenant_id for d in told.dead if d.code == "unknown_tenant" and d.tenant_id is not None)
-        if unknown:
-            known = await tenants(unknown)
-            told = sort_out(some, tenants=known)
-        found.events += told.events
-        found.dead += told.dead
-        await asyncio.sleep(0)
-    return found
+        await ahead.close()
 
 
 async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: Tenants) -> Progress:
@@ -135,8 +83,10 @@ async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: T
     except POISON as error:
         if len(records) > 1:
             half = len(records) // 2
-            halves = [Read(part, await _sorted(part, tenants), log_id) for part in (records[:half], records[half:])]
-            first, second = [await apply_read(h, lease=lease, writer=writer, tenants=tenants) for h in halves]
+            first, second = [
+                await apply_read(await _again(part, tenants, log_id), lease=lease, writer=writer, tenants=tenants)
+                for part in (records[:half], records[half:])
+            ]
             return Progress(
                 lease.partition,
                 len(records),
@@ -162,6 +112,14 @@ async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: T
         tuple(e.facts.event_id for e in found.events[:TOLD_EVENTS]),
         frozenset(e.envelope.tenant_id for e in found.events),
     )
+
+
+async def _again(records: Sequence[StoredRecord], tenants: Tenants, log_id: str) -> Read:
+    """Some of a batch, as if only they had been read."""
+    read = Read(log_id)
+    async for some, found in sorted_out(records, tenants):
+        read.add(some, found)
+    return read
 
 
 def _batch(records: Sequence[StoredRecord], found: Sorted, *, lease: Lease, log_id: str) -> Batch:

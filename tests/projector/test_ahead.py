@@ -4,6 +4,7 @@ import asyncio
 
 from domain.ports import Position
 from services.eventlog.memory import MemoryEventLog
+from services.projector.ahead import BREATH_RECORDS, WORTH_RECORDS
 from services.projector.continuity import LogNow
 from services.projector.leases import Lease, Leases
 from services.projector.partition import project
@@ -30,14 +31,16 @@ class Held(ViewWriter):
     def __init__(self, site: Site) -> None:
         super().__init__(site.views)
         self.may, self.waiting = asyncio.Event(), asyncio.Event()
+        self.sizes: list[int] = []
 
     async def apply(self, batch: Batch) -> int:
+        self.sizes.append(len(batch.events))
         self.waiting.set()
         await self.may.wait()
         return await super().apply(batch)
 
 
-async def begun(site: Site, count: int) -> tuple[Told, Held, "asyncio.Task[None]"]:
+async def begun(site: Site, count: int, max_records: int = BATCH) -> tuple[Told, Held, "asyncio.Task[None]"]:
     log = await log_of("first", count)
     log.__class__ = Told
     assert isinstance(log, Told)
@@ -46,14 +49,14 @@ async def begun(site: Site, count: int) -> tuple[Told, Held, "asyncio.Task[None]
     [lease] = await leases.take(1)
     log.batches = 0
     writer = Held(site)
-    return log, writer, asyncio.create_task(_project(lease, log, writer))
+    return log, writer, asyncio.create_task(_project(lease, log, writer, max_records=max_records))
 
 
-async def _project(lease: Lease, log: Told, writer: Held) -> None:
+async def _project(lease: Lease, log: Told, writer: Held, *, max_records: int) -> None:
     async def tenants(_: frozenset[int]) -> frozenset[int]:
         return frozenset({1})
 
-    await project(lease, log=log, writer=writer, tenants=tenants, max_records=BATCH, told=lambda _: None)
+    await project(lease, log=log, writer=writer, tenants=tenants, max_records=max_records, told=lambda _: None)
 
 
 async def test_the_next_batch_is_read_while_one_is_written(site: Site) -> None:
@@ -68,6 +71,26 @@ async def test_the_next_batch_is_read_while_one_is_written(site: Site) -> None:
         writer.may.set()
         await site.until_applied(3 * BATCH - 1)
         assert len(await site.event_ids()) == 3 * BATCH
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_is_decoded_while_a_batch_is_written_is_the_next_one(site: Site) -> None:
+    """Of one read, some are written as soon as they are worth it, the rest together, in order."""
+    count = 3 * WORTH_RECORDS
+    _, writer, task = await begun(site, count, max_records=count)
+    try:
+        await asyncio.wait_for(writer.waiting.wait(), 5)
+        for _ in range(10 * count // BREATH_RECORDS):  # whoever decodes has its turns
+            await asyncio.sleep(0)
+        writer.may.set()
+        await site.until_applied(count - 1)
+        assert writer.sizes == [WORTH_RECORDS, count - WORTH_RECORDS]
+        rows = await site.views.fetch(
+            "SELECT event_id FROM views.events JOIN views.event_keys USING (key_no) ORDER BY log_offset"
+        )
+        assert [row[0] for row in rows] == [f"first-{n}" for n in range(count)]
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
