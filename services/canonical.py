@@ -25,6 +25,8 @@ Read = Callable[[Any], Any]
 
 _IDS_REMEMBERED = 65_536
 """An id comes back in many events, mostly soon: it is parsed once."""
+_SHAPES_REMEMBERED = 500
+"""Of one class: which fields are told, in which order. This release writes a few; each is compiled once."""
 _NUMBER = re.compile(r"-?[0-9]{1,28}(\.[0-9]{1,28})?")
 
 
@@ -80,20 +82,43 @@ class CanonicalRecords:
 
     def _of_dataclass(self, cls: Any) -> Read:
         hints = get_type_hints(cls, include_extras=True)
-        # What is plain is looked at here, without another call: it is most of all fields.
-        told = {one.name: (_plain(hints[one.name]), self._reader(hints[one.name])) for one in fields(cls)}
+        known = {one.name: hints[one.name] for one in fields(cls)}
+        shapes: dict[tuple[str, ...], Callable[[Any], Any]] = {}
 
         def read(document: Any) -> Any:
-            values = {}
             try:
-                for name, value in document.items():
-                    plain, reader = told[name]
-                    values[name] = value if type(value) is plain else reader(value)
-            except (KeyError, AttributeError):  # a field that is not known, or no object at all
+                names, values = tuple(document), document.values()
+            except AttributeError:  # no object at all
                 raise Unusual(cls.__name__) from None
-            return cls(**values)
+            shape = shapes.get(names)
+            if shape is None:
+                if len(shapes) >= _SHAPES_REMEMBERED or not known.keys() >= set(names):
+                    raise Unusual(cls.__name__)
+                shape = shapes[names] = self._of_shape(cls, {name: known[name] for name in names})
+            return shape(values)
 
         return read
+
+    def _of_shape(self, cls: Any, hints: Mapping[str, Any]) -> Callable[[Any], Any]:
+        """What makes an object of the values of these fields, in this order: put together as source, as `dataclasses`
+        does for `__init__`. One call a value and a walk over the fields were half of what reading took.
+        """
+        called: dict[str, Any] = {"cls": cls, "unusual": _never}
+        given = []
+        for number, (name, hint) in enumerate(hints.items()):
+            value = f"v{number}"
+            if (plain := _plain(hint)) is not None:
+                called[f"t{number}"] = plain
+                read = f"{value} if type({value}) is t{number} else unusual({value})"
+            else:
+                called[f"r{number}"] = self._reader(hint)
+                read = f"r{number}({value})"
+            given.append(f"{name}={read}")
+        taken = "".join(f"v{number}, " for number in range(len(hints)))
+        lines = ["def read(values):", f" {taken} = values" if taken else "", f" return cls({', '.join(given)})"]
+        exec("\n".join(lines), called)
+        made: Callable[[Any], Any] = called["read"]
+        return made
 
     def _of_tuple(self, inner: tuple[Any, ...]) -> Read:
         many = len(inner) == 2 and inner[1] is Ellipsis
@@ -110,9 +135,11 @@ class CanonicalRecords:
         return read
 
     def _of_union(self, kinds: list[Any]) -> Read:
-        """One type or nothing, which is never written; or dataclasses that one field tells apart."""
+        """One type or nothing, which is never written; an item or a number; dataclasses that one field tells apart."""
         if len(kinds) == 1:
             return self._reader(kinds[0])
+        if kinds == [ItemId, str]:
+            return _item_or_number(self._readers[ItemId])
         for field in ("kind", "act"):
             told = {_tag(kind, field): self._reader(kind) for kind in kinds}
             if None not in told and len(told) == len(kinds):
@@ -156,6 +183,18 @@ def _one_of(meant: Mapping[Any, Any]) -> Read:
         if type(value) is not str or value not in meant:
             raise Unusual("another word")
         return meant[value]
+
+    return read
+
+
+def _item_or_number(item: Read) -> Read:
+    def read(value: Any) -> Any:
+        if type(value) is not str:
+            raise Unusual("an item in parts")
+        try:
+            return item(value)
+        except ValueError:
+            return value
 
     return read
 

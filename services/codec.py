@@ -180,7 +180,7 @@ def decode_with_document(value: bytes, *, members_aside: bool = False) -> tuple[
         document = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise Undecodable("not_json", str(error)) from error
-    if not isinstance(document, Mapping):
+    if type(document) is not dict:
         raise Undecodable("not_an_envelope", f"expected an object, found {type(document).__name__}")
     try:
         return canonical_records().read(_without_members(document) if members_aside else document), document["event"]
