@@ -13,6 +13,9 @@ from domain.mentions import inputs_of, memberships_of, outputs_of, ranges_of
 PIECES = (None, "EA", "C62", "H87")
 """Units of measure in which a quantity counts units (UN/ECE Rec 20; EA is what most systems send)."""
 
+_OUTPUT, _WHOLE, _SUBJECT = Role.OUTPUT, Role.WHOLE, Role.SUBJECT
+_FITS = frozenset({Action.PUT, Action.OBSERVE})
+
 
 def mounting(event: ev.Mounted | ev.Unmounted) -> dict[str, Any]:
     """A mounted item is no part of anything and is not used up yet: neither its status nor its quantity changes."""
@@ -129,13 +132,12 @@ def made_here(event: Event, mentions: Iterable[Mention], ranges: Iterable[Ranged
 
 def is_made(mention: Mention, kind: str) -> bool:
     """Whether the event made what it mentions: an output, something commissioned, the parent of an assembly."""
-    match mention.role:
-        case Role.OUTPUT:
-            return True
-        case Role.WHOLE:
-            return mention.action in (Action.PUT, Action.OBSERVE)
-        case _:
-            return mention.role is Role.SUBJECT and kind == "commissioned"
+    role = mention.role
+    if role is _OUTPUT:
+        return True
+    if role is _WHOLE:
+        return mention.action in _FITS
+    return role is _SUBJECT and kind == "commissioned"
 
 
 def _units(mention: Mention) -> int:

@@ -1,5 +1,6 @@
 """What an event says beside its items: to whom and where a transfer goes, and what an exposure can ask for."""
 
+from functools import lru_cache
 from typing import Any
 
 from domain import events as ev
@@ -27,26 +28,44 @@ def dimensions(event: Event) -> tuple[tuple[str, str], ...]:
     found = [*_around(event.circumstances), *_of_kind(event)]
     place = event.site or event.read_point
     if place:
-        found += [("site", place), ("site", PlaceId(place).site)]
+        found += [("site", place), ("site", _site_of(place))]
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=10_000)
+def _site_of(place: str) -> str:
+    return PlaceId(place).site
 
 
 def _around(around: ev.Circumstances | None) -> list[tuple[str, str]]:
     if around is None:
         return []
     found = []
-    for dimension in ("line", "instrument", "work_order", "shift", "recipe", "version", "cavity"):
-        value = getattr(around, dimension)
-        if value:
-            found.append((dimension, value))
+    if around.line:
+        found.append(("line", around.line))
+    if around.instrument:
+        found.append(("instrument", around.instrument))
+    if around.work_order:
+        found.append(("work_order", around.work_order))
+    if around.shift:
+        found.append(("shift", around.shift))
+    if around.recipe:
+        found.append(("recipe", around.recipe))
+    if around.version:
+        found.append(("version", around.version))
+    if around.cavity:
+        found.append(("cavity", around.cavity))
     for dimension, values in (("equipment", around.equipment), ("tool", around.tools), ("operator", around.operators)):
-        found += [(dimension, value) for value in values if value]
+        if values:
+            found += [(dimension, value) for value in values if value]
     return found
 
 
 def _of_kind(event: Event) -> list[tuple[str, str]]:
     """What events of some kinds say beside their circumstances."""
     match event:
+        case ev.Assembled() | ev.Packed() | ev.Unpacked():  # most of all events: nothing below is asked for them
+            return []
         case ev.Inspected():
             return _said(("operator", event.inspector))
         case ev.Transformed():

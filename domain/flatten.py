@@ -29,6 +29,8 @@ from domain.mentions import (
 )
 from domain.order_facts import posting_of
 
+_PARENTS = frozenset({Role.PARENT, Role.WHOLE})
+
 
 def facts_of(envelope: Envelope) -> EventFacts:
     """Everything the event says, as facts. Pure: the same envelope gives the same facts, always."""
@@ -42,7 +44,7 @@ def facts_of(envelope: Envelope) -> EventFacts:
     moment = event.occurred_at
     latest = ended.latest_us if ended is not None and started is not None else moment.latest_us
     return EventFacts(
-        parent=next((m.item for m in mentions if m.role is Role.PARENT or m.role is Role.WHOLE), None),
+        parent=next((m.item for m in mentions if m.role in _PARENTS), None),
         event_id=envelope.event_id,
         kind=event.kind,
         source=envelope.source,
@@ -97,6 +99,20 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
             }
         case ev.Assembled() | ev.Disassembled() | ev.Packed() | ev.Unpacked():
             return {"mentions": structure_of(event)}
+        case (
+            ev.Inspected()
+            | ev.Shipped()
+            | ev.Received()
+            | ev.Sold()
+            | ev.Returned()
+            | ev.Stored()
+            | ev.Observed()
+            | ev.Released()
+            | ev.Scrapped()
+            | ev.Destroyed()
+            | ev.Complained()
+        ):
+            return {"mentions": subjects_of(event, event.items)}
         case ev.Reworked():
             return _reworked(event, envelope)
         case (
@@ -145,20 +161,6 @@ def _own_facts(envelope: Envelope) -> dict[str, Any]:
         case ev.DocumentsLinked():
             parent = (ev.ItemQuantity(item=event.parent),) if event.parent is not None else ()
             return {"mentions": subjects_of(event, (*parent, *event.items))}
-        case (
-            ev.Scrapped()
-            | ev.Destroyed()
-            | ev.Shipped()
-            | ev.Received()
-            | ev.Returned()
-            | ev.Stored()
-            | ev.Observed()
-            | ev.Inspected()
-            | ev.Released()
-            | ev.Sold()
-            | ev.Complained()
-        ):
-            return {"mentions": subjects_of(event, event.items)}
         case ev.ProductDescribed():
             factors = tuple((event.product, factor) for factor in event.uom_factors or ())
             return {"mentions": (Mention(event.product, Role.SUBJECT, by_class=True),), "uom_factors": factors}

@@ -38,6 +38,14 @@ _KIND_RANK = {
 }
 
 
+# Python 3.11 runs code of its own each time that a member of an enumeration is named, and an event names dozens.
+_SUBJECT, _INPUT, _OUTPUT, _PARENT, _CHILD = Role.SUBJECT, Role.INPUT, Role.OUTPUT, Role.PARENT, Role.CHILD
+_WHOLE, _COMPONENT = Role.WHOLE, Role.COMPONENT
+_NO_ACTION, _PUT, _TAKE, _OBSERVE, _TAKE_ALL = Action.NONE, Action.PUT, Action.TAKE, Action.OBSERVE, Action.TAKE_ALL
+_CONSUME, _PACK, _UNPACK, _INSTALL, _UNINSTALL = Flow.CONSUME, Flow.PACK, Flow.UNPACK, Flow.INSTALL, Flow.UNINSTALL
+_IN_STOCK, _CONSUMED, _INSTALLED = Status.IN_STOCK, Status.CONSUMED, Status.INSTALLED
+
+
 def rank_of(event: Event) -> int:
     """Commission 0; take apart, unpack, release 1; the rest 2; ship 3; receive 4; sell 5; return 6; scrap 7."""
     rank = _KIND_RANK.get(event.kind)
@@ -64,8 +72,7 @@ def subjects_of(event: Event, items: Iterable[ev.ItemQuantity]) -> tuple[Mention
     if isinstance(event, ev.Observed) and event.action == "ADD" and status is None:
         status, flow = Status.IN_STOCK, Flow.ENTER
     return unique(
-        Mention(i.item, Role.SUBJECT, quantity=i.quantity, uom=i.uom, status=status, flow=flow, by_class=by_class(i))
-        for i in items
+        [Mention(i.item, _SUBJECT, _NO_ACTION, i.quantity, i.uom, None, status, flow, by_class(i)) for i in items]
     )
 
 
@@ -75,9 +82,11 @@ def by_class(i: ev.ItemQuantity | ev.Output) -> bool:
 
 def outputs_of(outputs: Sequence[ev.Output], status: Status | None, flow: Flow) -> tuple[Mention, ...]:
     return unique(
-        Mention(item, Role.OUTPUT, quantity=out.quantity, uom=out.uom, status=status, flow=flow, by_class=by_class(out))
-        for out in outputs
-        if (item := out.item) is not None
+        [
+            Mention(item, _OUTPUT, _NO_ACTION, out.quantity, out.uom, None, status, flow, by_class(out))
+            for out in outputs
+            if (item := out.item) is not None
+        ]
     )
 
 
@@ -120,44 +129,33 @@ def as_subject(mention: Mention) -> Mention:
 
 def inputs_of(inputs: Sequence[ev.Input]) -> tuple[Mention, ...]:
     return unique(
-        Mention(
-            i.item,
-            Role.INPUT,
-            quantity=i.quantity,
-            uom=i.uom,
-            basis=i.basis,
-            status=Status.CONSUMED,
-            flow=Flow.CONSUME,
-            by_class=by_class(i),
-        )
-        for i in inputs
+        [
+            Mention(i.item, _INPUT, _NO_ACTION, i.quantity, i.uom, i.basis, _CONSUMED, _CONSUME, by_class(i))
+            for i in inputs
+        ]
     )
 
 
 def structure_of(event: ev.Assembled | ev.Disassembled | ev.Packed | ev.Unpacked) -> tuple[Mention, ...]:
-    status, flow = status_of(event.biz_step, event.disposition), Flow.NONE
-    fitting = isinstance(event, ev.Assembled | ev.Disassembled)
+    status = status_of(event.biz_step, event.disposition)
     match event:
         case ev.Packed():
             parent, children, emptied = event.container, event.contents, False
-            action, flow = (Action.OBSERVE if event.observed else Action.PUT), Flow.PACK
+            action, flow, child_status = (_OBSERVE if event.observed else _PUT), _PACK, status
         case ev.Unpacked():
             parent, children, emptied = event.container, event.contents, event.all_contents
-            action, flow = Action.TAKE, Flow.UNPACK
+            action, flow, child_status = _TAKE, _UNPACK, status
         case ev.Assembled():
             parent, children, emptied = event.parent, event.components, False
-            action, flow = (Action.OBSERVE if event.observed else Action.PUT), Flow.INSTALL
+            action, flow, child_status = (_OBSERVE if event.observed else _PUT), _INSTALL, _INSTALLED
         case ev.Disassembled():
             parent, children, emptied = event.parent, event.components, event.all_components
-            action, flow = Action.TAKE, Flow.UNINSTALL
+            action, flow, child_status = _TAKE, _UNINSTALL, _IN_STOCK
         case _:
             assert_never(event)
-    child_status = status
-    if fitting:
-        child_status = Status.IN_STOCK if action is Action.TAKE else Status.INSTALLED
-    parent_action = Action.TAKE_ALL if emptied else action
-    head = Mention(parent, Role.WHOLE if fitting else Role.PARENT, parent_action, status=status)
-    role = Role.COMPONENT if fitting else Role.CHILD
+    packing = flow is _PACK or flow is _UNPACK
+    head = Mention(parent, _PARENT if packing else _WHOLE, _TAKE_ALL if emptied else action, status=status)
+    role = _CHILD if packing else _COMPONENT
     return (head, *children_of(children, role, action, status=child_status, flow=flow))
 
 
@@ -179,28 +177,29 @@ def children_of(
     items: Sequence[ev.ItemQuantity], role: Role, action: Action, *, status: Status | None, flow: Flow
 ) -> tuple[Mention, ...]:
     return unique(
-        Mention(
-            i.item,
-            role,
-            action,
-            quantity=i.quantity,
-            uom=i.uom,
-            basis=i.basis if isinstance(i, ev.Input) else None,
-            status=status,
-            flow=flow,
-            by_class=by_class(i),
-        )
-        for i in items
+        [
+            Mention(
+                i.item,
+                role,
+                action,
+                i.quantity,
+                i.uom,
+                i.basis if isinstance(i, ev.Input) else None,
+                status,
+                flow,
+                by_class(i),
+            )
+            for i in items
+        ]
     )
 
 
-def unique(mentions: Iterable[Mention]) -> tuple[Mention, ...]:
+def unique(mentions: Sequence[Mention]) -> tuple[Mention, ...]:
     """Each mention once: a scanner that reads a label twice names one thing; quantities are added up."""
-    listed = tuple(mentions)
-    if len({m.item for m in listed}) == len(listed):  # nearly always
-        return listed
+    if len(mentions) < 2 or len({m.item for m in mentions}) == len(mentions):  # nearly always
+        return tuple(mentions)
     kept: dict[tuple[ItemId, Role, Action, str | None], Mention] = {}
-    for m in listed:
+    for m in mentions:
         key = (m.item, m.role, m.action, m.uom)
         first = kept.get(key)
         if first is None:

@@ -15,6 +15,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"^(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})?$")
 _INSTANT = re.compile(r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|z|[+-]\d{2}:?\d{2})?$")
 
+_PLAIN = re.compile(
+    r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+"""As nearly all are written; of these nothing is to be put right before they are read."""
+
 
 class InvalidMoment(ValueError):
     """A time that cannot be placed; the message says what to send instead."""
@@ -38,6 +43,12 @@ class Moment:
             value = value.isoformat()
         if not isinstance(value, str):
             raise InvalidMoment(f"expected an ISO 8601 time as text, got {type(value).__name__}")
+        if _PLAIN.fullmatch(value):
+            try:
+                instant = to_us(datetime.fromisoformat(value))
+            except ValueError as error:
+                raise InvalidMoment(f'"{value}": {error}') from error
+            return cls(value, instant, instant)
         text = value.strip()
         day = _DATE.match(text)
         if day:

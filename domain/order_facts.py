@@ -68,6 +68,8 @@ def _named(event: ev.AnyPosting) -> dict[str, Any]:
 
 def _back(items: tuple[ev.ItemQuantity, ...], role: Role, flow: Flow, *, status: Status | None) -> tuple[Mention, ...]:
     return unique(
-        Mention(i.item, role, quantity=i.quantity, uom=i.uom, status=status, flow=flow, by_class=by_class(i))
-        for i in items
+        [
+            Mention(i.item, role, quantity=i.quantity, uom=i.uom, status=status, flow=flow, by_class=by_class(i))
+            for i in items
+        ]
     )
