@@ -24,7 +24,7 @@ from domain.positions import parse_vector, vector_token
 from services.access.callers import OWN_SOURCE
 from services.cases.commands import CaseDesk
 from services.cases.delta_set import Changes, DeltaSet, evaluations_since, last_evaluation
-from services.cases.delta_state import DeltaState, read_state, write_state
+from services.cases.delta_state import DeltaState, Overtaken, read_state, write_state
 from services.cases.jobs import Work
 from services.cases.rule_keys import is_narrowing, items_of_rule, keys_of_rule
 from services.cases.watching import Subject, Watching
@@ -71,6 +71,13 @@ class Delta:
         if case is None or case.frozen is None or case.closed:
             return False
         of = Subject(work.tenant_id, work.case_id)
+        try:
+            return await self._follow(of, case)
+        except Overtaken:  # the acts are those that were there before, too: the next round has both anew
+            self._states.pop(of, None)
+            return False
+
+    async def _follow(self, of: Subject, case: RecallCase) -> bool:
         state = await self._state(of)
         watched = await self._watch(of, case, state)
         done = watched is not state
@@ -92,9 +99,8 @@ class Delta:
         return state
 
     async def _save(self, of: Subject, state: DeltaState) -> DeltaState:
-        await write_state(self._desk.pool, of.tenant_id, case_id=of.case_id, state=state)
-        self._states[of] = state
-        return state
+        self._states[of] = await write_state(self._desk.pool, of.tenant_id, case_id=of.case_id, state=state)
+        return self._states[of]
 
     async def _watch(self, of: Subject, case: RecallCase, state: DeltaState) -> DeltaState:
         """Watch what belongs to members and rules that are not watched yet. The same state where there are none."""
@@ -134,6 +140,10 @@ class Delta:
                 return False
             vector = await self._watching.barrier()
             now_us = to_us(self._desk.clock.now())
+            # Read again: what another process told since must not be told once more, nor its number be given again.
+            case = fold(await self._desk.acts(of.tenant_id, of.case_id)) or case
+            assert case.frozen is not None
+            freeze, last = case.frozen.number, last_evaluation(case)
             # Chunks of one that a newer freeze overtook may be in the log: its number is not used again.
             number = max(last, state.evaluation if state.vector else 0) + 1
             begun = replace(state, freeze_no=freeze, evaluation=number, vector=vector_token(vector), as_of_us=now_us)
