@@ -19,7 +19,7 @@ from services.query import rendering
 from services.query.graph.groups import Bools, Ints, told_apart
 from services.query.graph.texts import Texts
 from services.query.graph.times import iso_texts
-from services.query.weaving import Column, each, follows, grouped, taken, where, woven
+from services.query.weaving import Column, each, escaped, follows, grouped, taken, where, woven
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,11 @@ class Stands:
 def json_lines(nodes: NodeColumns, *, before: bytes, after: bytes) -> bytes:
     """Each node as JSON, between what stands before and after each in place of its braces."""
     froms = woven(
-        (where(follows(nodes.from_bounds), b","), b'"', _escaped(nodes.came_from), b'"'), nodes.came_from.count
+        (where(follows(nodes.from_bounds), b","), b'"', escaped(nodes.came_from), b'"'), nodes.came_from.count
     )
     pieces = (
         before + b'"item":"',
-        _escaped(nodes.items),
+        escaped(nodes.items),
         each(nodes.heads, lambda code: b'",%b,"from":[' % _head_json(nodes.head_table[code])),
         Column.of(grouped(froms, nodes.from_bounds)),
         each(nodes.from_counts, lambda count: b'],"from_count":%d,"links":[' % count),
@@ -133,11 +133,11 @@ def _links_json(nodes: NodeColumns) -> Texts:
     pieces = (
         where(next_ones, b","),
         each(nodes.said, lambda code: b'{"relation":"%b","from":"' % nodes.said_table[code].relation.encode()),
-        _escaped(nodes.sources),
+        escaped(nodes.sources),
         b'","to":"',
-        _escaped(nodes.targets),
+        escaped(nodes.targets),
         b'","event_id":"',
-        _escaped(nodes.events),
+        escaped(nodes.events),
         b'","since":"',
         _instants(nodes.since_us),
         each(nodes.said, lambda code: b'",%b}' % _said_json(nodes.said_table[code])),
@@ -211,14 +211,6 @@ def _cells(texts: Texts, made_of: Sequence[Column]) -> Column:
     if (made_of and all(column.plain for column in made_of)) or texts.plain:
         return Column.of(texts)
     return Column.of(Texts.of([cells.written(text.decode()).encode() for text in texts.pieces()]))
-
-
-def _escaped(column: Column) -> Column:
-    """As they stand between the quotes of JSON."""
-    if column.plain:
-        return column
-    texts = taken(column)
-    return Column.of(texts if texts.plain else Texts.of([orjson.dumps(text.decode())[1:-1] for text in texts.pieces()]))
 
 
 def _inner(document: dict[str, Any]) -> bytes:

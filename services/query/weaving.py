@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from services.query.graph.groups import Bools, Ints, first_of_each, told_apart
@@ -141,3 +142,11 @@ def grouped(texts: Texts, bounds: Ints) -> Texts:
 def taken(column: Column) -> Texts:
     """The texts of a column, end to end."""
     return woven((column,), column.count)
+
+
+def escaped(column: Column) -> Column:
+    """As they stand between the quotes of JSON."""
+    if column.plain:
+        return column
+    texts = taken(column)
+    return Column.of(texts if texts.plain else Texts.of([orjson.dumps(text.decode())[1:-1] for text in texts.pieces()]))

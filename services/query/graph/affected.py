@@ -1,6 +1,6 @@
 """The members of a set that count, as a collection that is asked for ids and never listed."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 import numpy as np
 
@@ -19,5 +19,11 @@ class AffectedMembers(Container[ItemId]):
         self.flags[np.concatenate([starts[over.starts_counted()], nodes])] = True
 
     def __contains__(self, item: object) -> bool:
-        at = int(self._over.names.indexes([str(item)])[0])
-        return at < len(self.flags) and bool(self.flags[at])
+        return self.positions([str(item)])[0] >= 0
+
+    def positions(self, items: Sequence[str]) -> list[int]:
+        """The position of each item; -1 of those that do not count."""
+        at = self._over.names.indexes(items)
+        known = np.minimum(at, len(self.flags) - 1)
+        found: list[int] = np.where((at == known) & self.flags[known], at, -1).tolist()
+        return found

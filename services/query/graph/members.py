@@ -5,7 +5,6 @@ They say of each member what `services.query.evaluation` says, and their lines a
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -16,25 +15,24 @@ from domain.answers import Gap
 from domain.cases.sets import CERTAIN, POSSIBLE
 from domain.facts import Status
 from domain.ids import ItemId
-from domain.state import Whereabouts
 from services.query.evaluation import GAPS_KEPT, quantity_of
 from services.query.graph.affected import AffectedMembers
 from services.query.graph.answer import OverGraph
-from services.query.graph.groups import Bools, Ints
+from services.query.graph.groups import Bools, Ints, alike, pairs
 from services.query.graph.kinds import LOT, UNIT
 from services.query.graph.links import CERTAIN_BIT
 from services.query.graph.nodes import reasons_of
 from services.query.graph.stance import KINDS, shipped_out
 from services.query.graph.standings import Standings, Stood
 from services.query.graph.texts import Texts
-from services.query.graph.walking import distinct
 from services.query.set_lines import LINES_AT_ONCE, Counts
+from services.query.weaving import Column, escaped, follows, grouped, where, woven
 
 WAYS_SHOWN = 3
 """Predecessors of a member, and events that link it to them."""
 
 _NOWHERE = -1
-_LINE = b'{"came_from":[%b],"certainty":%b,"event_ids":[%b],"item":%b,%b}\n'
+_CERTAINTIES = Texts.of([b'],"certainty":%b,"event_ids":[' % orjson.dumps(told) for told in (POSSIBLE, CERTAIN)])
 
 
 class MemberColumns:
@@ -62,7 +60,8 @@ class MemberColumns:
         """which of `_boxes` a member is in: containers that are members, too"""
         self._quantities: dict[int, dict[int, dict[str, str]]] = {}
         """by number of the block of lines and row: how much of a lot there is, in what"""
-        self._looks: dict[int, tuple[bool, int, bool]] = {}
+        self._looks: dict[int, tuple[bool, int]] = {}
+        """by code of how units stand: whether they are used up, and which of `_boxes` they are in"""
         self._top = self._spare = np.zeros(0, dtype=np.bool_)
 
     def __len__(self) -> int:
@@ -96,7 +95,7 @@ class MemberColumns:
             self._fitted[row] = bool(state.wholes)
             inside = any(whole in self._affected for whole in state.wholes)
             self._free[row] = self._counts[row] and state.status is not Status.CONSUMED and not inside
-            self._boxed[row] = self._box(state)
+            self._boxed[row] = self._box([at for at in self._affected.positions(state.containers) if at >= 0])
         for at in np.flatnonzero(kind == LOT).tolist():
             quantity, uom = quantity_of(stood.state(at))
             if quantity is not None:
@@ -111,24 +110,28 @@ class MemberColumns:
             return
         items, rows = self._items[some][units], some.start + units
         codes, which = np.unique(stood.codes[units], return_inverse=True)
-        looks = [self._look_of(code, stood.shared.table[code]) for code in codes.tolist()]
-        consumed, box = (np.array(column)[which] for column in zip(*((c, b) for c, b, _ in looks), strict=True))
+        self._look_at(codes.tolist(), stood)
+        consumed, box = (
+            np.array(column)[which] for column in zip(*(self._looks[c] for c in codes.tolist()), strict=True)
+        )
         within = remembered.within(items, self._affected.flags[: len(self._over.graph)])
         whole = remembered.whole[items]
         self._fitted[rows] = (whole >= 0) & (whole != items)
         self._free[rows] = self._counts[rows] & ~consumed & ~within
         self._boxed[rows] = box
 
-    def _look_of(self, code: int, state: Whereabouts) -> tuple[bool, int, bool]:
-        """Of those that stand so: whether they are used up, what they are in, and whether they are on their way."""
-        if code not in self._looks:
-            shipped = state.status is Status.IN_TRANSIT
-            self._looks[code] = (state.status is Status.CONSUMED, self._box(state), shipped)
-        return self._looks[code]
+    def _look_at(self, codes: list[int], stood: Stood) -> None:
+        """See of those that stand so whether they are used up, and what they are in."""
+        table = {code: stood.shared.table[code] for code in codes if code not in self._looks}
+        around = list(dict.fromkeys(c for state in table.values() for c in state.containers))
+        members = dict(zip(around, self._affected.positions(around), strict=True))
+        for code, state in table.items():
+            box = self._box([at for c in state.containers if (at := members[c]) >= 0])
+            self._looks[code] = (state.status is Status.CONSUMED, box)
 
-    def _box(self, state: Whereabouts) -> int:
+    def _box(self, members: list[int]) -> int:
         """The number of the containers that are members; -1 where there are none."""
-        found = tuple(self._over.names.indexes([c for c in state.containers if c in self._affected]).tolist())
+        found = tuple(members)
         return self._boxes.setdefault(found, len(self._boxes)) if found else _NOWHERE
 
     def _gather(self, items: Ints, stood: Stood) -> None:
@@ -136,7 +139,7 @@ class MemberColumns:
         if len(self.gaps) >= GAPS_KEPT:
             return
         codes, which = np.unique(np.where(stood.by_domain, -1, stood.codes), return_inverse=True)
-        shipped = [c >= 0 and self._look_of(c, stood.shared.table[c])[2] for c in codes.tolist()]
+        shipped = [c >= 0 and stood.shared.table[c].status is Status.IN_TRANSIT for c in codes.tolist()]
         telling = np.flatnonzero(np.array(shipped, dtype=np.bool_)[which] | stood.by_domain)
         for at, item in zip(telling.tolist(), self._over.names.texts(items[telling]), strict=True):
             if len(self.gaps) >= GAPS_KEPT:
@@ -193,47 +196,65 @@ class MemberColumns:
         for begin in range(0, len(self), LINES_AT_ONCE):
             end = min(begin + LINES_AT_ONCE, len(self))
             cut = max(begin, min(end, self._starts))
-            yield Texts.of([*self._seeds(begin, cut), *self._nodes(cut, end)])
+            if begin < cut:
+                yield self._seeds(begin, cut)
+            if cut < end:
+                yield self._nodes(cut, end)
 
-    def _seeds(self, begin: int, end: int) -> Iterator[bytes]:
-        if begin == end:
-            return
+    def _seeds(self, begin: int, end: int) -> Texts:
         rows = np.arange(begin, end)
         level, verdict = np.zeros(len(rows), dtype=np.int64), np.full(len(rows), CERTAIN_BIT, dtype=np.int64)
-        heads = self._heads(rows, level, verdict, seed=np.ones(len(rows), dtype=np.bool_))
-        for item, head in zip(self._over.names.texts(self._items[rows]), heads, strict=True):
-            yield _LINE % (b"", orjson.dumps(CERTAIN), b"", orjson.dumps(item), head)
+        sure, heads = self._heads(rows, level, verdict, seed=np.ones(len(rows), dtype=np.bool_))
+        return self._lines(rows, b"", sure, b"", heads)
 
-    def _nodes(self, begin: int, end: int) -> Iterator[bytes]:
-        if begin == end:
-            return
+    def _nodes(self, begin: int, end: int) -> Texts:
         nodes, rows = self._over.nodes, self._over.order[begin - self._starts : end - self._starts]
         from_bounds, came_from, bounds, links = nodes.leading(rows, WAYS_SHOWN)
-        verdict = nodes.verdict(rows)
-        heads = self._heads(np.arange(begin, end), nodes.level[rows], verdict, seed=np.diff(from_bounds) == 0)
-        sure, unsure = orjson.dumps(CERTAIN), orjson.dumps(POSSIBLE)
-        columns = (
-            _listed(_quoted(self._over.names.texts(came_from)), from_bounds.tolist()),
-            [sure if certain else unsure for certain in (verdict == CERTAIN_BIT).tolist()],
-            _listed(_quoted(nodes.event_ids(links)), bounds.tolist()),
-            _quoted(self._over.names.texts(nodes.walked.nodes[rows])),
-            heads,
-        )
-        for line in zip(*columns, strict=True):
-            yield _LINE % line
+        seed = np.diff(from_bounds) == 0
+        sure, heads = self._heads(np.arange(begin, end), nodes.level[rows], nodes.verdict(rows), seed=seed)
+        froms = listed(self._over.names.column(came_from), from_bounds)
+        events = listed(*self._events(bounds, links))
+        return self._lines(np.arange(begin, end), froms, sure, events, heads)
 
-    def _heads(self, rows: Ints, level: Ints, verdict: Ints, *, seed: Bools) -> list[bytes]:
-        """What follows the item in a line, without the last brace: written once for members that are alike."""
+    def _events(self, bounds: Ints, links: Ints) -> tuple[Column, Ints]:
+        """Ids of the events that tell these links, by node: each once, the first that are shown; and bounds."""
+        nodes, count = self._over.nodes, len(bounds) - 1
+        node, events = np.repeat(np.arange(count), np.diff(bounds)), nodes.walked.links.event[links].astype(np.int64)
+        ids = self._over.graph.events.ids
+        if (nodes.walked.links.told[links] >= 0).any():  # the arrays and the domain may tell of one event
+            numbers: dict[str, int] = {}
+            texts = nodes.event_ids(links)
+            events = np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
+            ids = Texts.of([text.encode() for text in numbers])
+        _, first = np.unique(pairs(node, events), return_index=True)
+        first.sort()
+        place = np.arange(len(first)) - np.searchsorted(node[first], node[first])
+        first = first[place < WAYS_SHOWN]
+        return Column.of(ids, events[first]), np.searchsorted(node[first], np.arange(count + 1))
+
+    def _lines(  # noqa: PLR0917
+        self, rows: Ints, froms: Column | bytes, sure: Column, events: Column | bytes, heads: Column
+    ) -> Texts:
+        items = escaped(self._over.names.column(self._items[rows]))
+        return woven((b'{"came_from":[', froms, sure, events, b'],"item":"', items, b'",', heads, b"}\n"), len(rows))
+
+    def _heads(self, rows: Ints, level: Ints, verdict: Ints, *, seed: Bools) -> tuple[Column, Column]:
+        """How sure each is, and what follows the item in a line: written once for members that are alike."""
         columns = (self._kind[rows], level, verdict, self._spare[rows], self._top[rows], seed)
-        first, which = distinct(columns)
+        first, which = alike([np.asarray(column, dtype=np.int64) for column in columns])
         table = [_head(*told) for told in zip(*(c[first].tolist() for c in columns), strict=True)]
-        heads = list(map(_together, table))
-        found = [heads[at] for at in which.tolist()]
+        heads = Column.of(Texts.of(list(map(_together, table))), which)
         begin = int(rows[0])
-        for row, amount in self._quantities.get(begin // LINES_AT_ONCE, {}).items():
-            if 0 <= row - begin < len(found):
-                found[row - begin] = _together(table[which[row - begin]] | amount)
-        return found
+        amounts = self._quantities.get(begin // LINES_AT_ONCE, {})
+        told = {row - begin: amount for row, amount in amounts.items() if 0 <= row - begin < len(rows)}
+        heads = heads.but({at: _together(table[which[at]] | amount) for at, amount in told.items()})
+        return Column.of(_CERTAINTIES, (verdict == CERTAIN_BIT).astype(np.int64)), heads
+
+
+def listed(column: Column, bounds: Ints) -> Column:
+    """The texts of each group as what stands in a list of JSON."""
+    texts = woven((where(follows(bounds), b","), b'"', escaped(column), b'"'), column.count)
+    return Column.of(grouped(texts, bounds))
 
 
 def _head(kind: int, level: int, verdict: int, *marks: bool) -> dict[str, object]:
@@ -245,16 +266,3 @@ def _head(kind: int, level: int, verdict: int, *marks: bool) -> dict[str, object
 
 def _together(told: dict[str, object]) -> bytes:
     return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)[1:-1]
-
-
-def _quoted(texts: list[str]) -> list[bytes]:
-    return list(map(orjson.dumps, texts))
-
-
-def _listed(texts: list[bytes], bounds: list[int]) -> list[bytes]:
-    """The texts of each group in one, each once, and no more than are shown."""
-    if len(bounds) == len(texts) + 1 and all(b - a == 1 for a, b in pairwise(bounds)):
-        return texts
-    return [
-        texts[a] if b - a == 1 else b",".join(list(dict.fromkeys(texts[a:b]))[:WAYS_SHOWN]) for a, b in pairwise(bounds)
-    ]
