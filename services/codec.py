@@ -1,23 +1,23 @@
 """Bytes and events: what senders post, and what the log keeps. Pydantic validates the domain's own dataclasses."""
 
+import contextlib
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import chain
 from typing import Annotated, Any, NotRequired
 
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from domain.cases.acts import CHUNK_ITEMS_MAX, Act, AnyAct, IncidentFacts, Member
+from domain.cases.acts import Act, AnyAct, IncidentFacts, Member
 from domain.envelope import SCHEMA_VERSION, Envelope
 from domain.events import LifecycleEvent
-from domain.ids import InvalidId, ItemId
+from domain.ids import ItemId
 from domain.upcasting import UnknownVersion, upcast
 from services.canonical import CanonicalRecords, Unusual
 from services.documents import writer_of
+from services.set_parts import Members, cut_out
 
 EVENT: TypeAdapter[LifecycleEvent] = TypeAdapter(Annotated[LifecycleEvent, Field(discriminator="kind")])
 """Validates one event; `context` may give `own_party` and `zone` (see domain.ids, domain.moments)."""
@@ -170,12 +170,8 @@ def decode(value: bytes) -> Envelope:
     return decode_with_document(value)[0]
 
 
-def decode_with_document(value: bytes, *, members_aside: bool = False) -> tuple[Envelope, dict[str, Any]]:
-    """As `decode`, and the event as plain JSON data in the current shape: what `event_document` would give again.
-
-    `members_aside`: the members of a part of a frozen set, of which there are a million, are left in the data alone
-    where they are as we write them; the event has none then.
-    """
+def decode_with_document(value: bytes) -> tuple[Envelope, dict[str, Any]]:
+    """As `decode`, and the event as plain JSON data in the current shape: what `event_document` would give again."""
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError as error:
@@ -183,9 +179,20 @@ def decode_with_document(value: bytes, *, members_aside: bool = False) -> tuple[
     if type(document) is not dict:
         raise Undecodable("not_an_envelope", f"expected an object, found {type(document).__name__}")
     try:
-        return canonical_records().read(_without_members(document) if members_aside else document), document["event"]
+        return canonical_records().read(document), document["event"]
     except Unusual:
-        return validated(document, members_aside=members_aside)
+        return validated(document)
+
+
+def decode_members_aside(value: bytes) -> tuple[Envelope, dict[str, Any], Members | None]:
+    """As `decode_with_document`; of a part of a frozen set as we write it the members are beside, as they lie there:
+    the event and its data have none then.
+    """
+    if (cut := cut_out(value)) is not None:
+        record, members = cut
+        with contextlib.suppress(Unusual):
+            return canonical_records().read(record), record["event"], members
+    return *decode_with_document(value), None
 
 
 @cache
@@ -194,86 +201,15 @@ def canonical_records() -> CanonicalRecords:
     return CanonicalRecords()
 
 
-def validated(document: Mapping[str, Any], *, members_aside: bool = False) -> tuple[Envelope, dict[str, Any]]:
+def validated(document: Mapping[str, Any]) -> tuple[Envelope, dict[str, Any]]:
     """As `decode_with_document`, every field looked at by the validator. Raises Undecodable."""
     try:
         record = _RECORD.validate_python(upcast(document))
         header = {key: value for key, value in record.items() if key != "event"}
-        told = record["event"]
-        as_written = _has_members_as_written(told)
-        read = told | {"act": told["act"] | {"members": ()}} if as_written and members_aside else told
-        envelope = Envelope(event=EVENT.validate_python(read), **header)  # type: ignore[arg-type]
-        return envelope, told
+        return Envelope(event=EVENT.validate_python(record["event"]), **header), record["event"]  # type: ignore[arg-type]
     except UnknownVersion as error:
         raise Undecodable("unknown_version", str(error)) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Undecodable("not_an_envelope", f"{where}: {first['msg']}") from error
-
-
-def _without_members(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The record without the members that a part of a frozen set lists, where they are as we write them."""
-    event = document.get("event")
-    if not isinstance(event, dict) or not _has_members_as_written(event):
-        return document
-    return {**document, "event": {**event, "act": {**event["act"], "members": []}}}
-
-
-_OF_A_MEMBER = {
-    "item": str,
-    "kind": str,
-    "level": int,
-    "certainty": str,
-    "reasons": list,
-    "came_from": list,
-    "event_ids": list,
-    "seed": bool,
-    "top": bool,
-    "loose_spare": bool,
-}
-_SOMETIMES = {"quantity": str, "uom": str}
-_TEXTS = ("reasons", "came_from", "event_ids")
-_NATIVE_ID = re.compile(r"urn:zhuisu:(?:unit|lot|class):[!-~]{1,400}")
-_WORDS = {"kind": frozenset({"unit", "lot", "class", "container"}), "certainty": frozenset({"certain", "possible"})}
-
-
-def _has_members_as_written(event: Mapping[str, Any]) -> bool:
-    """Whether it is a part of a frozen set whose members have the fields that `member_document` writes.
-
-    It is looked at field by field: no member is made an object. What the validator refuses is never taken to be so.
-    """
-    act = event.get("act")
-    if event.get("kind") != "case_recorded" or not isinstance(act, dict) or act.get("act") != "set_frozen":
-        return False
-    members = act.get("members")
-    if type(members) is not list or not 0 < len(members) <= CHUNK_ITEMS_MAX or set(map(type, members)) != {dict}:
-        return False
-    try:
-        for name, kind in _OF_A_MEMBER.items():
-            values = [member[name] for member in members]
-            if set(map(type, values)) != {kind} or (name in _WORDS and not _WORDS[name].issuperset(values)):
-                return False
-    except KeyError:
-        return False
-    if any(set(map(type, chain.from_iterable(m[name] for m in members))) - {str} for name in _TEXTS):
-        return False
-    named = {m["item"] for m in members}.union(*(m["came_from"] for m in members))
-    return all(map(_is_item, named)) and all(_is_amount(m) for m in members if len(m) != len(_OF_A_MEMBER))
-
-
-def _is_item(text: str) -> bool:
-    """Whether the validator takes it as an item; of our own form, which nearly all have, at a glance."""
-    if _NATIVE_ID.fullmatch(text):
-        return True
-    try:
-        return bool(ItemId.parse(text))
-    except InvalidId:
-        return False
-
-
-def _is_amount(member: Mapping[str, Any]) -> bool:
-    beyond = {name: value for name, value in member.items() if name not in _OF_A_MEMBER}
-    if any(type(value) is not _SOMETIMES.get(name) for name, value in beyond.items()):
-        return False
-    return "quantity" in beyond and re.fullmatch(r"-?[0-9]{1,28}(\.[0-9]{1,28})?", beyond["quantity"]) is not None

@@ -1,12 +1,12 @@
 """From log records to a batch: decoding, and putting aside what cannot be applied."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domain.envelope import Envelope
 from domain.moments import to_us
 from domain.ports import StoredRecord
-from services.codec import Undecodable, decode_with_document
+from services.codec import Undecodable, decode_members_aside
 from services.readmodel.changes import DeadLetter
 from services.readmodel.rows import Applied
 
@@ -24,7 +24,7 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
     found = Sorted()
     for record in records:
         try:
-            envelope, document = decode_with_document(record.value, members_aside=True)
+            envelope, document, members = decode_members_aside(record.value)
         except Undecodable as error:
             found.dead.append(dead_letter(record, None, code=error.code, detail=error.detail))
             continue
@@ -36,7 +36,8 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
             found.dead.append(dead_letter(record, envelope, code="unknown_tenant", detail=detail))
             continue
         try:
-            found.events.append(Applied.of(record.position, to_us(record.appended_at), envelope, document=document))
+            applied = Applied.of(record.position, to_us(record.appended_at), envelope, document=document)
+            found.events.append(applied if members is None else replace(applied, members=members))
         except Exception as error:  # noqa: BLE001  a pure function of this record: whatever it raises is about it
             found.dead.append(dead_letter(record, envelope, code="unusable_event", detail=_named(error)))
     return found

@@ -10,6 +10,7 @@ from domain.ports import Position
 from services.readmodel import alerting
 from services.readmodel.numbers import Key, Numbers
 from services.readmodel.rows import COLUMNS, Applied, Rows, write_rows
+from services.readmodel.set_members import Unnumbered, list_members
 from services.readmodel.tables import SCHEMA
 from services.readmodel.watching import Rival, note_touches
 
@@ -75,11 +76,22 @@ class ViewWriter:
         """Write a batch; returns how many events were new. Raises LeaseLost and what asyncpg raises."""
         numbered = await self.number(batch)
         try:
-            return await self.write(numbered)
+            try:
+                return await self.write(numbered)
+            except Unnumbered:
+                await self._number_members(numbered)
+                return await self.write(numbered)
         except LeaseLost:
             if self._numbers is numbered.numbers:
                 self._numbers = None  # the tables may be others now
             raise
+
+    async def _number_members(self, numbered: "Numbered") -> None:
+        """Of a set that names items before anything else did, which is rare: see that each has a number."""
+        for one in numbered.batch.events:
+            if one.members is not None:
+                items = [(one.envelope.tenant_id, item) for item in one.members.items()]
+                await numbered.numbers.of_listed(self._pool, items)
 
     async def number(self, batch: Batch) -> "Numbered":
         """First half of `apply`: see that everything the batch names has a number, each in a transaction of its own."""
@@ -116,6 +128,7 @@ class ViewWriter:
                     key_no=lambda event_id, t=tenant: keys[(t, event_id)],  # type: ignore[misc]
                 )
             await self._copy(connection, rows)
+            await list_members(connection, self._schema, numbers)
             await self._prefixes(connection, fresh)
             keyed = [(a, no, keys[(a.envelope.tenant_id, a.facts.event_id)]) for a, no in numbers]
             rivals = [Rival(event_no, key_no) for _, event_no, key_no in keyed if key_no in disputed]

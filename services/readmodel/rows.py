@@ -15,17 +15,23 @@ from domain.moments import Moment
 from domain.ports import Position
 from services.codec import event_document
 from services.readmodel import cases, complaints, dimensions, equipment, feed, measurements
+from services.set_parts import Members
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One decoded record of the log with its facts, ready to be written; `document` is its event as JSON data."""
+    """One decoded record of the log with its facts, ready to be written; `document` is its event as JSON data.
+
+    `members`: those of a part of a frozen set, where they are left as they are written (`set_members.py`); neither the
+    event nor the document has them then.
+    """
 
     position: Position
     appended_us: int
     envelope: Envelope
     facts: EventFacts
     document: Mapping[str, Any]
+    members: Members | None = None
 
     @classmethod
     def of(
@@ -160,7 +166,8 @@ def write_rows(rows: Rows, one: Applied, event_no: int, *, item_no: Number, key_
     for table, row in equipment.rows_of(facts, item_no):
         rows.add(table, (*here, *row))
     original = dict(one.envelope.original) if one.envelope.original is not None else None
-    rows.add("event_bodies", (*here, one.document, original))
+    body = one.document if one.members is None else one.members.back_in(one.document)
+    rows.add("event_bodies", (*here, body, original))
     for place in places_of(facts):
         rows.add("event_places", (*here, place))
     if (about := feed.about(facts)) is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.clock import SystemClock
 from domain.ports import Position, Record, StoredRecord
-from services.codec import Undecodable, decode_with_document
+from services.codec import Undecodable, decode_members_aside, decode_with_document
 from services.projector.batches import sort_out
 from services.projector.dead_letters import parked
 from tests.projector.sites import Site, log_of, named, projecting, record
@@ -80,9 +80,9 @@ SORTS = {
 def test_of_a_set_nothing_is_taken_that_the_validator_refuses(sort: str) -> None:
     """Its members are not made objects where they are as we write them."""
     outcomes = []
-    for aside in (True, False):
+    for decode in (decode_members_aside, decode_with_document):
         try:
-            outcomes.append(decode_with_document(SORTS[sort], members_aside=aside)[1])
+            outcomes.append(decode(SORTS[sort])[1])
         except Undecodable as error:
             outcomes.append({"code": error.code})
     assert outcomes[0] == outcomes[1]
