@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from domain.facts import Action, Role, may_swap
 from domain.ids import ItemId
+from domain.kinds import may_contain
 from domain.links import ALWAYS_US
 from domain.record import Happened, Naming
 from domain.sightings import Lasting, Leaving, Sighting, emptyings_of, sightings_of, swapping
@@ -130,7 +131,7 @@ class Simulation:
     def _look(self, taking: Naming) -> list[StandIn]:
         """What it stands for by what it holds now; nothing where it holds nothing and is no thing of its own."""
         named = taking.mention.item
-        if self._contents.get(named) or named in self._own or self._untold(taking, named):
+        if self._held_by(named) or named in self._own or self._untold(taking, named):
             return self._stand_ins(taking, named, seen=frozenset())
         return []
 
@@ -234,14 +235,18 @@ class Simulation:
 
     def _untold(self, taking: Naming, box: ItemId) -> list[Mark]:
         """Packings on a date alone that may have been before a taking at some instant of it."""
-        return list(self._dated.at(box, taking.event.facts.latest_us))
+        return list(self._dated.at(box, taking.event.facts.latest_us)) if may_contain(box) else []
+
+    def _held_by(self, box: ItemId) -> list[ItemId]:
+        """What it stands for as far as it holds that now: a lot or class stands for itself alone."""
+        return list(self._contents.get(box, {})) if may_contain(box) else []
 
     def _stand_ins(self, taking: Naming, item: ItemId, *, seen: frozenset[ItemId]) -> list[StandIn]:
         """What the item stands for now, at every depth; itself where it held nothing or is a thing of its own."""
         named = taking.mention.item
         if item in seen:
             return []
-        held = [self._inside[child][item] for child in self._contents.get(item, {})]
+        held = [self._inside[child][item] for child in self._held_by(item)]
         found: dict[ItemId, StandIn] = {}
         if not held or item in self._own:
             found[item] = StandIn(item, None if item == named else named)

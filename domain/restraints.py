@@ -3,7 +3,7 @@
 They reach it from itself, another name of it, its containers, its lots, and lots those were split from.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.events import ProductScope
@@ -12,8 +12,9 @@ from domain.ids import ItemId, serial_of
 from domain.kinds import is_lot
 from domain.namesakes import materials
 from domain.record import Found, Known, Naming, Need
+from domain.scene import scene_of
 from domain.serials import within
-from domain.stays import Containment
+from domain.stays import Containment, Stay
 
 
 @dataclass(slots=True)
@@ -57,9 +58,11 @@ def _reach(
     """For each item, everything whose holds and recalls reach it. Grows until nothing new is found."""
     reach = {item: {item} for item in items}
     frontier = {item: {item} for item in items}
+    stays = around.stays
     while any(frontier.values()):
         fresh = frozenset(s for found in frontier.values() for s in found)
         yield from known.require(Need(named=fresh))
+        stays = yield from _with_containers(known, stays, fresh)
         keys = frozenset(
             n.event.facts.transformation
             for s in fresh
@@ -69,14 +72,27 @@ def _reach(
         )
         yield from known.require(Need(transformations=keys))
         for item in items:
-            above = {t for s in frontier[item] for t in _towards(known, around, s, at_us=at_us)}
+            above = {t for s in frontier[item] for t in _towards(known, stays, s, at_us=at_us)}
             frontier[item] = above - reach[item]
             reach[item] |= above
     return reach
 
 
-def _towards(known: Known, around: Containment, item: ItemId, *, at_us: int) -> Iterable[ItemId]:
-    for stay in around.stays.get(item, []):
+def _with_containers(
+    known: Known, stays: dict[ItemId, list[Stay]], items: Iterable[ItemId]
+) -> Generator[Need, Found, dict[ItemId, list[Stay]]]:
+    """The stays of these, too: a lot, or another name, was perhaps packed by itself."""
+    packed = frozenset(
+        i for i in items if i not in stays and any(n.mention.role is Role.CHILD for n in known.found.namings.get(i, []))
+    )
+    if not packed:
+        return stays
+    scene = yield from scene_of(known, packed)
+    return {**scene.around.stays, **stays}
+
+
+def _towards(known: Known, stays: Mapping[ItemId, list[Stay]], item: ItemId, *, at_us: int) -> Iterable[ItemId]:
+    for stay in stays.get(item, []):
         if stay.covers(at_us):
             yield stay.parent
     for member in known.found.members.get(item, []):

@@ -318,3 +318,28 @@ def test_unpacked_on_a_date_alone_it_may_have_been_gone_before_the_use() -> None
     h.tell(ev.Unpacked(occurred_at=Moment.parse("2026-03-01Z"), container=item("tray:T"), contents=(q("c"),)))
     h.made(["M"], ["tray:T"], at_hour=8)
     assert (h.forward("c"), h.forward("d")) == (named(M="inferred"), named(M=CERTAIN))
+
+
+def test_a_held_box_holds_what_goes_by_another_name_or_belongs_to_the_lot_in_it() -> None:
+    """Whatever else is asked about: a hold that reaches a lot reaches its other names and its units."""
+    h = History()
+    h.pack("box:1", "lot:A/1", at_hour=1)
+    h.tell(ev.Identified(occurred_at=at(2), item=item("lot:A/2"), same_as=item("lot:A/1")))
+    h.tell(ev.Commissioned(occurred_at=at(1), items=(ev.Output(item=item("U/1"), lot=item("lot:A/1")),)))
+    h.tell(ev.Held(occurred_at=at(3), hold_id="H", items=(q("box:1"),)))
+    for name in ("lot:A/1", "lot:A/2", "U/1"):
+        assert h.state(name).holds == ("H",), name
+
+
+def test_a_lot_that_something_was_packed_in_stands_for_itself_alone() -> None:
+    """Either way, and for its own status: whether its use was fitting or consuming depends on nothing that is in it."""
+    h = History()
+    h.pack("lot:B/1", "U/2", at_hour=1)
+    h.fit("U/1", "lot:B/1", at_hour=2)
+    h.made(["M"], ["lot:B/1"], at_hour=3)
+    assert h.forward("U/2") == {}
+    assert item("U/2") not in h.backward("M")
+    everything = [item(name) for name in ("lot:B/1", "U/1", "U/2")]
+    together = answer(states(everything, at_us=us(9)), h.view().look_up)
+    assert together[item("lot:B/1")] == h.state("lot:B/1", at_hour=9)
+    assert together[item("U/2")].container == item("lot:B/1")

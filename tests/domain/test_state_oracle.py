@@ -23,13 +23,15 @@ NAMES = UNITS + LOTS + BOXES
 @pytest.mark.timeout(600)
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 def test_states_equal_the_fold_of_the_whole_record(h: History, hour: int, known: int | None) -> None:
-    """Containers, site, holder, status and events of units; holds and events of all."""
+    """Containers, site, holder, status and events of units; holds and events of all. Whatever is asked about beside."""
     vector = None if known is None else dict.fromkeys(range(3), known)
     items = [item(n) for n in NAMES]
-    found = answer(states(items, at_us=us(hour)), MemoryRecord(h.log).as_of(vector).look_up)
+    look_up = MemoryRecord(h.log).as_of(vector).look_up
+    found = answer(states(items, at_us=us(hour)), look_up)
     oracle = StateOracle(Record(h.log, vector))
     for name in items:
         state = found[name]
+        assert answer(states([name], at_us=us(hour)), look_up)[name] == state
         several = oracle.record.several(name)
         assert several == (state.kind in ("lot", "class")), name
         assert told_of(state, several) == folded(oracle, state, us(hour), several=several), name
