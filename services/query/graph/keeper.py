@@ -71,6 +71,7 @@ class Graphs:
         self._pool = pool
         self._off = settings.trace_graph == "off"
         self._least, self._most = settings.trace_graph_min_links, settings.trace_graph_max_links
+        self._skew_us = int(settings.skew_bound_seconds * 1_000_000)
         self._kept: dict[int, Kept] = {}
         self._building: dict[int, asyncio.Task[None]] = {}
         self._wait_until: dict[int, float] = {}
@@ -89,10 +90,12 @@ class Graphs:
         if kept is None:
             self._build(tenant_id)
             return None
+        if not reaches(fresh.vector, kept.graph.vector):  # it was drawn after this snapshot began
+            return None
         vector = frozenset(fresh.vector.items())
         if vector not in kept.newest:
             try:
-                newer = await changed(connection, tenant_id, kept.graph)
+                newer = await changed(connection, tenant_id, kept.graph, skew_us=self._skew_us)
             except (TooNew, Uncovered):
                 self._build(tenant_id)
                 return None
@@ -133,7 +136,9 @@ class Graphs:
         since = {partition: min(known.get(partition, -1), offset) for partition, offset in drawn.items()}
         key = (frozenset(applied.items()), frozenset(since.items()))
         try:
-            newer = kept.earlier.get(key) or await changed(connection, tenant_id, kept.graph, since=since)
+            newer = kept.earlier.get(key) or await changed(
+                connection, tenant_id, kept.graph, since=since, skew_us=self._skew_us
+            )
         except (TooNew, Uncovered):
             return None
         for old in [*kept.earlier][: 1 - EARLIER_KEPT]:

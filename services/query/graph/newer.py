@@ -103,12 +103,19 @@ class TooNew(Exception):
 
 
 async def changed(
-    connection: asyncpg.Connection, tenant_id: int, graph: Graph, *, since: Mapping[int, int] | None = None
+    connection: asyncpg.Connection,
+    tenant_id: int,
+    graph: Graph,
+    *,
+    since: Mapping[int, int] | None = None,
+    skew_us: int = 0,
 ) -> Changed:
     """What may have changed in what the transaction of `connection` sees. Raises TooNew, Uncovered.
 
     `since` is a position before that of the graph, for a question as known there or later: what is newer than it is
     asked of the domain, whether the graph knows it or not. It changed the same items in either direction.
+
+    `skew_us`: how far append times of a partition may run backwards, where another broker comes to lead it.
     """
     partitions = await connection.fetch("SELECT log_partition, applied_offset FROM views.checkpoints")
     none = np.zeros(len(graph), dtype=np.bool_)
@@ -117,7 +124,7 @@ async def changed(
     known = [(p, graph.vector.get(p, -1), graph.applied_us.get(p, 0)) for p, _ in partitions]
     if since is not None:
         known = await _known(connection, tenant_id, {p: since.get(p, -1) for p, _ in partitions})
-    columns = list(zip(*known, strict=True)) or [(), (), ()]
+    columns = list(zip(*((p, offset, us - skew_us) for p, offset, us in known), strict=True)) or [(), (), ()]
     rows = await connection.fetch(_NEWER, tenant_id, *columns, MOST_EVENTS + 1)
     if len(rows) > MOST_EVENTS:
         raise TooNew
