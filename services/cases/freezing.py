@@ -7,6 +7,7 @@ whole once the views have of it what was evaluated, to the byte.
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice, zip_longest
@@ -42,7 +43,10 @@ CHUNK_BYTES_MAX = 500_000
 FREEZES_AT_ONCE = 2
 """Sets that one process evaluates at the same time."""
 CHUNKS_AT_ONCE = 8
-"""Chunks sent together; the next are sent when the views have those before: neither side piles up."""
+"""Chunks sent together."""
+GROUPS_UNSEEN_MAX = 3
+"""So many of these may be on their way to the views when the next are sent: neither side stands still, or piles up.
+Chunks lie in partitions by chance, so of a single group one partition may have half."""
 APPLIED_WITHIN_SECONDS = 600.0
 _GAP_ITEMS_SHOWN = 20
 
@@ -115,21 +119,21 @@ class FreezeJob:
         await self._whole(tenant_id, case, freeze, act=whole)
 
     async def _send(self, work: Work, case: RecallCase, freeze: Freeze, *, found: SetLines) -> Sent:
-        """Append the chunks, no faster than the views take them in; the next are made meanwhile."""
+        """Append the chunks, not much faster than the views take them in; the next are made meanwhile."""
         sent = Sent()
         pieces = self._records(work.tenant_id, case, freeze, blocks=found.blocks(), sent=sent)
         group = await asyncio.to_thread(_some, pieces, CHUNKS_AT_ONCE)
-        waiting: list[Position] = []
+        waiting: deque[list[Position]] = deque()
         while group:
             upcoming = asyncio.create_task(asyncio.to_thread(_some, pieces, CHUNKS_AT_ONCE))
             try:
                 await work.tell("storing", f"{sent.members} of {len(found)}")
-                appended = await self._desk.put(group)
-                await self._until_seen(waiting)
+                waiting.append(await self._desk.put(group))
+                if len(waiting) > GROUPS_UNSEEN_MAX:
+                    await self._until_seen(waiting.popleft())
             finally:
                 group = await upcoming  # it is a thread: nobody may leave it behind
-            waiting = appended
-        await self._until_seen(waiting)
+        await self._until_seen([position for positions in waiting for position in positions])
         return sent
 
     def _records(

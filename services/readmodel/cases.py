@@ -66,9 +66,10 @@ case_members = Table(
     Column("quantity", Numeric, comment="of a lot without serials"),
     Column("uom", Text),
     Column("reasons", ARRAY(Text), comment="why it is only possible; null of what was projected before 0021"),
-    PrimaryKeyConstraint("event_no", "change", "line", name="case_members_pkey"),
+    PrimaryKeyConstraint(
+        *("tenant_id", "case_id", "change", "number", "chunk", "line", "event_no"), name="case_members_pkey"
+    ),
     Index("case_members_item_idx", "item_no"),
-    Index("case_members_case_idx", "tenant_id", "case_id", "change", "number", "chunk", "line"),
 )
 
 case_alerts = Table(
