@@ -99,7 +99,10 @@ async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
         await apply(views, log[built_after:], 3)
     narrowed, accept = data.draw(narrowings()), data.draw(st.sampled_from(FORMS))
     asking = {"tenant": tenant, "accept": accept}
-    for name in NAMES + BOXES + CLASSES:
+    async with tenant_transaction(views.api, tenant) as connection:
+        known = {r[0] for r in await connection.fetch("SELECT uri FROM views.items WHERE tenant_id = $1", tenant)}
+    unknown = [n for n in NAMES + BOXES if item(n) not in known]
+    for name in set(NAMES + BOXES + CLASSES).difference(unknown[1:]):  # one that is refused stands for all of them
         for way in Way:
             await answers.alike("GET", f"/v1/trace/{way}", params={"item": item(name), **narrowed}, **asking)
     several = data.draw(st.lists(st.sampled_from(NAMES + BOXES), min_size=2, max_size=3, unique=True))
@@ -109,7 +112,6 @@ async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
     exposed = {"equipment": data.draw(st.sampled_from(["P1", "P2"]))}
     await answers.alike("POST", "/v1/exposures", json=exposed, **asking)
     async with tenant_transaction(views.api, tenant) as connection:
-        known = {r[0] for r in await connection.fetch("SELECT uri FROM views.items WHERE tenant_id = $1", tenant)}
         try:
             newer = await changed(connection, tenant, replace(graph, applied_us={}))
         except (Uncovered, TooNew):
