@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-FIRST = ("access", "bench", "cases", "cli", "contacts", "contract", "deploy", "domain", "e2e", "query")
+FIRST = ("access", "bench", "cases", "cli", "contacts", "deploy", "domain", "e2e", "query")
 
 
 def main() -> int:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from domain.events import KINDS
-from services.cli.__main__ import command_line
 from services.cli.chinese import CHINESE
 from services.cli.chinese_words import KINDS as CHINESE_KINDS
+from services.cli.command_line import command_line
 from services.cli.messages import EXAMPLE, Say, blocks, language_of
 from services.cli.words import MEANINGS, WORDS, event_kind, meaning, word
 from tests.cli.running import zhuisu

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services.cli.__main__ import command_line
+from services.cli.command_line import command_line
 from services.settings import Settings, load_settings, variable_name
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.__main__ import command_line
+from services.cli.command_line import command_line
 from services.settings import Settings, variable_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +100,7 @@ def test_what_it_names_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
     known = commands_of(command_line("en"))
-    named = re.findall(r"(?:`|-- |^)zhuisu ([a-z][a-z-]*)(?: ([a-z]+)\b)?", text, re.MULTILINE)
+    named = re.findall(r"(?:`|-- |^)zhuisu ([a-z][a-z-]*)(?: ([a-z]+(?:-[a-z]+)*)\b)?", text, re.MULTILINE)
     assert named
     for name, inner in named:
         assert name in known, name
