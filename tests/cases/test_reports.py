@@ -247,3 +247,33 @@ async def test_what_is_refused(recall: Recall, people: People) -> None:
         "/problems/invalid-parameter",
     )
     assert await refused(f"{recall.id}/reports/progress", headers=people.limited) == (403, "/problems/site-scope")
+
+
+async def test_until_a_narrower_set_is_approved_reports_have_the_units_of_both(
+    service: httpx.AsyncClient, people: People, service_url: str
+) -> None:
+    recall = Recall(service, people, url=service_url, name="narrower")
+    units = [f"B/N{n:03d}" for n in range(1, 5)]
+    await recall.tell.post("commissioned", 1, items=recall.tell.lines(*units), **OURS)
+    await recall.opened(mode="mock")
+    await recall.frozen(*units[:3])
+    late = acts.Member(item=ItemId(recall.tell.uri(units[3])), kind="unit", level=2, certainty="certain", top=True)
+    evaluated = acts.Evaluated(evaluation=1, vector="0-1", chunks=1, added=1, withdrawn=0)
+    await recall.append([acts.UnitsChanged(evaluation=1, chunk=0, added=(late,)), evaluated], tag="1.")
+    await recall.frozen(units[0], number=2, approve=False)
+    nothing = acts.Evaluated(evaluation=2, vector="0-2", chunks=0, added=0, withdrawn=0)
+    await recall.append([nothing], tag="2.")
+
+    async def told() -> tuple[list[tuple[Any, Any]], int]:
+        rows = await table(recall, "affected-units", wait_for=recall.position)
+        summed = await table(recall, "nhtsa573", wait_for=recall.position)
+        return [(r["item"], r["set"]) for r in rows], sum(r["potentially_affected"] for r in summed)
+
+    uris = [recall.tell.uri(u) for u in units]
+    both = [(uris[0], "freeze 2"), (uris[1], "freeze 1"), (uris[2], "freeze 1"), (uris[3], "evaluation 1")]
+    assert await told() == (both, 4)
+    await recall.approved(2)
+    assert await told() == ([(uris[0], "freeze 2")], 1)
+    assert [r["version"] for r in await table(recall, "nhtsa573", 3)] == ["freeze:1", "evaluation:1", "freeze:2"]
+    population = await table(recall, "nhtsa573", 1, version="evaluation:1")
+    assert [(r["first"], r["last"]) for r in population] == [("N001", "N004")]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from domain.ids import ItemId
 from services.query.recall_accounting import Accounted
 from services.query.reports.basis import Basis, Kind
-from services.query.reports.members import Member, changed_members, members_of
+from services.query.reports.members import Member, Parts, changed_members, members_of
 from services.query.working_set import working_set
 from services.sheets.cells import listed
 from services.sheets.report import Column, Row, Rows, Table
@@ -44,7 +44,7 @@ async def _rows(basis: Basis) -> Rows:
     told = await basis.accounted()
     left = set(await working_set(basis.asked, basis.case))
     changed = await changed_members(basis.asked, basis.case)
-    async for since, place, members in members_of(basis.asked, basis.case):
+    async for since, place, members in members_of(basis.asked, basis.case, Parts.of_working_set(basis.case)):
         here = [m for m in members if m["item"] in left]
         left -= {ItemId(m["item"]) for m in here}
         await basis.described([ItemId(m["item"]) for m in here])

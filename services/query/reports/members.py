@@ -1,6 +1,7 @@
 """The members of a set with everything that is stored of them, chunk by chunk in their order."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from domain.cases.recall import RecallCase
@@ -21,27 +22,48 @@ Member = Mapping[str, Any]
 Place = tuple[int, int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which parts of a case are listed: freezes, the newest first, and what evaluations added."""
+
+    freezes: tuple[int, ...]
+    has: Callable[[int], bool]
+
+    @classmethod
+    def of_working_set(cls, case: RecallCase) -> "Parts":
+        """As services.query.working_set has it: until a newer freeze is approved, the older one is in it, too."""
+        numbers = {f.number for f in (case.frozen, case.approved) if f is not None}
+        return cls(tuple(sorted(numbers, reverse=True)), lambda evaluation: evaluation >= case.added_from)
+
+    @classmethod
+    def of_newest(cls, case: RecallCase) -> "Parts":
+        """The newest set that is whole, whoever approved it, and what was added to it."""
+        number = case.frozen.number if case.frozen is not None else 0
+        evaluations = {e.evaluation for e in case.evaluations_of(number)}
+        return cls((number,), evaluations.__contains__)
+
+
 async def members_of(
-    asked: Asked, case: RecallCase, *, until: Place | None = None
+    asked: Asked, case: RecallCase, parts: Parts, *, until: Place | None = None
 ) -> AsyncIterator[tuple[str, Place, list[Member]]]:
-    """(`freeze n` or `evaluation n`, its place in the log, members): of the newest frozen set, then what was added.
+    """(`freeze n` or `evaluation n`, its place in the log, members): of frozen sets, then what was added. One that is
+    in several is told by each.
 
     `until`: only what was recorded up to that place.
     """
-    newest = case.frozen.number if case.frozen is not None else 0
     chunks = []
     for row in await counting(asked, await asked.connection.fetch(_CHUNKS, asked.tenant_id, case.case_id)):
         body, place = row["body"], (row["appended_us"], row["log_partition"], row["log_offset"])
         if until is not None and place > until:
             continue
-        if row["act"] == "set_frozen" and body["freeze"] == newest:
-            chunks.append((0, body["freeze"], body["chunk"], place, row["event_no"]))
-        elif row["act"] == "units_changed":
+        if row["act"] == "set_frozen" and body["freeze"] in parts.freezes:
+            chunks.append((0, -body["freeze"], body["chunk"], place, row["event_no"]))
+        elif row["act"] == "units_changed" and parts.has(body["evaluation"]):
             chunks.append((1, body["evaluation"], body["chunk"], place, row["event_no"]))
     for added, number, _, place, event_no in sorted(chunks):
         act = await asked.connection.fetchval(_BODY, event_no)
         told = act.get("added", []) if added else act.get("members", [])
-        yield f"evaluation {number}" if added else f"freeze {number}", place, told
+        yield f"evaluation {number}" if added else f"freeze {-number}", place, told
 
 
 async def changed_members(

@@ -8,7 +8,7 @@ from domain.cases.recall import RecallCase, fold
 from domain.cases.sets import CERTAIN
 from domain.ids import ItemId
 from services.problems import Problem
-from services.query.reports.members import Place, changed_members, members_of
+from services.query.reports.members import Parts, Place, changed_members, members_of
 from services.query.snapshot import Asked
 from services.query.working_set import removed_from
 
@@ -73,7 +73,8 @@ async def population(asked: Asked, case: RecallCase, version: Version | None) ->
     removed = removed_from(then)
     newest: dict[ItemId, Place] = {}
     changed = await changed_members(asked, then, until=until)
-    async for _, place, members in members_of(asked, then, until=until):
+    parts = Parts.of_working_set(then) if version is None else Parts.of_newest(then)
+    async for _, place, members in members_of(asked, then, parts, until=until):
         for member in members:
             item = ItemId(member["item"])
             if item in removed and place < removed[item]:
