@@ -72,6 +72,13 @@ def custody(
     return {item: replace(found[known.things.of(item)], item=item) for item in items}
 
 
+def lots_of_units(items: Sequence[ItemId], *, at_us: int) -> Question[dict[ItemId, tuple[ItemId, ...]]]:
+    """The lots that units belong to, and nothing else of them."""
+    known = Known()
+    yield from known.require(Need(related=frozenset(items)))
+    return {item: lots_of(known, known.things.of(item), at_us) for item in items}
+
+
 def _past(known: Known, item: ItemId, at_us: int) -> list[Naming]:
     return [n for n in known.found.namings.get(item, []) if n.event.facts.latest_us <= at_us]
 

@@ -4,6 +4,7 @@ To swap two of them changes nothing in the record, so what is true of one is tru
 of a hundred serials that were packed, shipped and received together is read once.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from domain.ids import ItemId
@@ -35,8 +36,12 @@ GROUP BY i.uri, i.material
 async def alike(asked: Asked, items: Sequence[ItemId]) -> list[list[ItemId]]:
     """The items in groups of which the record says the same, each item once; what is no such unit is alone."""
     rows = await asked.connection.fetch(_SIGNATURES, asked.tenant_id, [str(i) for i in items])
-    signatures = {r["uri"]: (r["signature"], ItemId(r["uri"]).material) for r in rows}
-    groups: dict[object, list[ItemId]] = {}
-    for item in items:
-        groups.setdefault(signatures.get(item, item), []).append(item)
-    return list(groups.values())
+
+    def grouped() -> list[list[ItemId]]:
+        signatures = {r["uri"]: (r["signature"], ItemId(r["uri"]).material) for r in rows}
+        groups: dict[object, list[ItemId]] = {}
+        for item in items:
+            groups.setdefault(signatures.get(item, item), []).append(item)
+        return list(groups.values())
+
+    return await asyncio.to_thread(grouped)

@@ -1,6 +1,7 @@
 """The accounting of a recall over SQL, and as JSON (docs/recall.md, 'Accounting')."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from domain.links import ALWAYS_US
 from domain.moments import Moment
 from domain.state import State, states
 from services.query.answering import answered
-from services.query.recall_custody import custodies, ours
+from services.query.recall_custody import custodies, ours, to_be_read
 from services.query.rendering import balance_json, text
 from services.query.snapshot import Asked
 from services.query.working_set import sliced, working_set
@@ -46,27 +47,35 @@ async def accounted(asked: Asked, case: RecallCase, *, own_party: str) -> Accoun
     """Where every affected unit is, by everything that is known in this snapshot."""
     opened_us = Moment.parse(case.opened.occurred_at).latest_us
     members = await working_set(asked, case)
-    population = Population(members)
+    reading = await to_be_read(asked, members)
+    population = Population(members, serials=reading.serials)
     whose = await ours(asked, own_party)
     claims = await asyncio.to_thread(lambda: list(claims_of(case.history)))
     units: dict[ItemId, Unit] = {}
     sites: dict[ItemId, str | None] = {}
     lots: dict[ItemId, Custody] = {}
-    counted = [item for item, flags in members.items() if flags.kind in ("unit", *SEVERAL)]
-    async for some in custodies(asked, counted, whose=whose, case_id=case.case_id):
+
+    def take(some: Mapping[ItemId, Custody]) -> None:
         for item, one in some.items():
             unit = population.unit(one)
             if unit is not None:
                 units[item], sites[item] = unit, one.site
             elif one.kind in SEVERAL:
                 lots[item] = one
-            claims += remedies_of(one)
+            claims.extend(remedies_of(one))
+
+    async for some in custodies(asked, reading.items, whose=whose, case_id=case.case_id):
+        await asyncio.to_thread(take, some)
     lines, balances = await _lots(asked, lots, whose=whose, opened_us=opened_us, serials=population.serials)
-    claims = [replace(c, item=population.counted_as.get(c.item, c.item)) for c in claims]
-    found = await asyncio.to_thread(account, units.values(), lines, claims, opened_us=opened_us)
-    inside = {c.item for c in claims if c.item in members and c.item not in units and c.item not in lots}
-    found.troubles += [Trouble("not_counted", item, NOT_COUNTED) for item in sorted(inside)]
-    return Accounted(found, opened_us, units, sites, balances)
+
+    def counted() -> Accounting:
+        said = [replace(c, item=population.counted_as.get(c.item, c.item)) for c in claims]
+        found = account(units.values(), lines, said, opened_us=opened_us)
+        inside = {c.item for c in said if c.item in members and c.item not in units and c.item not in lots}
+        found.troubles += [Trouble("not_counted", item, NOT_COUNTED) for item in sorted(inside)]
+        return found
+
+    return Accounted(await asyncio.to_thread(counted), opened_us, units, sites, balances)
 
 
 async def _lots(

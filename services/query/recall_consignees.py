@@ -1,6 +1,7 @@
 """Consignees of a recall over SQL, and as JSON: who got what, what they were told and what they said."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,8 @@ from domain.cases.custody import Custody
 from domain.cases.population import SEVERAL, Population
 from domain.cases.recall import RecallCase
 from domain.cases.record import Recorded
-from services.query.recall_custody import custodies, ours
+from domain.ids import ItemId
+from services.query.recall_custody import custodies, ours, to_be_read
 from services.query.rendering import text, time
 from services.query.snapshot import Asked
 from services.query.working_set import working_set
@@ -37,9 +39,13 @@ class Answered:
 async def consignees(asked: Asked, case: RecallCase, *, own_party: str, only: str | None = None) -> Consignees:
     """The tree of consignees of what counts (top units, loose spares, lots); of `only`, what they got as well."""
     tree = Consignees(only)
-    async for some in custodies_counted(asked, case, own_party=own_party):
+
+    def add(some: list[Custody]) -> None:
         for one in some:
             tree.add(one)
+
+    async for some in custodies_counted(asked, case, own_party=own_party):
+        await asyncio.to_thread(add, some)
     return tree
 
 
@@ -47,10 +53,14 @@ async def custodies_counted(asked: Asked, case: RecallCase, *, own_party: str) -
     """The custody of what counts (top units, loose spares, lots), in the order of items, some at a time."""
     members = await working_set(asked, case)
     population = Population(members)
-    counted = [item for item, flags in members.items() if flags.kind in ("unit", *SEVERAL)]
     whose = await ours(asked, own_party)
-    async for some in custodies(asked, counted, whose=whose, case_id=case.case_id):
-        yield [one for one in some.values() if one.kind in SEVERAL or population.unit(one) is not None]
+    reading = await to_be_read(asked, members)
+
+    def counted(some: Mapping[ItemId, Custody]) -> list[Custody]:
+        return [one for one in some.values() if one.kind in SEVERAL or population.unit(one) is not None]
+
+    async for some in custodies(asked, reading.items, whose=whose, case_id=case.case_id):
+        yield await asyncio.to_thread(counted, some)
 
 
 def answered_by(case: RecallCase) -> dict[str, Answered]:

@@ -4,6 +4,7 @@ A newer freeze takes the place of the approved one, and of what was added to it,
 both are in: a narrower rule lets go of nothing before a second person agrees.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from domain.ids import ItemId
 from services.query.snapshot import Asked
 from services.query.statements import ITEM_NOS
 
-_BATCH = 10_000
+_BATCH = 2_000
 _MEMBERS = """
 SELECT i.uri, m.kind, m.top, m.loose_spare, m.seed, e.appended_us, e.log_partition, e.log_offset
 FROM views.case_members m JOIN views.items i USING (item_no) JOIN views.events e USING (event_no)
@@ -40,7 +41,7 @@ async def working_set(asked: Asked, case: RecallCase, *, of: Sequence[str] | Non
             flags = kept.setdefault(key, Flags(*key))
             if item not in found or (flags.top and not found[item].top):
                 found[item] = flags
-    return {ItemId(item): flags for item, flags in sorted(found.items())}
+    return await asyncio.to_thread(lambda: {ItemId(item): flags for item, flags in sorted(found.items())})
 
 
 async def _members(asked: Asked, case: RecallCase, of: Sequence[str] | None) -> AsyncIterator[list[Any]]:

@@ -17,6 +17,7 @@ from domain.ids import ItemId
 from services.database import projector_pool
 from services.eventlog.postgres import PostgresEventLog
 from services.projector.rebuild import rebuild
+from services.query import recall_accounting, recall_consignees, recall_custody
 from tests.cases.conftest import People
 from tests.cases.factory import lot, post
 from tests.cases.frozen import Recall
@@ -25,6 +26,58 @@ from tests.waiting import eventually
 
 UNITS = int(os.environ.get("ZHUISU_RECALL_UNITS", "2000"))
 ON_PALLET, DEALERS = 100, 20
+
+
+async def test_a_part_that_is_surely_in_another_member_need_not_be_read(
+    service: httpx.AsyncClient, people: People, service_url: str, *, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that may be said of a part fitted in a bike: of those that nothing more is said of nobody reads the custody,
+    and the accounting and the consignees are what they are where all are read.
+    """
+    recall = Recall(service, people, url=service_url, name="inner")
+    tell, bikes, parts = recall.tell, [f"B/{n}" for n in range(12)], [f"M/{n}" for n in range(12)]
+    lot = {"lot": tell.uri("lot:M/L-1")}
+    await tell.post("commissioned", 1, items=[tell.line(p, **lot) for p in parts[:11]])
+    await tell.post("commissioned", 1, items=tell.lines("M/11", *bikes, "X/1", "X/2"))
+    fits = [
+        await tell.post("assembled", 2, parent=tell.uri(b), components=tell.lines(p))
+        for b, p in zip(bikes, parts, strict=True)
+    ]
+    await tell.remove(3, "M/1", "B/1")
+    await tell.post("disassembled", 3, parent=tell.uri("B/2"), all_components=True)
+    await tell.post("voided", 3, target=fits[3], reason="wrong bike")
+    await tell.fit(3, "M/4", "X/1")
+    about = {"recall_id": recall.id, "remedy": "replace"}
+    await tell.post("remedied", 4, items=tell.lines("M/5"), **about)
+    await tell.post("reidentified", 4, old_id=tell.uri("M/6"), new_id=tell.uri("M/6b"))
+    await tell.fit(4, "M/7", "B/7")
+    await tell.pack(4, "M/8", *tell.lines("X/2"))
+    await tell.post("shipped", 5, items=tell.lines(*bikes), to_possessor="DEALER", to_place="SHOP")
+    await tell.post("scrapped", 6, items=tell.lines("M/9"))
+    await recall.opened(mode="mock")
+    await recall.frozen("lot:M/L-1", *bikes[:11], *parts, inside=parts)
+    read: list[int] = []
+    real = recall_custody.to_be_read
+
+    async def some(asked: Any, members: Any) -> Any:
+        found = await real(asked, members)
+        read.append(len(found.items))
+        return found
+
+    async def every(asked: Any, members: Any) -> Any:
+        return recall_custody.ToRead(list(members), {})
+
+    told = []
+    for reading in (some, every):
+        for module in (recall_accounting, recall_consignees):
+            monkeypatch.setattr(module, "to_be_read", reading)
+        units = await service.get(f"/v1/recalls/{recall.id}/accounting", params={"format": "csv"})
+        accounting = {k: v for k, v in (await recall.accounting()).items() if k not in ("as_of", "lag")}
+        rows = units.content.decode("utf-8-sig").partition("\r\n\r\n")[2]
+        told.append((accounting, rows, (await recall.get("consignees"))["consignees"]))
+    assert told[0] == told[1]
+    # 1 lot, 11 bikes, and of 12 parts all but 0, 9 and 10: of the last one's bike the set has nothing.
+    assert set(read) == {1 + 11 + 9}
 
 
 async def test_what_is_told_in_any_order_and_twice_accounts_the_same(
