@@ -374,3 +374,51 @@ async def test_a_pallet_that_moves_with_an_outstanding_unit_reopens_a_closed_rec
     await eventually(lambda: shown("state", "frozen"))
     history = (await recall.service.get(f"/v1/recalls/{recall.id}")).json()["history"]
     assert [a["items"] for a in history if a["act"] == "reopened"] == [[tell.uri("B/1")]]
+
+
+async def test_there_is_a_unit_in_every_bucket_and_the_sum_closes(recall: Recall) -> None:
+    """One of each, and one for each remedy there is."""
+    tell = recall.tell
+    remedies = ["label", "repair", "replace", "refund", "software_update", "destroy"]
+    told = ["exported", "returned", "cleared", "lost", "stolen", "unreachable", *remedies]
+    await delivered(recall, "B/held", *(f"B/{name}" for name in told))
+    await tell.post("commissioned", 1, items=tell.lines("B/stock", "B/fitted", "B/moving", "B/sold", "B/scrap"), **OURS)
+    await tell.post("commissioned", 1, items=tell.lines("X/1"), **OURS)
+    await tell.fit(2, "B/fitted", "X/1")
+    await tell.post("shipped", 5, items=tell.lines("B/moving"), to_possessor="DEALER-X", to_place="SHOP-X", **OURS)
+    await tell.post("sold", 5, items=tell.lines("B/sold"), holder="CUSTOMER-1", **OURS)
+    await tell.post("scrapped", 6, items=tell.lines("B/scrap"))
+    await recall.opened()
+    others = ["B/stock", "B/fitted", "B/moving", "B/sold", "B/scrap", "B/nobody-told-of", "B/held"]
+    await recall.frozen(*others, *(f"B/{name}" for name in told))
+    await recall.told("notifications", {"consignee": "DEALER-X", "how": "phone"})
+    at = {"consignee": "DEALER-X", "at": "2026-03-05+08:00"}
+    await recall.told(
+        "responses",
+        {"item": "B/exported", "response": "exported", **at},
+        {"item": "B/returned", "response": "recovered", **at},
+        {"item": "B/lost", "response": "lost", **at},
+        {"item": "B/stolen", "response": "unreachable", "why": "stolen", **at},
+        {"item": "B/unreachable", "response": "unreachable", "why": "no_notice_received", **at},
+        *({"item": f"B/{remedy}", "response": "remedied", "remedy": remedy, **at} for remedy in remedies),
+    )
+    await recall.told("verdicts", {"item": "B/cleared", "verdict": "inspected_clear", "at": "2026-03-05+08:00"})
+    found = await recall.accounting()
+    assert found["buckets"] == {
+        "in_stock": 1,
+        "in_process": 1,
+        "in_transit": 1,
+        "with_consignee": 1,
+        "sold": 1,
+        "exported": 1,
+        "returned": 1,
+        "inspected_and_cleared": 1,
+        "remedied": 5,
+        "destroyed": 1,
+        "scrapped_before_recall": 1,
+        "lost": 2,
+        "unreachable": 1,
+        "unknown": 1,
+    }
+    assert found["remedies"] == dict.fromkeys(remedies, 1)
+    assert (found["population"], found["outstanding"]) == (19, 11)
