@@ -64,6 +64,22 @@ async def test_what_came_later_and_what_was_removed_say_so(recall: Live) -> None
     assert "wang removed it: booked to the wrong lot" in removed["text"]["en"]
 
 
+async def test_what_a_newer_set_leaves_out_is_in_until_that_is_approved(recall: Live) -> None:
+    tell = recall.tell
+    await tell.made(1, ["lot:CELL/L-8"], ["B/1"])
+    await tell.made(1, ["lot:CELL/L-9"], ["B/2"])
+    await recall.begun("lot:CELL/L-8", "lot:CELL/L-9")
+    await recall.scoped("lot:CELL/L-9", change="narrowed")
+    await recall.post("freeze")
+    await recall.until(lambda shown: [f["state"] for f in shown["freezes"]] == ["frozen", "frozen"])
+    told = await explained(recall, "B/1")
+    assert (told["affected"], told["because"]) == (True, "frozen")
+    assert "which nobody approved yet" in told["text"]["en"]
+    assert "lot L-8" in told["text"]["en"]
+    await recall.post("approve", by=recall.people.li)
+    assert (await explained(recall, "B/1"))["because"] == "same_material_other_lot"
+
+
 async def test_the_same_material_of_another_lot(recall: Live) -> None:
     tell = recall.tell
     await tell.made(1, ["lot:CELL/L-8"], ["B/1"])

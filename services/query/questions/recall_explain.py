@@ -38,8 +38,11 @@ def create_router(questions: Questions) -> APIRouter:
                 raise Problem(409, "no-scope", f"recall {case_id} has no scope yet: POST /v1/recalls/{case_id}/scope")
             found = await asked.item(item)
             member = (await stored(asked, case, [str(found)])).get(str(found))
+            approved = case.without_unapproved
             if member is not None:
                 told = await _in(asked, case, found, member=member)
+            elif (earlier := (await stored(asked, approved, [str(found)])).get(str(found))) is not None:
+                told = _not_yet_out(await _in(asked, approved, found, member=earlier))
             else:
                 judged = await WhyNot(questions.graphs, questions.settings, asked).judge(rule_of(document), found)
                 told = _not_in(found, judged, frozen=case.frozen is not None)
@@ -79,6 +82,13 @@ async def _in(asked: Asked, case: RecallCase, item: ItemId, *, member: Mapping[s
         "path": path,
         "text": {"en": en, "zh": zh},
     }
+
+
+def _not_yet_out(told: dict[str, Any]) -> dict[str, Any]:
+    """Of what the approved set has and a newer one has not: it is in until that one is approved."""
+    en = f"{told['text']['en']}; a newer set leaves it out, which nobody approved yet"
+    zh = f"{told['text']['zh']}；新的冻结清单不含它，但尚未获批准"
+    return told | {"text": {"en": en, "zh": zh}}
 
 
 def _decision(case: RecallCase, item: str) -> tuple[str, str, str | None] | None:
