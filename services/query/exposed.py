@@ -64,7 +64,7 @@ async def exposed(graphs: Graphs, asked: Asked, exposure: Exposure) -> list[Seed
     """What was exposed. Raises Problem 404 and 422 for what cannot be asked."""
     if exposure.change is not None:
         return await changed(asked, exposure.change, without=exposure.without_change)
-    if exposure.is_plain and asked.scope is None and asked.vector is None:
+    if exposure.is_plain and asked.scope is None:
         known = await known_graph(graphs, asked)
         if known is not None:
             return await _over_graph(asked, exposure.circumstance, known)

@@ -203,7 +203,7 @@ def comparable(found: list[Seed]) -> set[Any]:
     data=st.data(),
 )
 @pytest.mark.timeout(900)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_what_was_exposed_is_what_the_domain_says_of_all_events(
     served: Served, *, h: History, cuts: list[bool], circumstance: Circumstance, data: st.DataObject
 ) -> None:
