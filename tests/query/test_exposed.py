@@ -205,8 +205,18 @@ def comparable(found: list[Seed]) -> set[Any]:
 @pytest.mark.timeout(900)
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_what_was_exposed_is_what_the_domain_says_of_all_events(
-    served: Served, *, h: History, cuts: list[bool], circumstance: Circumstance, data: st.DataObject
+    served: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    h: History,
+    cuts: list[bool],
+    circumstance: Circumstance,
+    data: st.DataObject,
 ) -> None:
+    few = data.draw(st.sampled_from([1, 2, 10]))
+    for module in ("exposed", "exposure_events"):
+        monkeypatch.setattr(f"services.query.{module}.NEIGHBOURS_READ", few)
+    monkeypatch.setattr("services.query.exposed.WIDER", 2)
     views, tenant = served.views, await served.views.fresh_tenant()
     base, log = views.offset + 1, partitioned(h, cuts, tenant)
     drawn_after = data.draw(st.integers(0, len(log)))

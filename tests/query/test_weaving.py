@@ -17,7 +17,7 @@ from domain.links import Link, Relation
 from domain.moments import iso
 from domain.state import Whereabouts
 from services.query.formats import NODES, AsCsv, AsJson, AsNdjson, Format
-from services.query.graph.groups import alike, told_apart
+from services.query.graph.groups import alike, positions, told_apart
 from services.query.graph.texts import Texts
 from services.query.graph.times import iso_texts
 from services.query.node_columns import Head, NodeColumns, Said, Stands
@@ -219,3 +219,8 @@ def test_columns_of_nodes_read_like_the_nodes_one_by_one(
         assert by_columns.columns(columns_of(rows)) == expected
     tail = {"complete": True}
     assert by_columns.end(tail) == one_by_one.end(tail)
+
+
+def test_a_number_that_is_too_wide_for_those_it_is_looked_for_among_is_none_of_them() -> None:
+    held = np.array([1, 5], dtype=np.int32)
+    assert positions(held, np.array([5, (1 << 32) + 5, -1, 1], dtype=np.int64)).tolist() == [1, -1, -1, 0]

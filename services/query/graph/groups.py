@@ -53,7 +53,8 @@ def positions(sorted_numbers: Ints, wanted: Ints) -> Ints:
     """Where each wanted number is in a sorted array without repeats; -1 where it is not."""
     if not len(sorted_numbers):
         return np.full(len(wanted), -1, dtype=np.int64)
-    at = np.searchsorted(sorted_numbers, wanted)
+    # as wide as these, which would all be copied else; what does not fit is none of them
+    at = np.searchsorted(sorted_numbers, wanted.astype(sorted_numbers.dtype))
     at[at == len(sorted_numbers)] = 0
     return np.where(sorted_numbers[at] == wanted, at, -1)
 
