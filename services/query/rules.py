@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from domain.cases.scope import Exposed, InvalidRule, Rule, leaves_of, parse_rule
+from domain.cases.scope import Exposed, InvalidRule, Rule, leaves_of
+from domain.cases.scope_reading import parse_rule
 from services.access import Caller
 from services.problems import Problem
 from services.query.exposure_asked import exposure_of

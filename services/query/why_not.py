@@ -24,8 +24,8 @@ from domain.cases.scope import (
     Rule,
     Supplied,
     SupplierLots,
-    document_of,
 )
+from domain.cases.scope_writing import document_of
 from domain.ids import ItemId
 from domain.moments import Moment, to_us
 from services.query.exposure_asked import exposure_of

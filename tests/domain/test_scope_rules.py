@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.cases.scope import InvalidRule, document_of, parse_rule
+from domain.cases.scope import InvalidRule
+from domain.cases.scope_reading import parse_rule
+from domain.cases.scope_writing import document_of
 from domain.cases.sets import Why, all_of, any_of, but_not
 
 LOT = "urn:zhuisu:lot:own:CELL:L-9"

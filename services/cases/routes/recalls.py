@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from domain.cases import acts
 from domain.cases.recall import RecallCase, decide, fold
 from domain.cases.record import Recorded
-from domain.cases.scope import document_of
+from domain.cases.scope_writing import document_of
 from domain.events.casework import check_case_id
 from domain.moments import Moment
 from domain.ports import LogUnavailable

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from domain.cases.scope import Rule, document_of
+from domain.cases.scope import Rule
+from domain.cases.scope_writing import document_of
 from services.access import Caller
 from services.problems import Problem
 from services.query.asking import known_parameters
