@@ -25,7 +25,7 @@ from services.settings import load_settings
 SEED = 5
 TENANTS = ("default", "other")
 LOG_PARTITIONS = 4
-_UNITS_EACH = 3_000
+_UNITS_EACH = 6_000
 """of a projector that builds the views: for fewer, to start another takes longer"""
 _WRITERS = 2
 _STORY_UNITS, _STORY_EVENTS = 125_000, 3_000

@@ -12,7 +12,7 @@ from rich.console import Console
 from bench import reference
 from bench.asked import Asked, asking
 from bench.cases.backward import backward, many
-from bench.cases.bounded import memory, starving
+from bench.cases.bounded import memory
 from bench.cases.capture import capture
 from bench.cases.exposure import exposure
 from bench.cases.forward import forward
@@ -22,11 +22,12 @@ from bench.cases.line import line
 from bench.cases.projector import projector
 from bench.cases.recalls import recalls
 from bench.cases.rivals import rivals
+from bench.cases.starved import starved
 from bench.cases.visible import visible
 from bench.questions import forward_questions
 from bench.reference import Reference
 from bench.results import Results, Row, about
-from bench.rivals import tables, tryton
+from bench.rivals import tables, text_rows, tryton
 from bench.sizes import Size
 from bench.world import World, world
 
@@ -84,7 +85,11 @@ async def timed(name: str, rows: AsyncIterator[Row], took: dict[str, float]) -> 
 async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> AsyncIterator[Told]:
     """Questions about the built data."""
     began = time.perf_counter()
+    # While processes start nothing is measured: tables of rivals are made beside it.
+    making = asyncio.create_task(text_rows.make(this)) if "rivals" in only else None
     async with asking(this, this.url) as asked:
+        if making is not None:
+            await asyncio.gather(making, return_exceptions=True)  # it is told where they are exported
         copies = await reference.copies(this)
         references: list[Reference] = []
         if {"forward", "rivals", "bounded"} & set(only):
@@ -98,7 +103,7 @@ async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> A
             "hopping": lambda: hopping(asked),
             "backward": lambda: _both(backward(this, asked), many(this, asked)),
             "exposure": lambda: exposure(this, asked),
-            "bounded": lambda: _both(memory(asked, references), starving(this, asked, references)),
+            "bounded": lambda: _both(memory(asked, references), starved(this, asked, references)),
             "growth": lambda: growth(this, asked),
             "recalls": lambda: recalls(this, asked),
         }

@@ -95,7 +95,8 @@ class World:
         """Several at once, each with settings of its own."""
         loop, clean = asyncio.get_running_loop(), {k: v for k, v in os.environ.items() if not k.startswith("ZHUISU_")}
         async with contextlib.AsyncExitStack() as stack:
-            children, told = [], []
+            children, told = list[Child](), list[Process]()
+            stack.push_async_callback(_stop, children)
             for (name, settings), port in zip(wanted.items(), free_ports(len(wanted)), strict=True):
                 log, failed = self.folder / "logs" / f"{name}.log", loop.create_future()
                 log.unlink(missing_ok=True)
@@ -103,7 +104,6 @@ class World:
                 given = {"database_url": url, "port": port, "log_level": "warning", "log_format": "json", **settings}
                 await child.start({**clean, **{f"ZHUISU_{k.upper()}": str(v) for k, v in given.items()}})
                 stack.callback(failed.cancel)
-                stack.push_async_callback(child.stop)
                 children.append(child)
                 told.append(Process(f"http://127.0.0.1:{port}", child.pid, log))
             await asyncio.gather(*(child.until_up("127.0.0.1") for child in children))
@@ -126,6 +126,10 @@ class World:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()
+
+
+async def _stop(children: list[Child]) -> None:
+    await asyncio.gather(*(child.stop() for child in children))
 
 
 @dataclass(frozen=True, slots=True)

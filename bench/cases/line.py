@@ -11,13 +11,14 @@ from bench.questions import Question
 from bench.results import Row
 from bench.world import World, another
 
-_UNITS_MOST = 12_500
+_UNITS_MOST, _ROUNDS_MOST = 12_500, 2
 _WHERE = ", with reels and tanks"
 
 
 async def line(world: World) -> AsyncIterator[Row]:
     """A lot of reels forward, a class that is booked everywhere without its lot, bikes backward. Reported, no bars."""
-    size = replace(world.size, name=f"{world.size.name}-line", units=min(world.size.units, _UNITS_MOST), line=True)
+    few = {"units": min(world.size.units, _UNITS_MOST), "rounds": min(world.size.rounds, _ROUNDS_MOST)}
+    size = replace(world.size, name=f"{world.size.name}-line", line=True, **few)
     beside = await another(world, size)
     questions = [
         Question(0, "urn:zhuisu:lot:own:MOSFET-80V:TR000000", 0, "a lot of reels"),

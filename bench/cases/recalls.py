@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ _FROZEN_WITHIN_SECONDS = 1_800.0
 _POLL_SECONDS = 0.02
 _NODE, _MEMBER = b'{"type":"node"', b'{"type":"member"'
 _LINES = "application/x-ndjson"
+Taken = Callable[[bytes], object]
 
 
 async def recalls(world: World, asked: Asked) -> AsyncIterator[Row]:
@@ -44,18 +45,18 @@ async def recalls(world: World, asked: Asked) -> AsyncIterator[Row]:
 async def _preview(asked: Asked, question: Question) -> Row:
     body = orjson.dumps({"rule": {"lots": [question.lot]}})
 
-    async def preview(taken: Callable[[bytes], object]) -> None:
-        await asked.quick.post("/v1/recalls/preview", body, accept=_LINES, taken=taken)
+    async def preview(connection: Connection, taken: Taken) -> None:
+        await connection.post("/v1/recalls/preview", body, accept=_LINES, taken=taken)
 
-    async def trace(taken: Callable[[bytes], object]) -> None:
-        await asked.quick.get("/v1/trace/forward", taken=taken, item=question.lot, format="ndjson")
+    async def trace(connection: Connection, taken: Taken) -> None:
+        await connection.get("/v1/trace/forward", taken=taken, item=question.lot, format="ndjson")
 
     told = _Lines(_MEMBER)
-    await preview(told.take)
+    await preview(asked.quick, told.take)
     members = told.members()
     equal = members.same_as(await _traced(asked.quick, question.lot))
     ours, theirs = await rates_in_turn(
-        asked.size.rate_rounds, [lambda: _first(preview, _MEMBER), lambda: _first(trace, _NODE)]
+        asked.size.rate_rounds, [lambda: _first(asked, preview, _MEMBER), lambda: _first(asked, trace, _NODE)]
     )
     return Row(
         case="recall: first row of a preview",
@@ -70,17 +71,25 @@ async def _preview(asked: Asked, question: Question) -> Row:
     )
 
 
-async def _first(read: Callable[[Callable[[bytes], object]], Any], marked: bytes) -> float:
-    """Seconds until a piece has a row in it; the answer is read to its end."""
-    seconds: list[float] = []
-    began = time.perf_counter()
+class _Seen(Exception):
+    """What was waited for is there; the rest is not read."""
+
+
+async def _first(asked: Asked, read: Callable[[Connection, Taken], Awaitable[None]], marked: bytes) -> float:
+    """Seconds until a piece has a row in it. Then the client leaves, which ends the question."""
 
     def taken(piece: bytes) -> None:
-        if not seconds and marked in piece:
-            seconds.append(time.perf_counter() - began)
+        if marked in piece:
+            raise _Seen
 
-    await read(taken)
-    return seconds[0]
+    async with connected(asked.process.url, asked.key) as connection:
+        await connection.get("/healthz")
+        began = time.perf_counter()
+        try:
+            await read(connection, taken)
+        except _Seen:
+            return time.perf_counter() - began
+    raise ValueError("the answer has no row")
 
 
 async def _freeze(asked: Asked, coordinator: Connection, question: Question) -> Row:

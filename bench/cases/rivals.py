@@ -1,5 +1,7 @@
 """The same forward traces asked of other software over the same rows."""
 
+import asyncio
+import gc
 import importlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -28,16 +30,19 @@ _MODULES = (
 
 
 async def rivals(asked: Asked, exported: Exported, references: list[Reference]) -> AsyncIterator[Row]:
-    """Each loaded, asked in turn with us, and closed, one after the other."""
-    for module, name in _MODULES:
-        try:
-            made: Callable[[], Rival] = getattr(importlib.import_module(f"bench.rivals.{module}"), name)
-            rival = made()
-        except ImportError as error:
-            yield Row(case=CASE, size="", against=name, note=f"not run: {error}; make bench installs it")
+    """All loaded at once, which is not measured; then each asked in turn with us, and closed, one after the other."""
+    gc.disable()  # while millions of objects are made none is garbage
+    try:
+        every = await asyncio.gather(*(_loaded(module, name, exported) for module, name in _MODULES))
+    finally:
+        gc.freeze()  # to look through them again would be in everybody's time
+        gc.enable()
+    for loaded in every:
+        if isinstance(loaded, Row):
+            yield loaded
             continue
+        rival = loaded
         try:
-            await rival.load(exported)
             seconds = 0.0
             for reference in references:
                 if seconds * _STEP > asked.size.budget_seconds * _PATIENCE:
@@ -46,13 +51,33 @@ async def rivals(asked: Asked, exported: Exported, references: list[Reference]) 
                 row = await asked_of(asked, rival, reference)
                 seconds = row.theirs or 0.0
                 yield row
-        except CannotRun as error:
-            yield Row(case=CASE, size="", against=rival.name, note=f"not run: {error}")
         except Exception as error:  # noqa: BLE001 - told in the table, and fails the run; the others are asked
-            note = f"failed: {type(error).__name__}: {error}"
-            yield Row(case=CASE, size="", against=rival.name, note=note, failed=True)
+            yield _failed(rival, error)
         finally:
             await rival.close()
+
+
+async def _loaded(module: str, name: str, exported: Exported) -> Rival | Row:
+    """The rival with the rows taken in; or why there is none."""
+    try:
+        made: Callable[[], Rival] = getattr(importlib.import_module(f"bench.rivals.{module}"), name)
+        rival = made()
+    except ImportError as error:
+        return Row(case=CASE, size="", against=name, note=f"not run: {error}; make bench installs it")
+    try:
+        await rival.load(exported)
+    except CannotRun as error:
+        await rival.close()
+        return Row(case=CASE, size="", against=rival.name, note=f"not run: {error}")
+    except Exception as error:  # noqa: BLE001 - as in `rivals`
+        await rival.close()
+        return _failed(rival, error)
+    return rival
+
+
+def _failed(rival: Rival, error: Exception) -> Row:
+    note = f"failed: {type(error).__name__}: {error}"
+    return Row(case=CASE, size="", against=rival.name, note=note, failed=True)
 
 
 async def asked_of(asked: Asked, rival: Rival, reference: Reference) -> Row:

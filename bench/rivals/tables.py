@@ -5,6 +5,8 @@ item stands is a finished row that need only be looked up. Left to them is the w
 level, certainty, reasons, predecessors, links. Only relations that these questions meet are there.
 """
 
+import asyncio
+
 import asyncpg
 
 from bench.kept import digest_of
@@ -105,13 +107,17 @@ async def export(world: World, references: list[Reference]) -> Exported:
     """Make the rivals' tables of what the views hold, and a file of each, unless they are there."""
     exported = Exported(world.url, world.folder / "rivals", world.tenant.tenant_id)
     exported.folder.mkdir(parents=True, exist_ok=True)
-    await text_rows.make(world)
+    await asyncio.gather(text_rows.make(world), _made(world, references, exported))
+    return exported
+
+
+async def _made(world: World, references: list[Reference], exported: Exported) -> None:
     statements = (_SCHEMA, _EVENTS, _COMES_OUT, _GOES_IN, _LINKS, _STATES, _INDEXED)
     sign = sign_of(statements, world.data["built_in_seconds"], [digest_of(r.rows) for r in references])
     connection = await asyncpg.connect(world.url)
     try:
         if await is_made(connection, "rival", sign) and all(exported.file(t).exists() for t in TABLES):
-            return exported
+            return
         for statement in statements:
             await connection.execute(statement.format(tenant=world.tenant.tenant_id))
         for table in TABLES:
@@ -122,4 +128,3 @@ async def export(world: World, references: list[Reference]) -> Exported:
         await signed(connection, "rival", sign)
     finally:
         await connection.close()
-    return exported

@@ -15,6 +15,7 @@ from services.query.conflicts import ConflictsAbout
 from services.query.scope import Seen, Veil, marked
 from services.query.snapshot import Asked
 from services.query.totals import Totals
+from services.turns import give_way
 
 STATE_CHUNK = 1_000
 """Nodes whose state is read at once."""
@@ -99,6 +100,7 @@ class Dressing:
     def _take(
         self, chunk: list[Node], seen: Mapping[ItemId, Seen[Whereabouts]], *, shown: list[Node]
     ) -> list[dict[str, Any]]:
+        give_way()
         for node in chunk:
             state = seen[node.item].shown
             if self.totals is not None:

@@ -12,6 +12,8 @@ from services.query.caching import CACHE_CONTROL, tag_of, tagged
 from services.query.formats import CSV, JSON, Format
 from services.query.watching import Streamed
 
+FEW_ROWS = 200
+"""So many are written sooner than another thread begins to."""
 WHOLE_BYTES = 256 * 1024
 """An answer up to this is made before it is sent, so that it has an ETag and a length."""
 
@@ -68,6 +70,11 @@ async def _only_bytes(pieces: AsyncGenerator[Head | bytes, None]) -> AsyncGenera
             yield piece
     finally:
         await pieces.aclose()
+
+
+async def written(write: Callable[[], bytes], rows: int) -> bytes:
+    """What `write` gives: in a thread where it is of more than a few rows, since nobody is answered meanwhile."""
+    return write() if rows <= FEW_ROWS else await asyncio.to_thread(write)
 
 
 async def one_ahead(works: AsyncIterator[Callable[[], bytes]]) -> AsyncGenerator[bytes, None]:

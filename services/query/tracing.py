@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -19,7 +20,7 @@ from services.query.dressing import Dressing, listed
 from services.query.formats import Format
 from services.query.graph.dressing import ColumnDressing
 from services.query.paging import Cursor, limit_of
-from services.query.pieces import Head, head_of, sent
+from services.query.pieces import Head, head_of, sent, written
 from services.query.snapshot import Asked, NeedsMore, Questions
 from services.query.totals import Totals, counted_once
 from services.query.walks import Start, Walk, Walked, walked
@@ -197,7 +198,7 @@ async def _by_nodes(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walked
     async def pieces() -> AsyncIterator[bytes]:
         await dressing.about(start.items, stand=walk.stand)
         async for rows in dressing.dressed(listed(nodes), stand=walk.stand, show=ask.limit):
-            yield ask.form.rows(rows)
+            yield await written(partial(ask.form.rows, rows), len(rows))
 
     return _Answer(found, dressing, following, pieces())
 

@@ -1,7 +1,8 @@
 """What a scope rule would freeze: POST /v1/recalls/preview, and GET /v1/recalls/{id}/preview of a recall's own."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,7 +17,7 @@ from services.query.evaluating import Evaluator
 from services.query.evaluation import Affected
 from services.query.formats import Format, Shape, format_of
 from services.query.items_asked import body_of, json_of
-from services.query.pieces import Head, head_of, sent
+from services.query.pieces import Head, head_of, sent, written
 from services.query.questions.recalls import recall_asked
 from services.query.rendering import conflict_json, gap_json, standing_json, text
 from services.query.rules import rule_of
@@ -85,7 +86,7 @@ async def _pieces(
         cost = {"rows": found.count, "seconds": round(walked_seconds + found.count * SECONDS_A_MEMBER, 3)}
         yield form.begin({"question": "preview", "rule": document_of(rule), **frame, "cost": cost})
         async for some in found.members():
-            yield form.rows([_row(one) for one in some])
+            yield await written(partial(_rows, form, some), len(some))
         tail = {
             **lasting,
             "totals": found.totals(),
@@ -93,6 +94,10 @@ async def _pieces(
             "conflicts": [conflict_json(c) for c in found.conflicts()],
         }
         yield form.end(tail)
+
+
+def _rows(form: Format, some: Sequence[Affected]) -> bytes:
+    return form.rows([_row(one) for one in some])
 
 
 def _row(one: Affected) -> dict[str, Any]:
