@@ -55,6 +55,7 @@ def _nothing() -> Graph:
             told={},
             members=empty(("event", "one", "other", "at_making")),
             same=empty(("event", "one", "other")),
+            renamed=empty(("one", "other")),
             declared=none,
             ranges=[],
             recalled=none,

@@ -76,17 +76,30 @@ def _restrained(drawn: Drawn, raw: Mapping[str, Ints], *, kind: Ints, contents: 
     """Everything that a hold or a recall may reach: `domain/restraints.py` tells which of them do."""
     named = any_by(drawn.item, raw["restrains"].astype(np.bool_)[drawn.event], drawn.items)
     named |= np.isin(drawn.material, recalled) & (drawn.material != 0)
-    lots = np.isin(kind, (LOT, CLASS))
-    of_flow = np.where(lots[drawn.item], drawn.flow, -1)
-    used = np.flatnonzero((drawn.role == Role.INPUT) & (of_flow >= 0))
-    made = Groups.of(np.where(drawn.role == Role.OUTPUT, of_flow, -1), drawn.flows)
-    on, rows = made.expand(drawn.flow[used])
+    if len(recalled):
+        named[drawn.declared] = True
     one, other = drawn.same["one"], drawn.same["other"]
+    old, new = drawn.renamed
     return below(
         named,
         contents,
         (drawn.members["one"], drawn.members["other"]),
         (one, other),
         (other, one),
-        (drawn.item[used][on], drawn.item[rows]),
+        (old, new),
+        (new, old),
+        _split_off(drawn, kind),
     )
+
+
+def _split_off(drawn: Drawn, kind: Ints) -> Pair:
+    """What was used, and the lots that were made of it, where both may be of one material."""
+    lots = np.isin(kind, (LOT, CLASS))
+    used = np.flatnonzero((drawn.role == Role.INPUT) & (drawn.flow >= 0))
+    made = Groups.of(np.where((drawn.role == Role.OUTPUT) & lots[drawn.item], drawn.flow, -1), drawn.flows)
+    on, rows = made.expand(drawn.flow[used])
+    upper, lower = drawn.item[used][on], drawn.item[rows]
+    declared = np.zeros(drawn.items, dtype=np.bool_)
+    declared[drawn.declared] = True
+    alike = lots[upper] | declared[upper] | declared[lower] | (drawn.material[upper] == drawn.material[lower])
+    return upper[alike], lower[alike]

@@ -34,6 +34,8 @@ class Drawn:
     charged: Ints
     discharged: Ints
     loaded: Bools
+    renamed: tuple[Ints, Ints]
+    """ids of things that were relabelled, and those that they got then"""
     alike: Ints
     """lots of which the record knows the number at another packaging level"""
 

@@ -117,6 +117,12 @@ class Graph:
     """mentions as child or component, by the container or unit"""
     members: Relations
     same: Relations
+    declared: Ints
+    """items that an event declares to be of another class than their id shows"""
+    renamed: tuple[Ints, Ints]
+    """ids of things that were relabelled, and those that they got then"""
+    doubted: tuple[Ints, Ints]
+    """(upper, lower): by events that a void or a rival names, which no other column knows (`doubted.py`)"""
     standing: Standing
     loaded: frozenset[str]
     """equipment on which something was ever mounted"""

@@ -8,6 +8,7 @@ import numpy as np
 from domain.facts import Role
 from domain.ids import other_levels
 from services.query.graph.births import births
+from services.query.graph.doubted import doubted
 from services.query.graph.drawing import standing_of
 from services.query.graph.drawn import Drawn
 from services.query.graph.graph import Events, Graph, Mentions, Numbers, Relations, Told
@@ -59,6 +60,7 @@ def drawn(raw: Raw) -> Graph:
         charged=numbers.items(raw.acts["item"][raw.acts["act"] == 0]),
         discharged=numbers.items(raw.acts["item"][raw.acts["act"] == 1]),
         loaded=_on_loaded(raw, spelled.mentions),
+        renamed=(numbers.items(raw.renamed["one"]), numbers.items(raw.renamed["other"])),
         alike=_alike(spelled.names, spelled.kind),
     )
     several, unclear = several_inputs(rows)
@@ -118,6 +120,9 @@ def drawn(raw: Raw) -> Graph:
         below=Groups.of(np.where(inside, parent[mentions.event], -1), count),
         members=_relations(rows.members, troubled, count),
         same=_relations(rows.same, troubled, count),
+        declared=rows.declared,
+        renamed=rows.renamed,
+        doubted=doubted(rows),
         standing=standing,
         loaded=raw.loaded,
         born_us=births(

@@ -15,10 +15,9 @@ from domain.facts import Action, Role
 from domain.ids import other_levels
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
-from services.query.graph.kinds import BARRED_KINDS, CLASS, LINKED_KINDS, LOT, PLAIN_KINDS, Uncovered
-from services.query.graph.links import plain_into
+from services.query.graph.kinds import BARRED_KINDS, LINKED_KINDS, LOT, PLAIN_KINDS, Uncovered
 from services.query.graph.memory import Memory
-from services.query.graph.plain import things
+from services.query.graph.reaching import beside, boxes_taken, contents_of, lots_into, names_of, reached
 from services.query.ranges import Ranges
 
 MOST_EVENTS = 50_000
@@ -73,6 +72,8 @@ UNION ALL SELECT lot_no, 0, 0, false, false FROM views.memberships WHERE event_n
 UNION ALL SELECT unit_no, 0, 0, false, false FROM views.memberships WHERE event_no = ANY ($1)
 UNION ALL SELECT one_no, 0, 0, false, true FROM views.identities WHERE event_no = ANY ($1)
 UNION ALL SELECT other_no, 0, 0, false, true FROM views.identities WHERE event_no = ANY ($1)
+UNION ALL SELECT old_no, 0, 0, false, true FROM views.renamings WHERE event_no = ANY ($1)
+UNION ALL SELECT new_no, 0, 0, false, true FROM views.renamings WHERE event_no = ANY ($1)
 UNION ALL SELECT item_no, 0, 0, false, true FROM views.item_materials WHERE event_no = ANY ($1)
 UNION ALL SELECT lot_no, 0, 0, false, false FROM views.serial_ranges WHERE event_no = ANY ($1) AND lot_no IS NOT NULL
 UNION ALL SELECT parent_no, 0, 0, false, false FROM views.events WHERE event_no = ANY ($1) AND parent_no IS NOT NULL
@@ -196,36 +197,46 @@ class _Found:
         links = np.zeros(len(graph), dtype=np.bool_)
         links[self.those(self.named)] = True
         links[members] = True
-        links[_contents(graph, self.those([r for r in self.named if _taken(r)]))] = True
+        links[contents_of(graph, self.those([r for r in self.named if _taken(r)]))] = True
         of_class = np.isin(graph.material, [r["material"] for r in materials if r["linked"]])
         links |= of_class & np.isin(graph.standing.kind, (LOT, 0))
         related = self.those([r for r in self.named if r["related"] or r["role"] == Role.PARENT])
-        links[_beside(graph, _names(graph, related))] = True
+        links[beside(graph, names_of(graph, related))] = True
         made = self.those([r for r in self.named if r["role"] in (Role.OUTPUT, Role.WHOLE)])
-        links[_lots_into(graph, np.union1d(made, members))] = True
+        links[lots_into(graph, np.union1d(made, members))] = True
         links[self._alike()] = True
-        links[_names(graph, np.flatnonzero(links))] = True
+        links[names_of(graph, np.flatnonzero(links))] = True
         state = links.copy()
-        state[_contents(graph, np.flatnonzero(links))] = True
+        state[contents_of(graph, np.flatnonzero(links))] = True
+        state[boxes_taken(graph, np.flatnonzero(links))] = True
         if restrains:
             state |= np.isin(graph.material, [r["material"] for r in materials])
-            state[_reached(graph, np.flatnonzero(state))] = True
+            if materials:
+                state[graph.declared] = True
+            state[reached(graph, np.flatnonzero(state))] = True
         else:
-            state[_reached(graph, self._under_others(made))] = True
+            state[reached(graph, self._under_others(made))] = True
         return links, state
 
     def _under_others(self, made: Ints) -> Ints:
         """What an older hold or recall may reach only now, and what is below it: things that got another name or a
-        material, and lots among what was `made` that may have been split from one that is held.
+        material, lots among what was `made` that may have been split from what is held, and what came into, or out of,
+        a container that is.
         """
         graph = self.graph
         same = self.those([r for r in self.named if r["related"]])
         used = self.those([r for r in self.named if r["role"] == Role.INPUT])
         odd = graph.standing.odd & ~graph.standing.stock
         lots = made[np.isin(graph.standing.kind[made], (LOT, 0))]
-        if not odd[same].any():  # a lot is split from lots of its material, or of what was declared to be that
+        of_any = np.union1d(same, used)
+        if not (odd[same].any() or np.isin(of_any, graph.declared).any()):
+            # a lot is split from what is of its material, or was declared to be
             lots = lots[odd[lots] | np.isin(graph.material[lots], graph.material[used[odd[used]]])]
-        return np.union1d(same, lots)
+        opened = self.those([r for r in self.named if _taken(r)])
+        packed = self.those([r for r in self.named if r["role"] in (Role.CHILD, Role.PARENT)])
+        moved = np.union1d(packed, opened[graph.is_parent[opened]])
+        moved = contents_of(graph, moved) if odd[moved].any() else moved[:0]
+        return np.union1d(np.union1d(same, lots), moved)
 
     def _alike(self) -> list[int]:
         """Lots of which another packaging level was named."""
@@ -236,69 +247,3 @@ class _Found:
 def _taken(r: asyncpg.Record) -> bool:
     fitted = r["role"] == Role.COMPONENT and r["action"] != Action.TAKE
     return bool(r["role"] == Role.INPUT or fitted or r["action"] == Action.TAKE_ALL)
-
-
-def _lots_into(graph: Graph, items: Ints) -> Ints:
-    """Lots that went into these: a scan may cover now what they gave."""
-    links = plain_into(graph, items)
-    return np.unique(links.source[np.isin(graph.standing.kind[links.source], (LOT, 0))])
-
-
-def _is_class(graph: Graph, items: Ints) -> Bools:
-    return np.asarray(graph.standing.kind[items] == CLASS)
-
-
-def _names(graph: Graph, items: Ints) -> Ints:
-    """These and all their other names, by any chain."""
-    thing = things(len(graph), graph.same.one, graph.same.other)
-    return np.flatnonzero(np.isin(thing, thing[items]))
-
-
-def _contents(graph: Graph, items: Ints) -> Ints:
-    """Everything that was ever in these containers and units, at every depth."""
-    found = items
-    frontier = items
-    while len(frontier):
-        _, rows = graph.below.expand(frontier)
-        frontier = np.setdiff1d(graph.mentions.item[rows], found)
-        found = np.union1d(found, frontier)
-    return found
-
-
-def _beside(graph: Graph, items: Ints) -> Ints:
-    """All items of the transformations that these are an input of."""
-    _, rows = graph.by_item.expand(items)
-    rows = rows[graph.mentions.role[rows] == Role.INPUT]
-    flows = np.unique(graph.events.flow[graph.mentions.event[rows]])
-    both = [groups.expand(flows)[1] for groups in (graph.inputs, graph.outputs)]
-    return np.unique(graph.mentions.item[np.concatenate(both)])
-
-
-def _reached(graph: Graph, items: Ints) -> Ints:
-    """What a hold or recall on any of these may reach: contents, units of lots, other names, lots split off, and every
-    unit and lot of a class.
-    """
-    found = items
-    frontier = items
-    while len(frontier):
-        of_class = frontier[_is_class(graph, frontier)]
-        ahead = [
-            _contents(graph, frontier),
-            graph.members.other[graph.members.by_one.expand(frontier)[1]],
-            graph.same.other[graph.same.by_one.expand(frontier)[1]],
-            graph.same.one[graph.same.by_other.expand(frontier)[1]],
-            _outputs(graph, frontier),
-            np.flatnonzero(np.isin(graph.material, graph.material[of_class])),
-        ]
-        frontier = np.setdiff1d(np.concatenate(ahead), found)
-        found = np.union1d(found, frontier)
-    return found
-
-
-def _outputs(graph: Graph, items: Ints) -> Ints:
-    lots = items[graph.standing.kind[items] == LOT]
-    _, rows = graph.by_item.expand(lots)
-    rows = rows[graph.mentions.role[rows] == Role.INPUT]
-    _, made = graph.outputs.expand(graph.events.flow[graph.mentions.event[rows]])
-    made = graph.mentions.item[made]
-    return np.unique(made[graph.standing.kind[made] == LOT])

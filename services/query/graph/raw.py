@@ -98,6 +98,7 @@ SELECT DISTINCT hashtextextended(subject, 0) FROM views.notices WHERE tenant_id 
 _VOIDED = "SELECT DISTINCT target_key_no FROM views.voids WHERE tenant_id = $1::int"
 _MEMBERS = "SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE tenant_id = $1::int"
 _SAME = "SELECT event_no, one_no, other_no FROM views.identities WHERE tenant_id = $1::int"
+_RENAMED = "SELECT old_no, new_no FROM views.renamings WHERE tenant_id = $1::int"
 _DECLARED = """
 -- items that an event declares to be of another class than their id shows
 SELECT DISTINCT m.item_no FROM views.item_materials m JOIN views.items i ON i.item_no = m.item_no
@@ -131,6 +132,7 @@ class Raw:
     told: dict[int, Told]
     members: dict[str, Ints]
     same: dict[str, Ints]
+    renamed: dict[str, Ints]
     declared: Ints
     ranges: list[tuple[int, Ranged]]
     recalled: Ints
@@ -173,6 +175,7 @@ async def read(connection: asyncpg.Connection, tenant_id: int) -> Raw:
         told=told,
         members=await columns(_MEMBERS, event="int8", one="int8", other="int8", at_making="bool"),
         same=await columns(_SAME, event="int8", one="int8", other="int8"),
+        renamed=await columns(_RENAMED, one="int8", other="int8"),
         declared=(await columns(_DECLARED, item="int8"))["item"],
         ranges=await Ranges(connection, tenant_id).of_events(ranged),
         recalled=(await columns(_RECALLED, material="int8"))["material"],
