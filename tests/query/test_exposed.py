@@ -159,7 +159,7 @@ def asked_for(draw: st.DrawFn) -> Circumstance:
             *(("tool", "TOOL"), ("instrument", "G"), ("supplier", "urn:cells"), ("material", item("class:IN"))),
         ]
     )
-    dimensions = draw(st.lists(one, max_size=3, unique_by=lambda d: d[0]))
+    dimensions = draw(st.lists(one, max_size=3, unique=True))
     low, high = draw(st.sampled_from([(None, None), ("2", None), (None, "2"), ("1", "2")]))
     wants = draw(st.booleans()) or not dimensions
     bounds = [None if n is None else Decimal(n) for n in (low, high)]
