@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain import events as ev
 from domain.bookings import is_booked, made_since_us
 from domain.events.common import Circumstances, Parameter
-from domain.exposure import Circumstance, ParameterRange, Seed, seeds
+from domain.exposure import DURATION_UNKNOWN, Circumstance, ParameterRange, Seed, seeds
 from domain.facts import spelled_out
 from domain.ids import PartyId, PlaceId
 from domain.memory import MemoryRecord, MemoryView
@@ -245,6 +245,34 @@ async def test_what_was_exposed_is_what_the_domain_says_of_all_events(
             limited = Asked(connection, tenant, fresh, None, scope=scope)
             expected = by_domain(memory.as_of(None), circumstance, sites)
             assert await answered(served.drawn, limited, circumstance) == expected
+
+
+@pytest.mark.parametrize("drawn_after", [5, 8], ids=["voided since it was drawn", "voided before"])
+async def test_neighbours_behind_voided_ones_are_looked_for_step_by_step(
+    served: Served, monkeypatch: pytest.MonkeyPatch, *, drawn_after: int
+) -> None:
+    for module in ("exposed", "exposure_events"):
+        monkeypatch.setattr(f"services.query.{module}.NEIGHBOURS_READ", 1)
+    monkeypatch.setattr("services.query.exposed.WIDER", 2)
+    views, tenant, h = served.views, await served.views.fresh_tenant(), History()
+    on = {"circumstances": Circumstances(equipment=("W",))}
+    for name, hour in (("U/1", 1), ("U/2", 1), ("U/3", 2), ("U/4", 3), ("U/5", 4)):
+        h.made([name], ["lot:IN/1"], at_hour=hour, **on)
+    for target in ("e2", "e3", "e4"):
+        h.tell(ev.Voided(occurred_at=at(9), target=target, reason="wrong"))
+    log = partitioned(h, [False], tenant)
+    await apply(views, log[:drawn_after], 3)
+    graph = await drawn(views, tenant)
+    assert graph is not None
+    served.drawn.put(tenant, graph, await generation(views, tenant))
+    if drawn_after < len(log):
+        await apply(views, log[drawn_after:], 3)
+    window = Circumstance(dimensions=(("equipment", "W"),), since_us=us(5), until_us=us(6))
+    async with tenant_transaction(views.api, tenant) as connection:
+        asked = Asked(connection, tenant, await freshness(connection, stale_after_seconds=60), None)
+        for graphs in (served.drawn, served.off):
+            found = {(s.item, s.reasons) for s in await exposed(graphs, asked, Exposure(window))}
+            assert found == {(item(name), frozenset({DURATION_UNKNOWN})) for name in ("U/1", "U/2")}
 
 
 async def answered(graphs: Graphs, asked: Asked, circumstance: Circumstance) -> set[Any]:
