@@ -23,7 +23,7 @@ from domain.moments import Moment, from_us, to_us
 from domain.positions import parse_vector, vector_token
 from services.access.callers import OWN_SOURCE
 from services.cases.commands import CaseDesk
-from services.cases.delta_set import Changes, DeltaSet, evaluations_since, last_evaluation
+from services.cases.delta_set import Changes, DeltaSet, KeptSets, evaluations_since, last_evaluation
 from services.cases.delta_state import DeltaState, Overtaken, read_state, write_state
 from services.cases.jobs import Work
 from services.cases.rule_keys import is_narrowing, items_of_rule, keys_of_rule
@@ -60,6 +60,7 @@ class Delta:
         self._desk, self._evaluator = desk, evaluator
         self._watching = Watching(views)
         self._states: dict[Subject, DeltaState] = {}
+        self._sets = KeptSets()
         self._quiet: dict[Subject, tuple[float, float]] = {}
         """when a case was evaluated last, and until when it is left alone; seconds of the loop's clock"""
         self._untouched: dict[Subject, Mapping[int, int]] = {}
@@ -195,7 +196,9 @@ class Delta:
         async with asking as asked:
             widened = await self._watch_beside(of, rule, asked)
             found = await self._evaluator.begin(rule, asked)
-            return await DeltaSet(asked.connection, of.tenant_id, case=case).changes(found), widened
+            generation = asked.fresh.generation
+            present = DeltaSet(asked.connection, of.tenant_id, case=case, kept=self._sets, generation=generation)
+            return await present.changes(found), widened
 
     async def _watch_beside(self, of: Subject, rule: Rule, asked: Asked) -> bool:
         """Watch what a part of the rule affects and the whole does not, yet, and what is behind failed items: an event

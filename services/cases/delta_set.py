@@ -4,6 +4,7 @@ those that they make surer, less sure, nearer, or members for other reasons.
 
 import asyncio
 from array import array
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -47,8 +48,11 @@ WHERE i.tenant_id = $1 AND i.material = $5 AND m.case_id = $2 AND m.kind = 'unit
 AND ((m.change = 'frozen' AND m.number = $3) OR (m.change <> 'frozen' AND m.number = ANY($4::int[])))
 AND EXISTS (SELECT FROM views.event_items e WHERE e.item_no = i.item_no AND e.role = $6)
 """
+_COUNT = "SELECT count(*) FROM views.case_members WHERE tenant_id = $1 AND case_id = $2"
 READ_AT_ONCE = 1_000
 IDS_AT_ONCE = 20_000
+SETS_KEPT_MEMBERS = 2_000_000
+"""16 bytes each."""
 
 
 def evaluations_since(case: RecallCase) -> list[int]:
@@ -77,12 +81,44 @@ class Changes:
         return sum(m.certainty == certainty != m.was.certainty for m in self.changed)
 
 
-class DeltaSet:
-    """The set of a recall as it was found last."""
+class KeptSets:
+    """Sets as they were read last, of all cases of a process: rows of members are only ever added, so as many rows of
+    the same tables are the same rows. Those used longest ago are let go of.
+    """
 
-    def __init__(self, connection: asyncpg.Connection, tenant_id: int, *, case: RecallCase) -> None:
+    def __init__(self, members_max: int = SETS_KEPT_MEMBERS) -> None:
+        self._members_max = members_max
+        self._sets: OrderedDict[tuple[int, str], tuple[object, Present]] = OrderedDict()
+
+    def get(self, of: tuple[int, str], what: object) -> Present | None:
+        """The set of (tenant, case), if it was read of just these rows."""
+        kept = self._sets.get(of)
+        if kept is None or kept[0] != what:
+            return None
+        self._sets.move_to_end(of)
+        return kept[1]
+
+    def put(self, of: tuple[int, str], what: object, present: Present) -> None:
+        self._sets.pop(of, None)
+        self._sets[of] = (what, present)
+        while sum(len(one.numbers) for _, one in self._sets.values()) > self._members_max:
+            self._sets.popitem(last=False)
+
+
+class DeltaSet:
+    """The set of a recall as it was found last. `kept`, if given, remembers it of the views of that generation."""
+
+    def __init__(
+        self,
+        connection: asyncpg.Connection,
+        tenant_id: int,
+        *,
+        case: RecallCase,
+        kept: KeptSets | None = None,
+        generation: int | None = None,
+    ) -> None:
         assert case.frozen is not None
-        self._connection = connection
+        self._connection, self._kept, self._generation = connection, kept, generation
         self._about = (tenant_id, case.case_id, case.frozen.number, evaluations_since(case))
 
     async def changes(self, found: Evaluation) -> Changes:
@@ -120,6 +156,18 @@ class DeltaSet:
         return False
 
     async def _rows(self) -> Present:
+        if self._kept is None or self._generation is None:
+            return await self._read()
+        tenant_id, case_id, freeze, evaluations = self._about
+        count = await self._connection.fetchval(_COUNT, tenant_id, case_id)
+        what = (self._generation, count, freeze, tuple(evaluations))
+        present = self._kept.get((tenant_id, case_id), what)
+        if present is None:
+            present = await self._read()
+            self._kept.put((tenant_id, case_id), what, present)
+        return present
+
+    async def _read(self) -> Present:
         numbers, codes = array("q"), array("q")
         kept: dict[tuple[Any, ...], int] = {}
         async for number, level, certainty, reasons in self._connection.cursor(_PRESENT, *self._about, prefetch=10_000):

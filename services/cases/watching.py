@@ -48,21 +48,27 @@ WHERE excluded.holds_members AND NOT watched_items.holds_members
 RETURNING item_no
 """
 _SHARED = """
--- what events of these have in common with events that do not name them
+-- what events of these have in common with events that do not name them; each event is looked up by its number: joined
+-- at once, all events of the tenant would be gone through for every thousand members
+WITH named AS MATERIALIZED (
+    SELECT e.transformation, e.posting
+    FROM (SELECT DISTINCT event_no FROM views.event_items WHERE item_no = ANY($3::bigint[])) AS m
+    CROSS JOIN LATERAL (SELECT transformation, posting FROM views.events WHERE event_no = m.event_no LIMIT 1) AS e
+    WHERE e.transformation IS NOT NULL OR e.posting IS NOT NULL
+), lots AS MATERIALIZED (
+    SELECT uri, material FROM views.items WHERE item_no = ANY($3::bigint[]) AND kind = 'lot'
+)
 INSERT INTO views.watched_keys (tenant_id, topic, subject, case_id)
 SELECT DISTINCT $1::int, k.topic, k.subject, $2 FROM (
-    SELECT 'transformation' AS topic, e.transformation AS subject
-    FROM views.event_items m JOIN views.events e USING (event_no)
-    WHERE m.item_no = ANY($3::bigint[]) AND e.transformation IS NOT NULL AND NOT starts_with(e.transformation, 'event ')
-    UNION SELECT 'order', e.posting ->> 'order'
-    FROM views.event_items m JOIN views.events e USING (event_no)
-    WHERE m.item_no = ANY($3::bigint[]) AND e.posting IS NOT NULL
+    SELECT 'transformation' AS topic, transformation AS subject FROM named
+    WHERE NOT starts_with(transformation, 'event ')
+    UNION SELECT 'order', posting ->> 'order' FROM named
     UNION SELECT 'vessel', vessel FROM views.vessel_acts WHERE item_no = ANY($3::bigint[])
     UNION SELECT 'equipment', equipment FROM views.loadings WHERE item_no = ANY($3::bigint[])
-    UNION SELECT 'class', material FROM views.items WHERE item_no = ANY($3::bigint[]) AND kind = 'lot'
+    UNION SELECT 'class', material FROM lots
     -- domain.ids.at_any_level: the GTIN without indicator and check digit, and the lot's number
-    UNION SELECT 'level', substring(uri, 24, 12) || substring(uri, 37) FROM views.items
-    WHERE item_no = ANY($3::bigint[]) AND kind = 'lot' AND uri ~ '^https://id[.]gs1[.]org/01/[0-9]{14}/10/'
+    UNION SELECT 'level', substring(uri, 24, 12) || substring(uri, 37) FROM lots
+    WHERE uri ~ '^https://id[.]gs1[.]org/01/[0-9]{14}/10/'
 ) AS k
 WHERE k.subject IS NOT NULL ON CONFLICT DO NOTHING
 """
