@@ -48,7 +48,22 @@ class DatabaseNotReady(RuntimeError):
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is not typed
-    """Ends where the server does not even hear that a statement is given up."""
+    """Ends where the server does not even hear that a statement is given up.
+
+    It can tell that there is nothing to reset before another has it: that is a round trip.
+    """
+
+    __slots__ = ("_untouched",)
+    _untouched: bool
+
+    def left_untouched(self) -> None:
+        """Whoever has it now asked one statement that leaves nothing behind in the session, and asks no more."""
+        self._untouched = True
+
+    def get_reset_query(self) -> str:
+        """Nothing, once, after `left_untouched`."""
+        untouched, self._untouched = getattr(self, "_untouched", False), False
+        return "" if untouched else str(super().get_reset_query())
 
     async def _cancel(self, *waiters: Any) -> None:
         # asyncpg waits for that as long as a statement may take, the caller with it: silence would hold both for ever.
@@ -188,6 +203,14 @@ async def tenant_transaction(
             connection.terminate()  # else its rollback would be waited for
             raise
         yield connection
+
+
+async def fetch_alone(pool: asyncpg.Pool, statement: str, *parameters: object) -> list[asyncpg.Record]:
+    """The rows of one statement that is a question by itself and leaves nothing behind in the session."""
+    async with pool.acquire() as connection:
+        rows: list[asyncpg.Record] = await connection.fetch(statement, *parameters)
+        connection.left_untouched()
+        return rows
 
 
 async def ensure_database(server_url: str, name: str, *, template: str | None = None) -> None:

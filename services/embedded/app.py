@@ -14,7 +14,7 @@ from typing import TypeVar
 import asyncpg
 import structlog
 import uvicorn
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry
 
@@ -34,7 +34,7 @@ from services.embedded.data_folder import DataDirInUse
 from services.eventlog.kafka import KafkaEventLog
 from services.eventlog.postgres import PostgresEventLog
 from services.ingest.app import create_router as ingest_router
-from services.metrics import IngestMetrics, ProjectorLag, ProjectorMetrics, QueryMetrics
+from services.metrics import IngestMetrics, ProjectorLag, ProjectorMetrics, QueryMetrics, QuestionsTimed
 from services.metrics import create_router as metrics_router
 from services.problems import install
 from services.projector.runner import Pace, Projector
@@ -238,8 +238,9 @@ async def _serve(
         app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings, metrics=counts))
     app.include_router(metrics_router(registry))
     if "query" in roles:
-        timed = [Depends(QueryMetrics(registry).timed)]
-        app.include_router(query_router(pool=api, keys=keys, settings=settings, graphs=graphs), dependencies=timed)
+        asked = query_router(pool=api, keys=keys, settings=settings, graphs=graphs)
+        app.include_router(asked)
+        app.add_middleware(QuestionsTimed, metrics=QueryMetrics(registry), questions=asked.routes)
         app.include_router(keys_router(keys=keys))
         app.include_router(contacts_router(pool=api, keys=keys, settings=settings))
         app.include_router(webhooks_router(pool=api, keys=keys, settings=settings, clock=SystemClock()))

@@ -37,11 +37,45 @@ AND ($3::bigint[] IS NULL OR te.key_no = ANY($3))
 """
 
 
+_MOST_QUIET = 200_000
+
+
+class Quiet:
+    """Items about which no conflict was found in one state of the views, though events about them have a void or a
+    second version: they need not be looked at again for the same events.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[str, frozenset[int]] = {}
+
+    def covers(self, items: Collection[str], troubled: Collection[int]) -> bool:
+        """Whether each of the items was found quiet, as far as these keys are concerned."""
+        known, none = self._keys, frozenset[int]()
+        keys = frozenset(troubled)
+        return all(keys <= known.get(item, none) for item in items)
+
+    def add(self, items: Collection[str], troubled: Collection[int]) -> None:
+        """Remember that nothing was found: what is found about several items is what is found about any of them."""
+        if len(self._keys) + len(items) > _MOST_QUIET:
+            self._keys.clear()
+        keys = frozenset(troubled)
+        for item in items:
+            known = self._keys.get(item)
+            self._keys[item] = keys if known is None or known <= keys else known | keys
+
+
 class ConflictsAbout:
     """The conflicts known at the vector that touch any of the items looked at, gathered some items at a time."""
 
-    def __init__(self, connection: asyncpg.Connection, tenant_id: int, *, vector: Mapping[int, int] | None) -> None:
-        self._connection, self._tenant_id, self._vector = connection, tenant_id, vector
+    def __init__(
+        self,
+        connection: asyncpg.Connection,
+        tenant_id: int,
+        *,
+        vector: Mapping[int, int] | None,
+        quiet: Quiet | None = None,
+    ) -> None:
+        self._connection, self._tenant_id, self._vector, self._quiet = connection, tenant_id, vector, quiet
         self._versions: dict[str, set[str]] = {}
         self._touched: dict[str, set[ItemId]] = {}
         self._refused: dict[tuple[str, str], set[ItemId]] = {}
@@ -51,19 +85,25 @@ class ConflictsAbout:
         names = [str(i) for i in items]
         if not names or (troubled is not None and not troubled):
             return
+        if troubled is not None and self._quiet is not None and self._quiet.covers(names, troubled):
+            return
         keys = None if troubled is None else list(troubled)
         held = [(no, i) for i, no, _ in await Ranges(self._connection, self._tenant_id).holding(map(ItemId, names))]
         ranged = ([no for no, _ in held], [str(i) for _, i in held])
-        for row in await self._connection.fetch(_RIVALS, self._tenant_id, names, keys, ranged[0]):
+        rivals = await self._connection.fetch(_RIVALS, self._tenant_id, names, keys, ranged[0])
+        for row in rivals:
             if self._knows(row):
                 self._versions.setdefault(row["event_id"], set()).add(row["content_hash"])
                 touched = self._touched.setdefault(row["event_id"], set())
                 touched.update(i for no, i in held if no == row["event_no"])
                 if row["uri"] is not None:
                     self._touched.setdefault(row["event_id"], set()).add(ItemId(row["uri"]))
-        for row in await self._connection.fetch(_REFUSED, self._tenant_id, names, keys, *ranged):
+        refused = await self._connection.fetch(_REFUSED, self._tenant_id, names, keys, *ranged)
+        for row in refused:
             if self._knows(row):
                 self._refused.setdefault((row["void_id"], row["target_id"]), set()).add(ItemId(row["uri"]))
+        if troubled is not None and self._quiet is not None and not rivals and not refused:
+            self._quiet.add(names, troubled)
 
     def _knows(self, row: asyncpg.Record) -> bool:
         return self._vector is None or row["log_offset"] <= self._vector.get(row["log_partition"], -1)

@@ -44,10 +44,12 @@ class Dressing:
 
     link_json: Callable[[Link], dict[str, Any]] = staticmethod(rendering.link_json)
     """writes a link as JSON data"""
+    standing_json: Callable[[Whereabouts], dict[str, Any]] = staticmethod(rendering.standing_json)
+    """writes how an item stands as JSON data"""
 
     def __init__(self, asked: Asked, *, at_us: int, totals: Totals | None, veil: Veil | None = None) -> None:
         self.asked, self.at_us, self.totals, self.veil = asked, at_us, totals, veil
-        self._told = ConflictsAbout(asked.connection, asked.tenant_id, vector=asked.vector)
+        self._told = ConflictsAbout(asked.connection, asked.tenant_id, vector=asked.vector, quiet=asked.quiet)
         self._gaps: dict[Gap, list[ItemId]] = {}
         self._conflicts: list[Conflict] = []
 
@@ -106,7 +108,11 @@ class Dressing:
             if self.totals is not None:
                 self.totals.add(node.item, node.certainty, state=seen[node.item].full, shown=state)
             self.gather(state)
-        return [marked(rendering.node_json(n, seen[n.item].shown, self.link_json), seen[n.item]) for n in shown]
+        link_json, standing_json = self.link_json, self.standing_json
+        return [
+            marked(rendering.node_json(n, seen[n.item].shown, linked=link_json, standing=standing_json), seen[n.item])
+            for n in shown
+        ]
 
     def gather(self, state: Whereabouts) -> None:
         """What the state of a node tells beside it."""

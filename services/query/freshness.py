@@ -1,7 +1,7 @@
 """How fresh an answer is: applied vector, lag, and waiting for one's own writes (SEMANTICS §6)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import asyncpg
 
 from domain.moments import iso
 from domain.positions import vector_token
-from services.database import QUICK_SECONDS
+from services.database import QUICK_SECONDS, fetch_alone
 from services.problems import Problem
 
 _CHECKPOINTS = "SELECT log_partition, applied_offset, applied_us, log_end, measured_us FROM views.checkpoints"
@@ -49,11 +49,17 @@ class Freshness:
         return {"position": vector_token(self.vector if vector is None else vector), "recorded_at": recorded}
 
 
-async def freshness(
-    connection: asyncpg.Connection, tenant_id: int | None = None, *, stale_after_seconds: float
-) -> Freshness:
-    """The state of the views in this snapshot; `tenant_id` None: of the tenant whose transaction it is, if any."""
-    told = await connection.fetch(_FRESH, tenant_id)
+async def freshness(connection: asyncpg.Connection, *, stale_after_seconds: float) -> Freshness:
+    """The state of the views in this snapshot, for the tenant whose transaction it is, if any."""
+    return _told(await connection.fetch(_FRESH, None), stale_after_seconds)
+
+
+async def freshness_at_once(pool: asyncpg.Pool, tenant_id: int, *, stale_after_seconds: float) -> Freshness:
+    """The same in a snapshot of its own, for a tenant."""
+    return _told(await fetch_alone(pool, _FRESH, tenant_id), stale_after_seconds)
+
+
+def _told(told: Sequence[asyncpg.Record], stale_after_seconds: float) -> Freshness:
     now_us, parked = told[0]["now_us"], told[0]["parked"]
     rows = [r for r in told if r["log_partition"] is not None]
     measured = min((r["measured_us"] for r in rows), default=0) or None  # 0: taken back (projector/continuity.py)

@@ -57,7 +57,11 @@ async def sent(request: Request, pieces: AsyncGenerator[Head | bytes, None], for
     except BaseException:
         await pieces.aclose()
         raise
-    body = b"".join(held)
+    return whole(request, head, body=b"".join(held), form=form)
+
+
+def whole(request: Request, head: Head, *, body: bytes, form: Format) -> Response:
+    """The response that is there already."""
     if form.media_type == JSON:
         return tagged(request, tag_of(body.replace(head.lag, b"", 1)), body=body, headers=head.headers)
     return Response(body, media_type=form.media_type, headers=head.headers)

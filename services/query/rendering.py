@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from domain.answers import Superseded
@@ -22,7 +23,13 @@ def text(value: Decimal | None) -> str | None:
 
 
 def time(instant_us: int | None) -> str | None:
-    return None if instant_us is None else iso(instant_us)
+    return None if instant_us is None else _iso(instant_us)
+
+
+@lru_cache(maxsize=1 << 16)
+def _iso(instant_us: int) -> str:
+    """What many links and nodes have in common is written once."""
+    return iso(instant_us)
 
 
 def link_json(link: Link) -> dict[str, Any]:
@@ -71,8 +78,14 @@ def standing_json(state: Whereabouts) -> dict[str, Any]:
     }
 
 
-def node_json(node: Node, state: Whereabouts, linked: Callable[[Link], dict[str, Any]] = link_json) -> dict[str, Any]:
-    """A node and how it stands; `linked` writes a link as `link_json` does."""
+def node_json(
+    node: Node,
+    state: Whereabouts,
+    *,
+    linked: Callable[[Link], dict[str, Any]] = link_json,
+    standing: Callable[[Whereabouts], dict[str, Any]] = standing_json,
+) -> dict[str, Any]:
+    """A node and how it stands; `linked` and `standing` write as `link_json` and `standing_json` do."""
     return {
         "item": node.item,
         "kind": state.kind,
@@ -84,7 +97,7 @@ def node_json(node: Node, state: Whereabouts, linked: Callable[[Link], dict[str,
         "links": [linked(link) for link in node.links],
         "link_count": node.link_count,
         "occurred_at": time(node.reached_us) or state.occurred_at,
-        **standing_json(state),
+        **standing(state),
     }
 
 

@@ -15,7 +15,8 @@ from services.access.http import caller_with
 from services.database import QUICK_SECONDS, UNREACHABLE, tenant_transaction
 from services.problems import Problem
 from services.query.asking import instant, item_asked, vector_of
-from services.query.freshness import Freshness, freshness, wait_for
+from services.query.conflicts import Quiet
+from services.query.freshness import Freshness, freshness, freshness_at_once, wait_for
 from services.query.graph.keeper import Graphs, Known
 from services.query.own_places import own_places, scope_secret
 from services.query.past import as_of
@@ -40,7 +41,7 @@ class Asked:
     known: Known | None = None
     """The tenant's graph where it may answer; None: there is none, or it was not looked for yet."""
     at_once: bool = False
-    """No more is asked of the database: whatever would, raises NeedsMore."""
+    """There is no connection: whatever asks the database raises NeedsMore."""
 
     async def item(self, text: str) -> ItemId:
         """The canonical id of an item that is known, and theirs. Raises Problem 404, the same for both."""
@@ -54,13 +55,18 @@ class Asked:
 
     def record(self) -> SqlRecord:
         """A record that has found nothing yet."""
-        if self.at_once:
-            raise NeedsMore
         return SqlRecord(self.connection, self.tenant_id, vector=self.vector)
 
     async def stay(self) -> None:
         """Ask for nothing: the database ends a transaction in which nothing was asked for a minute."""
-        await self.connection.execute("SELECT 1")
+        if not self.at_once:
+            await self.connection.execute("SELECT 1")
+
+    @property
+    def quiet(self) -> Quiet | None:
+        """What is known of conflicts in this state of the views; None where only some of it is seen."""
+        seen = self.vector is None and self.scope is None and self.known is not None
+        return self.known.changed.told.quiet if self.known is not None and seen else None
 
     def knows(self, partition: int, offset: int) -> bool:
         """Whether what lies at this place in the log is known as of then."""
@@ -84,6 +90,10 @@ class Asked:
 
 class NeedsMore(Exception):
     """A question that was asked at once must be asked in a snapshot that lasts."""
+
+
+class MoreThanFew(NeedsMore):
+    """It leads to more than a few links, or to items that are not plain: it is walked over columns."""
 
 
 class _NoConnection:
@@ -148,7 +158,9 @@ class Questions:
             return None
         with self._refused():
             async with asyncio.timeout(QUICK_SECONDS):
-                fresh = await freshness(self.pool, caller.tenant_id, stale_after_seconds=self._stale_after_seconds)
+                fresh = await freshness_at_once(
+                    self.pool, caller.tenant_id, stale_after_seconds=self._stale_after_seconds
+                )
         known = self.graphs.at_once(caller.tenant_id, fresh)
         nothing: Any = _NoConnection()
         return Asked(nothing, caller.tenant_id, fresh, None, known=known, at_once=True) if known is not None else None

@@ -32,7 +32,7 @@ class Totals:
         """Count one node; by status, site and holder, and with its quantities, only as far as it is `shown`."""
         if item not in self._affected:
             return
-        self._count(state.kind, {certainty: 1}, shown)
+        self._count(state.kind, certainty, shown)
         if state.kind == "unit":
             if not any(w in self._affected for w in state.wholes):
                 self._count_top(state, 1)
@@ -42,14 +42,15 @@ class Totals:
 
     def add_told(self, certainty: str, *, state: Whereabouts, top: bool) -> None:
         """Count one node that counts, of which it is known whether it is a top unit."""
-        self._count(state.kind, {certainty: 1}, state)
+        self._count(state.kind, certainty, state)
         self._top_units += top
         self._weigh(state)
 
     def count(self, kind: str, certainties: Mapping[str, int]) -> None:
         """Nodes of one kind that count, by certainty."""
-        self._kinds[kind] += sum(certainties.values())
-        self._sure.update(certainties)
+        for certainty, count in certainties.items():
+            self._kinds[kind] += count
+            self._sure[certainty] += count
 
     def count_by(self, name: str, counts: Mapping[str, int]) -> None:
         """The same nodes by `status`, `site` or `holder`."""
@@ -59,12 +60,12 @@ class Totals:
         """How many of them are top units."""
         self._top_units += count
 
-    def _count(self, kind: str, certainties: Mapping[str, int], shown: Whereabouts) -> None:
-        count = sum(certainties.values())
-        self.count(kind, certainties)
+    def _count(self, kind: str, certainty: str, shown: Whereabouts) -> None:
+        self._kinds[kind] += 1
+        self._sure[certainty] += 1
         for name, value in (("status", shown.status), ("site", shown.site), ("holder", shown.holder)):
             if value is not None:
-                self._by[name][str(value)] += count
+                self._by[name][str(value)] += 1
 
     def _count_top(self, state: Whereabouts, count: int) -> None:
         if state.status is Status.CONSUMED or not count:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from services.query.dressing import Dressing, listed
 from services.query.formats import Format
 from services.query.graph.dressing import ColumnDressing
 from services.query.paging import Cursor, limit_of
-from services.query.pieces import Head, head_of, sent, written
+from services.query.pieces import Head, head_of, sent, whole, written
 from services.query.snapshot import Asked, NeedsMore, Questions
 from services.query.totals import Totals, counted_once
 from services.query.walks import Start, Walk, Walked, walked
@@ -109,41 +109,41 @@ async def answer(
     ask: TraceAsked,
     begin: Callable[[Asked], Awaitable[Start]],
     given: Mapping[str, str] | None = None,
+    begun: Asked | None = None,
 ) -> Response:
     """The response: whole if small, else streamed from its first piece on. Errors before that keep their status.
 
-    `given` are the parameters where they come in a body.
+    `given` are the parameters where they come in a body. `begun`: the question was asked at once, and leads to more
+    than a few links. What shows no nodes is counted in that snapshot yet, if the graph knows all of it.
     """
+    few = begun is None
+    if begun is not None and not ask.form.shows_nodes:
+        with suppress(NeedsMore):
+            return await sent(
+                request, _pieces(questions, request, nullcontext(begun), ask=ask, begin=begin, few=few), ask.form
+            )
     pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
     asking = questions.ask(caller, request, pinned=pinned, given=given)
-    return await sent(request, _pieces(questions, request, asking, ask=ask, begin=begin), ask.form)
+    return await sent(request, _pieces(questions, request, asking, ask=ask, begin=begin, few=few), ask.form)
 
 
-async def answer_at_once(
+async def answer_of_few(
     questions: Questions,
     request: Request,
     *,
-    caller: Caller,
+    asked: Asked,
     ask: TraceAsked,
     begin: Callable[[Asked], Awaitable[Start]],
-) -> Response | None:
-    """The same response for what the graph answers by itself after one statement; None: ask for it as ever.
+) -> Response:
+    """The same response for what leads to a few links that the graph knows. Raises NeedsMore.
 
     It is over so soon that nobody needs to watch whether the client leaves.
     """
-    asked = await questions.at_once(caller, request)
-    if asked is None:
-        return None
-    try:
-        pieces = [p async for p in _pieces(questions, request, nullcontext(asked), ask=ask, begin=begin)]
-    except NeedsMore:
-        return None
-    return await sent(request, _again(pieces), ask.form)
-
-
-async def _again(pieces: Sequence[Head | bytes]) -> AsyncGenerator[Head | bytes, None]:
-    for piece in pieces:
-        yield piece
+    pieces = _pieces(questions, request, nullcontext(asked), ask=ask, begin=begin)
+    head = await anext(pieces)
+    assert isinstance(head, Head)
+    body = b"".join([p async for p in pieces if isinstance(p, bytes)])
+    return whole(request, head, body=body, form=ask.form)
 
 
 async def _pieces(
@@ -153,13 +153,14 @@ async def _pieces(
     *,
     ask: TraceAsked,
     begin: Callable[[Asked], Awaitable[Start]],
+    few: bool = True,
 ) -> AsyncGenerator[Head | bytes, None]:
     async with asking as asked:
         start = await begin(asked)
-        walk = await walked(questions.graphs, questions.settings, asked=asked, walk=ask.walk, start=start)
+        walk = await walked(questions.graphs, questions.settings, asked=asked, walk=ask.walk, start=start, few=few)
         answer = await (_by_columns if walk.over_graph is not None else _by_nodes)(ask, asked, start, walk=walk)
-        yield _head(request, ask, asked, found=answer.trace, following=answer.following)
         frame = asked.frame(answer.trace.incomplete)
+        yield _head(request, ask, frame, following=answer.following)
         lasting = {name: frame.pop(name) for name in ("complete", "incomplete_because")}
         yield ask.form.begin({"question": ask.name, "items": list(answer.trace.items), **frame})
         async for piece in answer.pieces:
@@ -193,7 +194,7 @@ async def _by_nodes(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walked
     counted = counted_once(nodes, start.items) - set(start.items)
     totals = Totals(counted) if ask.cursor is None else None
     dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=totals, veil=veil)
-    dressing.link_json = walk.link_json
+    dressing.link_json, dressing.standing_json = walk.link_json, walk.standing_json
 
     async def pieces() -> AsyncIterator[bytes]:
         await dressing.about(start.items, stand=walk.stand)
@@ -262,8 +263,8 @@ def _following(ask: TraceAsked, asked: Asked, last: tuple[int, str] | None) -> s
     return Cursor(ask.question, vector, asked.fresh.now_us, *last).token()
 
 
-def _head(request: Request, ask: TraceAsked, asked: Asked, *, found: Trace, following: str | None) -> Head:
-    head = head_of(asked.frame(found.incomplete), name=ask.name, form=ask.form)
+def _head(request: Request, ask: TraceAsked, frame: Mapping[str, Any], *, following: str | None) -> Head:
+    head = head_of(frame, name=ask.name, form=ask.form)
     if following is not None:
         head.headers["Link"] = f'<{request.url.include_query_params(cursor=following)}>; rel="next"'
     return head

@@ -13,6 +13,7 @@ from domain.exposure import Seed
 from domain.genealogy import trace
 from domain.ids import ItemId
 from domain.links import Link
+from domain.state import Whereabouts
 from domain.walk import Mode
 from services.query import rendering
 from services.query.answering import answered
@@ -22,7 +23,7 @@ from services.query.graph.keeper import Graphs, Known, reaches
 from services.query.graph.single import TooMuch
 from services.query.graph.small import SmallWalk
 from services.query.graph.stood import StoodSingly
-from services.query.snapshot import Asked, NeedsMore
+from services.query.snapshot import Asked, MoreThanFew
 from services.query.totals import counted_once
 from services.settings import Settings
 
@@ -59,6 +60,7 @@ class Walked:
     stand: Stand | None = None
     """None: the domain"""
     link_json: Callable[[Link], dict[str, Any]] = rendering.link_json
+    standing_json: Callable[[Whereabouts], dict[str, Any]] = rendering.standing_json
 
     def __len__(self) -> int:
         return len(self.over_graph) if self.over_graph is not None else len(self.trace.nodes)
@@ -77,10 +79,13 @@ class Walked:
         return listed(nodes)
 
 
-async def walked(graphs: Graphs, settings: Settings, *, asked: Asked, walk: Walk, start: Start) -> Walked:
-    """Walk from the start."""
+async def walked(
+    graphs: Graphs, settings: Settings, *, asked: Asked, walk: Walk, start: Start, few: bool = True
+) -> Walked:
+    """Walk from the start. `few`: it may lead to a few links only; where it does not, raises MoreThanFew at once."""
     limits = Limits(settings.trace_depth_limit, settings.trace_row_limit)
-    found = await _over_graph(graphs, asked, walk=walk, start=start, limits=limits)
+    few = few and not start.seeds and len(start.items) <= FEW_STARTS
+    found = await _over_graph(graphs, asked, walk=walk, start=start, limits=limits, few=few)
     if found is not None:
         return found
     question = trace(
@@ -97,7 +102,9 @@ async def walked(graphs: Graphs, settings: Settings, *, asked: Asked, walk: Walk
     return Walked(await answered(question, asked.record()))
 
 
-async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start, limits: Limits) -> Walked | None:
+async def _over_graph(
+    graphs: Graphs, asked: Asked, *, walk: Walk, start: Start, limits: Limits, few: bool
+) -> Walked | None:
     """The walk over the tenant's graph; None where there is none, or where the question is more than it covers."""
     if walk.follow_all or walk.follow_removed or walk.mode is Mode.AS_BUILT or asked.scope:
         return None
@@ -107,15 +114,18 @@ async def _over_graph(graphs: Graphs, asked: Asked, *, walk: Walk, start: Start,
     at_us = asked.fresh.now_us if walk.at_us is None else walk.at_us
     maintained_us = at_us if walk.mode is Mode.AS_MAINTAINED else None
     over = OverGraph(asked, *kept, at_us=at_us)
-    if not start.seeds and len(start.items) <= FEW_STARTS:
+    if few:
         with contextlib.suppress(TooMuch):
             small = SmallWalk(
                 kept.graph, kept.changed, kept.remembered.single, way=walk.way, at_us=maintained_us, limits=limits
             )
-            found = small.run(start.items)
-            return Walked(found, stand=StoodSingly(over).whereabouts, link_json=kept.remembered.single.link_json)
+            found, single = small.run(start.items), kept.remembered.single
+            stood = StoodSingly(over, [*start.items, *(node.item for node in found.nodes)])
+            return Walked(
+                found, stand=stood.whereabouts, link_json=single.link_json, standing_json=single.standing_json
+            )
         if asked.at_once:
-            raise NeedsMore
+            raise MoreThanFew
     done = await over.walk(
         start.items,
         start.seeds,

@@ -42,6 +42,8 @@ async def test_everything_is_counted(service: httpx.AsyncClient) -> None:
     assert (await service.get("/v1/items/state", params={**item, "wait_for": position})).status_code == 200
     for way in ("forward", "forward", "sideways"):
         await service.get(f"/v1/trace/{way}", params=item)
+    assert (await service.post("/v1/recalls", json={})).status_code == 422
+    assert (await service.get("/v1/recalls")).status_code == 200
     after = await numbers(service)
 
     def grown(name: str) -> float:
@@ -59,6 +61,7 @@ async def test_everything_is_counted(service: httpx.AsyncClient) -> None:
     assert after["zhuisu_projector_lag_records{partition=0}"] == 0
     assert grown("zhuisu_question_seconds_count{question=items/state}") == 1
     assert grown("zhuisu_question_seconds_count{question=trace/forward}") == 2
+    assert grown("zhuisu_question_seconds_count{question=recalls}") == 1, "a command at the same path is no question"
     assert not any("sideways" in name for name in after), "what senders write names nothing"
 
 

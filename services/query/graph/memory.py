@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from domain.answers import Conflict
 from domain.links import ALWAYS_US, NEVER_US, Link
+from services.query.conflicts import Quiet
 from services.query.graph.groups import Ints
 from services.query.graph.links import RELATIONS, LinkColumns, bits_of, joined
 
@@ -43,6 +45,9 @@ class Memory:
 
     forward: Remembered = field(default_factory=Remembered.nothing)
     backward: Remembered = field(default_factory=Remembered.nothing)
+    quiet: Quiet = field(default_factory=Quiet)
+    two_parents: dict[int, list[Conflict]] = field(default_factory=dict)
+    """by item of the graph that more is known of than the arrays tell: units it was in at the same time"""
 
 
 def as_columns(links: list[Link], ends: Ints, first: int) -> LinkColumns:

@@ -15,7 +15,9 @@ from services.query.graph.groups import Groups
 MOST_LINKS = 400
 """Of one item: with more it is left to the walk over columns."""
 MOST_REMEMBERED = 30_000
-"""Links that are remembered, a kilobyte each; with more all are forgotten."""
+"""Links that are remembered at least, a kilobyte each; with more all are forgotten. The same of how items stand."""
+REMEMBERED_OF_ALL = 100
+"""Of a large graph one link of so many is remembered: it takes a twentieth of the room of the graph itself."""
 _INPUT, _OUTPUT, _COMPONENT = (int(role) for role in (Role.INPUT, Role.OUTPUT, Role.COMPONENT))
 
 
@@ -49,14 +51,24 @@ class SingleItems:
         self._known: dict[tuple[int, bool], tuple[Told, ...]] = {}
         self._documents: dict[int, Told] = {}
         self._links = 0
+        self.most_remembered = max(MOST_REMEMBERED, len(graph.mentions.item) // REMEMBERED_OF_ALL)
         self.stands: dict[ItemId, tuple[int, Whereabouts]] = {}
         """by id: which item it is, and how it stands"""
+        self._standing: dict[int, tuple[Whereabouts, dict[str, Any]]] = {}
+        """by identity of one of these: it, and it as JSON data"""
 
     def stand(self, item: ItemId, index: int, state: Whereabouts) -> None:
         """Remember how an item stands."""
-        if len(self.stands) >= MOST_REMEMBERED:
+        if len(self.stands) >= self.most_remembered:
             self.stands.clear()
+            self._standing.clear()
         self.stands[item] = index, state
+        self._standing[id(state)] = state, rendering.standing_json(state)
+
+    def standing_json(self, state: Whereabouts) -> dict[str, Any]:
+        """How an item stands as JSON data, made once if it is remembered here; nobody changes it."""
+        known = self._standing.get(id(state))
+        return known[1] if known is not None else rendering.standing_json(state)
 
     def link_json(self, link: Link) -> dict[str, Any]:
         """The link as JSON data, made once if it was told here; nobody changes it."""
@@ -79,7 +91,7 @@ class SingleItems:
 
     def _remember(self, key: tuple[int, bool], found: tuple[Told, ...]) -> tuple[Told, ...]:
         self._links += len(found) + 1
-        if self._links > MOST_REMEMBERED:
+        if self._links > self.most_remembered:
             self._known.clear()
             self._documents.clear()
             self._ids.clear()

@@ -28,7 +28,10 @@ from domain.walk import (
 from services.query.graph.graph import Graph
 from services.query.graph.kinds import CLASS
 from services.query.graph.newer import Changed
-from services.query.graph.single import MOST_LINKS, SingleItems, Told, TooMuch
+from services.query.graph.single import SingleItems, Told, TooMuch
+
+MOST_LINKS = 150
+"""Links of a walk: with more it is left to the walk over columns, which takes as long as some two hundred of these."""
 
 
 class SmallWalk:
@@ -83,23 +86,32 @@ class SmallWalk:
         extend = extend_forward if self._forward else partial(extend_backward, born_us=born_us)
         fresh = at_birth(fresh, born_us) if self._forward else fresh
         touched = set()
-        here = self._single.id(item)
+        here, forward, mode, at_us, reached = (
+            self._single.id(item),
+            self._forward,
+            self._mode,
+            self._at_us,
+            self._reached,
+        )
         for told in self._links_of(item):
             link, other = told.link, told.other
-            extended = [
-                extend(path, labels, link, mode=self._mode, at_us=self._at_us) for path, labels in fresh.items()
-            ]
-            walked = [e for e in extended if e is not None]
-            if not walked:
-                continue
-            if any(self._shown(path) is not None for path, _ in walked):
-                self._arrivals.setdefault(other, {}).setdefault(told, (here, level))
-                if not self._forward and link.target != link.source:
+            there, shown = reached.get(other), False
+            for path, labels in fresh.items():
+                walked = extend(path, labels, link, mode=mode, at_us=at_us)
+                if walked is None:
+                    continue
+                shown = shown or self._shown(walked[0]) is not None
+                if there is None:
+                    there = reached[other] = Reached()
+                if merge(there, *walked, forward=forward):
+                    touched.add(other)
+            if shown:
+                arrivals = self._arrivals.get(other)
+                if arrivals is None:
+                    arrivals = self._arrivals[other] = {}
+                arrivals.setdefault(told, (here, level))
+                if not forward and link.target != link.source:
                     self._has_upstream.add(item)
-            there = self._reached.setdefault(other, Reached())
-            news = [merge(there, path, labels, forward=self._forward) for path, labels in walked]
-            if any(news):
-                touched.add(other)
         return touched
 
     def _links_of(self, item: int) -> Sequence[Told]:
@@ -112,7 +124,8 @@ class SmallWalk:
         return links
 
     def _shown(self, path: Path) -> Path | None:
-        return shown_forward(path, mode=self._mode, at_us=self._at_us) if self._forward else path
+        maintained = self._forward and self._mode is Mode.AS_MAINTAINED
+        return shown_forward(path, mode=self._mode, at_us=self._at_us) if maintained else path
 
     def _answer(self, items: Sequence[ItemId], starts: frozenset[int]) -> Trace:
         answer = Trace(tuple(dict.fromkeys(items)))
@@ -135,7 +148,8 @@ class SmallWalk:
 
     def _node(self, item: int, certainty: str, reasons: tuple[str, ...]) -> Node:
         arrivals = self._arrivals.get(item, {})
-        links = [told.link for told in sorted(arrivals, key=lambda told: told.sort_key)]
+        in_order = sorted(arrivals, key=lambda told: told.sort_key) if len(arrivals) > 1 else arrivals
+        links = [told.link for told in in_order]
         return node_reached(self._single.id(item), links, arrivals.values(), certainty=certainty, reasons=reasons)
 
     def _is_bare(self, item: int) -> bool:
