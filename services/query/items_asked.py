@@ -103,11 +103,12 @@ async def items_asked(asked: Asked, wanted: Wanted, *, skip_unknown: bool) -> tu
     """
     if len(wanted.texts) == 1 and not wanted.lines and not skip_unknown:
         return [await asked.item(wanted.texts[0])], []
-    parsed, refused = _parsed(wanted, asked.named(wanted.texts))
+    canonical = asked.named(wanted.texts)
+    parsed, refused = _parsed(wanted, canonical)
     if refused and not skip_unknown:
         detail = f"{len(refused)} of {len(wanted.texts)} are no ids: mend them, or ask with unknown=skip"
         raise Problem(422, "not-an-item-id", detail, errors=refused[:_NAMED_AT_MOST])
-    known = await _known(asked, parsed)
+    known = await _known(asked, parsed, canonical)
     unknown = [i for i in parsed if i not in known]
     if unknown and not skip_unknown:
         beginning = unknown[:_NEAREST_FOR]
@@ -119,12 +120,14 @@ async def items_asked(asked: Asked, wanted: Wanted, *, skip_unknown: bool) -> tu
     return [i for i in parsed if i in known], gaps
 
 
-async def _known(asked: Asked, items: Sequence[ItemId]) -> Collection[str]:
-    """Those that an event names, and that the caller may see."""
+async def _known(asked: Asked, items: Sequence[ItemId], canonical: Collection[str]) -> Collection[str]:
+    """Those that an event names, and that the caller may see; `canonical`: ids that surely are named."""
     if asked.scope is not None:
         return await asked.scope.own_items(items)
-    known = asked.named(items)
+    known = set(canonical)
     left = [i for i in items if i not in known]
+    known |= asked.named(left)
+    left = [i for i in left if i not in known]
     if left:
         told = await asked.connection.fetch(_KNOWN, asked.tenant_id, [str(i) for i in left])
         known |= {r[0] for r in told}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import orjson
 
 from domain.links import Link
@@ -17,6 +18,7 @@ from domain.walk import CERTAIN
 from services.query import node_cells as cells
 from services.query import rendering
 from services.query.graph.groups import Bools, Ints, told_apart
+from services.query.graph.kinds import KINDS
 from services.query.graph.texts import Texts
 from services.query.graph.times import iso_texts
 from services.query.weaving import Column, each, escaped, follows, grouped, taken, where, woven
@@ -48,12 +50,13 @@ class Written:
     write: Callable[[Any], bytes]
     known: dict[int, bytes] = field(default_factory=dict)
 
-    def of(self, code: int, table: Sequence[Any]) -> bytes:
-        """What a code reads like."""
-        found = self.known.get(code)
-        if found is None:
-            found = self.known[code] = self.write(table[code])
-        return found
+    def some(self, codes: Sequence[int], table: Sequence[Any]) -> list[bytes]:
+        """What each code reads like."""
+        known = self.known
+        for code in codes:
+            if code not in known:
+                known[code] = self.write(table[code])
+        return [known[code] for code in codes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,7 @@ class Stands:
 
     def __init__(self) -> None:
         self.table: list[Whereabouts] = []
+        self._kinds = bytearray()
         self.json = Written(_standing_json)
         self.csv = Written(lambda state: cells.standing_cells(state).encode())
         self._lock = Lock()
@@ -101,7 +105,12 @@ class Stands:
         """The code of a new way."""
         with self._lock:
             self.table.append(state)
+            self._kinds.append(KINDS.index(state.kind))
             return len(self.table) - 1
+
+    def kinds(self) -> Ints:
+        """The kind of each, as a place in KINDS."""
+        return np.frombuffer(bytes(self._kinds), dtype=np.uint8).astype(np.int64)
 
 
 def json_lines(nodes: NodeColumns, *, before: bytes, after: bytes) -> bytes:
@@ -200,10 +209,10 @@ def _instants(instants_us: Ints, before: bytes = b"", after: bytes = b"") -> Col
 
 def _standing(nodes: NodeColumns, form: Callable[[Stands], Written]) -> Column | bytes:
     shared, own = form(nodes.stands), form(nodes.own)
-    return each(
-        nodes.standing,
-        lambda code: shared.of(code, nodes.stands.table) if code >= 0 else own.of(-1 - code, nodes.own.table),
-    )
+    codes, which = told_apart(nodes.standing)
+    owned = -1 - codes[codes < 0]
+    texts = own.some(owned.tolist(), nodes.own.table) + shared.some(codes[len(owned) :].tolist(), nodes.stands.table)
+    return texts[0] if len(texts) == 1 else Column.of(Texts.of(texts), which)
 
 
 def _cells(texts: Texts, made_of: Sequence[Column]) -> Column:

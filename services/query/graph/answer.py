@@ -17,7 +17,7 @@ from domain.state import Whereabouts
 from services.query.answering import answered
 from services.query.graph.forward import ForwardWalk
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, positions
+from services.query.graph.groups import Bools, Ints, once, positions
 from services.query.graph.kinds import CLASS
 from services.query.graph.links import CERTAIN_BIT, IDENTIFIED_AS, bit_of
 from services.query.graph.names import Names
@@ -61,11 +61,14 @@ class OverGraph:
         limits: Limits,
     ) -> bool:
         """Walk; False if the domain must answer. `maintained_us`: as maintained then; None: ever."""
-        asked, starts = self._asked, np.unique(self.names.indexes(items))
+        asked, indexes = self._asked, self.names.indexes(items)
+        starts = once(indexes)
         if self.names.barred(starts):
             return False
         openings = Openings(self.graph, self.names, changed=self.changed, record=asked.record())
-        opened, gaps = await openings.open(items, seeds, at_us=contents_at_us, now_us=asked.fresh.now_us)
+        opened, gaps = await openings.open(
+            items, seeds, indexes=indexes, at_us=contents_at_us, now_us=asked.fresh.now_us
+        )
         try:
             walked = await self._walk(starts, opened, way=way, at_us=maintained_us, limits=limits)
             if len(walked.nodes) < _FEW_NODES:
@@ -200,24 +203,35 @@ class OverGraph:
     async def _tell(self, starts: Ints, walked: Walked, way: Way) -> None:
         verdicts = self.nodes.verdict(np.arange(len(walked.nodes)))
         pending = walked.nodes[(verdicts != CERTAIN_BIT) & (verdicts & _PENDING > 0)]
+        everything = once(np.concatenate([walked.nodes, starts]))
         if way is Way.BACKWARD:
-            await self._tell_two_parents(np.union1d(walked.nodes, starts))
+            await self._tell_two_parents(everything)
         if len(pending):
             detail = "an event about these was voided, and what replaces it is not in the log yet"
             self.trace.gaps.append(Gap("replacement_pending", tuple(sorted(self.names.ids(pending))), detail))
         if way is Way.BACKWARD:
-            await self._tell_upstream(np.union1d(walked.nodes, starts), walked)
+            await self._tell_upstream(everything, walked)
 
     async def _tell_two_parents(self, everything: Ints) -> None:
-        for some in _slices(everything[self._doubtful(everything)]):
-            question = Linker(Known(), follow_all=False).out_of(frozenset(self.names.ids(some)))
+        doubtful = everything[self._doubtful(everything)]
+        remembered = self.changed.told.two_parents if self._asked.vector is None else {}
+        told = {item: remembered[item] for item in doubtful.tolist() if item in remembered}
+        for some in _slices(np.array([item for item in doubtful.tolist() if item not in told], dtype=np.int64)):
+            ids = self.names.ids(some)
+            question = Linker(Known(), follow_all=False).out_of(frozenset(ids))
             linked = await answered(question, self._asked.record())
-            self.trace.conflicts += [c for c in two_parents(linked.parts) if c not in self.trace.conflicts]
+            found = {i: two_parents({i: linked.parts[i]}) if i in linked.parts else [] for i in ids}
+            fresh = {item: found[i] for item, i in zip(some.tolist(), ids, strict=True)}
+            told |= fresh
+            remembered |= {item: conflicts for item, conflicts in fresh.items() if item < len(self.graph)}
+        known = self.trace.conflicts
+        for item in doubtful.tolist():
+            known += [c for c in told[item] if c not in known]
 
     async def _tell_upstream(self, everything: Ints, walked: Walked) -> None:
         """Where nothing says what a thing came from, and no receipt says from whom."""
         has_upstream = walked.links.target[walked.links.target != walked.links.source]
-        ends = np.setdiff1d(everything, has_upstream)
+        ends = everything[positions(once(has_upstream), everything) < 0]
         doubtful = self._doubtful(ends)
         bare = self.names.ids(self._never_received(ends[~doubtful]))
         for some in _slices(ends[doubtful]):

@@ -13,9 +13,9 @@ from services.query.dressing import Dressing
 from services.query.graph.answer import OverGraph
 from services.query.graph.counting import Counting
 from services.query.graph.groups import Ints, alike, picked
+from services.query.graph.kinds import KINDS
 from services.query.graph.links import CERTAIN_BIT, RELATIONS
 from services.query.graph.nodes import reasons_of
-from services.query.graph.stance import KINDS
 from services.query.graph.standings import Stood
 from services.query.node_columns import Head, NodeColumns, Said
 from services.query.pieces import one_ahead
@@ -149,8 +149,8 @@ class ColumnDressing:
         base = items < len(self._over.graph)
         kind[base] = self._over.graph.standing.kind[items[base]]
         kind[kind == 0] = 1
-        for at in np.flatnonzero(stood.by_domain[: len(rows)]).tolist():
-            kind[at] = KINDS.index(stood.state(at).kind)
+        strange = np.flatnonzero(stood.by_domain[: len(rows)])
+        kind[strange] = stood.kinds(strange)
         columns = (kind, nodes.level[rows], nodes.verdict(rows))
         first, which = alike(columns)
         table = [

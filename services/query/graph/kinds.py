@@ -73,3 +73,5 @@ class Uncovered(Exception):
 
 UNIT, LOT, CLASS, CONTAINER = 1, 2, 3, 4
 """Kinds by code; 0: the id does not tell."""
+KINDS = ("unit", "unit", "lot", "class", "container")
+"""The words of these numbers."""

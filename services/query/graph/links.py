@@ -9,7 +9,7 @@ import numpy as np
 from domain.facts import Role
 from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints
+from services.query.graph.groups import Bools, Ints, once
 from services.turns import give_way
 
 DERIVATION, PART_OF, MEMBER_OF_LOT, CONTAINED_IN, IDENTIFIED_AS, SIMILAR_TO = range(6)
@@ -68,12 +68,16 @@ class LinkColumns:
         return len(self.source)
 
     def take(self, rows: Ints) -> "LinkColumns":
-        return LinkColumns(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return LinkColumns(*(getattr(self, name).take(rows) for name in _COLUMNS))
+
+
+_COLUMNS = tuple(f.name for f in fields(LinkColumns))
 
 
 def joined(tables: list[LinkColumns]) -> LinkColumns:
     """All rows of several tables, in order."""
-    return tables[0] if len(tables) == 1 else LinkColumns(*(_column(tables, f.name) for f in fields(LinkColumns)))
+    some = [t for t in tables if len(t)] or tables[:1]
+    return some[0] if len(some) == 1 else LinkColumns(*(_column(some, name) for name in _COLUMNS))
 
 
 def _column(tables: list[LinkColumns], name: str) -> Any:
@@ -120,7 +124,7 @@ def plain_into(graph: Graph, items: Ints) -> LinkColumns:
     return joined(
         [
             derivations(graph, used, made[on]),
-            parts(graph, np.unique(fitted)),
+            parts(graph, once(fitted)),
             members(graph, graph.members.by_other.expand(items)[1]),
             *_identities(graph, items, forward=False),
         ]

@@ -30,9 +30,10 @@ class Lookup:
         at = positions(self._sorted, _hashed(wanted))
         found = np.where(at >= 0, self._rows[at], -1) if len(self._rows) else at
         data, start = self._names.data, self._names.start
-        begins, ends = start[found].tolist(), start[found + 1].tolist()
-        for n, row in enumerate(found.tolist()):
-            if row >= 0 and data[begins[n] : ends[n]] != wanted[n]:
+        bounds = zip(start[found].tolist(), start[found + 1].tolist(), strict=True)
+        told = [data[begin:end] for begin, end in bounds]
+        for n, row in enumerate(found.tolist() if told != wanted else ()):
+            if row >= 0 and told[n] != wanted[n]:
                 found[n] = self._names.find(ids[n])  # two ids have one hash
         return found
 

@@ -15,7 +15,7 @@ from domain.state import Whereabouts
 from services.query.graph.facts import STATUSES
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Ints
-from services.query.graph.stance import KINDS
+from services.query.graph.kinds import KINDS
 from services.query.graph.standing import stand
 
 _COMES_IN = (Flow.ENTER, Flow.RECEIVE, Flow.OPEN)

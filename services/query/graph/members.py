@@ -19,10 +19,10 @@ from services.query.evaluation import GAPS_KEPT, quantity_of
 from services.query.graph.affected import AffectedMembers
 from services.query.graph.answer import OverGraph
 from services.query.graph.groups import Bools, Ints, alike, pairs
-from services.query.graph.kinds import LOT, UNIT
+from services.query.graph.kinds import KINDS, LOT, UNIT
 from services.query.graph.links import CERTAIN_BIT
 from services.query.graph.nodes import reasons_of
-from services.query.graph.stance import KINDS, shipped_out
+from services.query.graph.stance import shipped_out
 from services.query.graph.standings import Standings, Stood
 from services.query.graph.texts import Texts
 from services.query.set_lines import LINES_AT_ONCE, Counts

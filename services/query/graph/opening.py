@@ -25,10 +25,9 @@ class Openings:
         self._graph, self._names, self._changed, self._record = graph, names, changed, record
 
     async def open(
-        self, items: Sequence[ItemId], seeds: Sequence[Seed], *, at_us: int | None, now_us: int
+        self, items: Sequence[ItemId], seeds: Sequence[Seed], *, indexes: Ints, at_us: int | None, now_us: int
     ) -> tuple[Opened, list[Gap]]:
-        """What leads on from the items asked about, and from what was exposed. `at_us` None: now."""
-        indexes = self._names.indexes(items)
+        """What leads on from the items asked about (`indexes`), and from what was exposed. `at_us` None: now."""
         standing = self._may_stand_for_others(indexes)
         special = [item for item, odd in zip(items, standing.tolist(), strict=True) if odd]
         found = Opening()

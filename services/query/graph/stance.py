@@ -13,6 +13,7 @@ from domain.state import SHIPPED_OUT, Whereabouts
 from services.query.graph.facts import STATUSES, Stays
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, positions
+from services.query.graph.kinds import KINDS
 from services.query.graph.names import Names
 from services.query.graph.single import SingleItems
 from services.query.graph.sparse import Sparse
@@ -20,7 +21,6 @@ from services.query.graph.standing import stand
 from services.query.graph.walking import distinct
 from services.query.node_columns import Stands
 
-KINDS = ("unit", "unit", "lot", "class", "container")
 _MOST_BY_DOMAIN = 200_000
 """Items told by the domain that are remembered; what is more is asked again each time."""
 

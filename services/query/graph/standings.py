@@ -50,6 +50,15 @@ class Stood:
         code = int(self.codes[at])
         return self.shared.table[code] if code >= 0 else self.own.table[-1 - code]
 
+    def kinds(self, places: Ints) -> Ints:
+        """The kind of the items at these places, as a place in KINDS."""
+        codes = self.codes[places]
+        found = np.zeros(len(codes), dtype=np.int64)
+        for stands, chosen, rows in ((self.shared, codes >= 0, codes), (self.own, codes < 0, -1 - codes)):
+            if chosen.any():
+                found[chosen] = stands.kinds()[rows[chosen]]
+        return found
+
     def occurred_at(self, at: int) -> str | None:
         """When the item at this place was last named, where it was to be `timed`."""
         return self.occurred[at] if at in self.occurred else self.state(at).occurred_at

@@ -4,13 +4,12 @@ from functools import cache
 
 import numpy as np
 
-from domain.moments import DAY_US, iso
+from domain.moments import DAY_US
 from services.query.graph.groups import Ints, told_apart
 from services.query.graph.texts import Texts
 from services.query.weaving import Column, Part, woven
 
 _SECOND_US = 1_000_000
-_DATE = len("2026-03-01T")
 
 
 def iso_texts(instants_us: Ints) -> Texts:
@@ -18,7 +17,7 @@ def iso_texts(instants_us: Ints) -> Texts:
     day, of_day_us = np.divmod(instants_us, DAY_US)
     second, fraction_us = np.divmod(of_day_us, _SECOND_US)
     days, which = told_apart(day)
-    dates = Texts.of([iso(n * DAY_US)[:_DATE].encode() for n in days.tolist()])
+    dates = Texts.of([b"%bT" % date for date in np.datetime_as_string(days.astype("M8[D]")).astype("S").tolist()])
     return woven((Column.of(dates, which), Column.of(_of_day(), second), _fractions(fraction_us), b"Z"), len(second))
 
 

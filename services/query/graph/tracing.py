@@ -11,7 +11,7 @@ import numpy as np
 from domain.answers import Conflict, Gap, Limits, Superseded, Way
 from domain.links import NEVER_US
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, first_of_each
+from services.query.graph.groups import Bools, Ints, first_of_each, in_order, once
 from services.query.graph.links import (
     CERTAIN_BIT,
     KNOWN_REASONS,
@@ -53,7 +53,7 @@ class GraphWalk:
         incomplete: list[str] = []
         depth = 0
         while len(fresh) or len(members):
-            frontier = np.unique(fresh.item)
+            frontier = once(fresh.item)
             if self.names.barred(frontier):
                 raise Barred
             if depth >= self.limits.depth:
@@ -95,8 +95,10 @@ class GraphWalk:
         if not self.forward:
             ahead = of_birth(ahead, born_us[np.searchsorted(frontier, ahead.target)])
         paths, walked = extended(fresh.take(on), ahead, forward=self.forward, at_us=self.at_us)
-        kept = np.unique(rows[walked & self._shows(paths)])
-        self._tables.append(links.take(kept))
+        met = np.zeros(len(links), dtype=np.bool_)
+        met[rows[np.flatnonzero(walked & self._shows(paths))]] = True
+        kept = np.flatnonzero(met)
+        self._tables.append(links if len(kept) == len(links) else links.take(kept))
         near, far = (links.source, links.target) if self.forward else (links.target, links.source)
         self._arrived.append(far[kept])
         self._came_from.append(near[kept])
@@ -164,7 +166,7 @@ class GraphWalk:
 
 def _matched(paths: Ints, links: Ints) -> tuple[Ints, Ints]:
     """Every pair of a path and a link that leaves its item: (row of paths, row of links)."""
-    order = np.argsort(links, kind="stable")
+    order = in_order(links)
     sorted_links = links[order]
     first, end = np.searchsorted(sorted_links, paths), np.searchsorted(sorted_links, paths, side="right")
     counts = end - first

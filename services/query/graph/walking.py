@@ -4,13 +4,13 @@ A row is a path: the item it ends in (begins in, backward), the window of its ch
 labels as bits. Rows that agree in everything but labels are one row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from domain.links import ALWAYS_US, NEVER_US
-from services.query.graph.groups import Bools, Ints, first_of_each, positions
+from services.query.graph.groups import Bools, Ints, first_of_each, in_order, positions
 from services.query.graph.links import (
     CERTAIN_BIT,
     CONTAINED_IN,
@@ -47,7 +47,12 @@ class Paths:
         return len(self.item)
 
     def take(self, rows: Ints | Bools) -> "Paths":
-        return Paths(*(getattr(self, f.name)[rows] for f in fields(self)))
+        """The paths at these rows; a mask is looked at once, not for each column."""
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)
+            if len(rows) == len(self):
+                return self
+        return Paths(*(getattr(self, name).take(rows) for name in _COLUMNS))
 
     @classmethod
     def starting(cls, items: Ints, labels: Ints, *, forward: bool) -> "Paths":
@@ -71,8 +76,14 @@ class Paths:
         )
 
 
+_COLUMNS = tuple(f.name for f in fields(Paths))
+
+
 def concatenated(tables: list[Paths]) -> Paths:
-    return Paths(*(np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(Paths)))
+    """All rows of several tables, in order."""
+    if len(tables) == 1:
+        return tables[0]
+    return Paths(*(np.concatenate([getattr(t, name) for t in tables]) for name in _COLUMNS))
 
 
 def extended(paths: Paths, links: LinkColumns, *, forward: bool, at_us: int | None) -> tuple[Paths, Bools]:
@@ -199,7 +210,7 @@ def _in_order(paths: Paths, bound_us: int) -> Paths:
 
 
 def _where(chosen: Bools, these: Paths, those: Paths) -> Paths:
-    return Paths(*(np.where(chosen, getattr(these, f.name), getattr(those, f.name)) for f in fields(Paths)))
+    return Paths(*(np.where(chosen, getattr(these, name), getattr(those, name)) for name in _COLUMNS))
 
 
 def closed(paths: Paths) -> Paths:
@@ -232,45 +243,78 @@ def of_birth(links: LinkColumns, born_us: Ints) -> LinkColumns:
 
 
 class Seen:
-    """All paths so far, and which are new: rows are told apart by a 64-bit mix of what they agree in."""
+    """All paths so far, and which are new: rows of one item are told apart by a 64-bit mix of what they agree in.
+
+    Of an item that was never met nothing is compared, and most are met once. Tables of paths that came together are
+    joined as they get many, so that there are few.
+    """
 
     def __init__(self) -> None:
-        self._mixed = np.zeros(0, dtype=np.int64)
-        self._paths: Paths | None = None
+        self._tables: list[Paths] = []
+        self._met = np.zeros(0, dtype=np.bool_)
+        """by item: whether a path ends in it; none beyond"""
 
     def take(self, paths: Paths) -> Paths:
         """Add paths; those that say something new, with the labels that are new. Raises Collision."""
         if not len(paths):
             return paths
-        paths, mixes = _unique(paths)
-        if self._paths is None:
-            self._mixed, self._paths = mixes, paths
-            return paths
-        at = positions(self._mixed, mixes)
-        known = at >= 0
-        if not _alike(self._paths.take(at[known]), paths.take(known)):
-            raise Collision
-        labels = self._paths.labels.copy()
-        fresh_bits = paths.labels.copy()
-        fresh_bits[known] &= ~labels[at[known]]
-        labels[at[known]] |= paths.labels[known]
-        old = replace(self._paths, labels=labels)
-        added = paths.take(~known)
-        order = np.argsort(np.concatenate([self._mixed, mixes[~known]]), kind="stable")
-        self._mixed = np.concatenate([self._mixed, mixes[~known]])[order]
-        self._paths = concatenated([old, added]).take(order)
-        return replace(paths, labels=fresh_bits).take(fresh_bits > 0)
+        paths = _once(paths)
+        self._reach_out(int(paths.item.max()) + 1)
+        fresh, known = paths.labels.copy(), np.zeros(len(paths), dtype=np.bool_)
+        met = np.flatnonzero(self._met.take(paths.item))
+        if len(met):
+            some, its = paths.take(met), np.zeros(len(self._met), dtype=np.bool_)
+            its[some.item] = True
+            for labels, at in self._found(some, its):
+                here = np.flatnonzero(at >= 0)
+                rows, at = met[here], at[here]
+                known[rows] = True
+                fresh[rows] &= ~labels[at]
+                labels[at] |= paths.labels[rows]
+        self._met[paths.item] = True
+        self._add(paths.take(~known))
+        return replace(paths, labels=fresh).take(fresh > 0)
+
+    def _found(self, paths: Paths, its: Bools) -> Iterator[tuple[Ints, Ints]]:
+        """(labels of a table, the row of each path among them; -1 where it is not there), table by table.
+
+        `its`: by item, whether a path ends in it. Raises Collision.
+        """
+        mixes = mixed([getattr(paths, name) for name in _KEYS])
+        for table in self._tables:
+            rows = np.flatnonzero(its.take(table.item))
+            theirs = table.take(rows)
+            others = mixed([getattr(theirs, name) for name in _KEYS])
+            order = np.argsort(others, kind="stable")
+            at = positions(others[order], mixes)
+            there = np.flatnonzero(at >= 0)
+            at[there] = order[at[there]]
+            if not _alike(theirs.take(at[there]), paths.take(there)):
+                raise Collision
+            at[there] = rows[at[there]]
+            yield table.labels, at
+
+    def _add(self, paths: Paths) -> None:
+        """The labels of what is kept change: they are its own."""
+        if len(paths):
+            self._tables.append(replace(paths, labels=paths.labels.copy()))
+        while len(self._tables) > 1 and len(self._tables[-2]) <= 2 * len(self._tables[-1]):
+            last = self._tables.pop()
+            self._tables[-1] = concatenated([self._tables[-1], last])
+
+    def _reach_out(self, count: int) -> None:
+        if count > len(self._met):
+            self._met = np.concatenate([self._met, np.zeros(max(count, 2 * len(self._met)), dtype=np.bool_)])
 
     @property
     def paths(self) -> Paths:
         """All of them."""
         none = np.zeros(0, dtype=np.int64)
-        return Paths.starting(none, none, forward=True) if self._paths is None else self._paths
+        return concatenated(self._tables or [Paths.starting(none, none, forward=True)])
 
     def more_than(self, items: int) -> bool:
         """Whether they end in more items than that."""
-        paths = self.paths
-        return len(paths) > items and len(np.unique(paths.item)) > items
+        return sum(map(len, self._tables)) > items and int(np.count_nonzero(self._met)) > items
 
 
 class Collision(Exception):
@@ -302,16 +346,31 @@ def distinct(columns: Sequence[Ints | Bools]) -> tuple[Ints, Ints]:
     return first, which
 
 
-def _unique(paths: Paths) -> tuple[Paths, Ints]:
-    mixes = mixed([getattr(paths, name) for name in _KEYS])
+def _once(paths: Paths) -> Paths:
+    """The paths; those that agree in all but labels are one. Raises Collision."""
+    by_item = in_order(paths.item)
+    item = paths.item.take(by_item)
+    same = item[1:] == item[:-1]
+    again = np.zeros(len(paths), dtype=np.bool_)
+    again[1:] |= same
+    again[:-1] |= same
+    rows = by_item[again]
+    if not len(rows):
+        return paths
+    mixes = mixed([getattr(paths, name).take(rows) for name in _KEYS])
     order = np.argsort(mixes, kind="stable")
-    mixes, paths = mixes[order], paths.take(order)
-    starts = first_of_each(mixes)
-    labels = np.bitwise_or.reduceat(paths.labels, starts)
-    once = paths.take(starts)
-    if not _alike(once.take(np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(mixes))))), paths):
+    starts = first_of_each(mixes[order])
+    if len(starts) == len(rows):
+        return paths
+    rows, first = rows[order], rows[order[starts]]
+    each = np.repeat(first, np.diff(np.append(starts, len(rows))))
+    if not _alike(paths.take(each), paths.take(rows)):
         raise Collision
-    return replace(once, labels=labels), mixes[starts]
+    labels, kept = paths.labels.copy(), np.ones(len(paths), dtype=np.bool_)
+    labels[first] = np.bitwise_or.reduceat(paths.labels[rows], starts)
+    kept[rows] = False
+    kept[first] = True
+    return replace(paths, labels=labels).take(kept)
 
 
 def _alike(one: Paths, other: Paths) -> bool:
