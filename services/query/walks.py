@@ -20,6 +20,7 @@ from services.query.answering import answered
 from services.query.dressing import STATE_CHUNK, Stand, listed
 from services.query.graph.answer import OverGraph
 from services.query.graph.keeper import Graphs, Known, reaches
+from services.query.graph.memory import Memory
 from services.query.graph.single import TooMuch
 from services.query.graph.small import SmallWalk
 from services.query.graph.stood import StoodSingly
@@ -116,10 +117,10 @@ async def _over_graph(
     over = OverGraph(asked, *kept, at_us=at_us)
     if few:
         with contextlib.suppress(TooMuch):
-            small = SmallWalk(
-                kept.graph, kept.changed, kept.remembered.single, way=walk.way, at_us=maintained_us, limits=limits
-            )
-            found, single = small.run(start.items), kept.remembered.single
+            single = kept.remembered.single
+            told = kept.changed.told if asked.vector is None else Memory()
+            small = SmallWalk(kept.graph, kept.changed, single, told, way=walk.way, at_us=maintained_us, limits=limits)
+            found = small.run(start.items)
             stood = StoodSingly(over, [*start.items, *(node.item for node in found.nodes)])
             return Walked(
                 found, stand=stood.whereabouts, link_json=single.link_json, standing_json=single.standing_json

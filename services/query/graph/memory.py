@@ -10,6 +10,7 @@ from domain.links import ALWAYS_US, NEVER_US, Link
 from services.query.conflicts import Quiet
 from services.query.graph.groups import Ints
 from services.query.graph.links import RELATIONS, LinkColumns, bits_of, joined
+from services.query.graph.single import Told
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Remembered:
     rows: dict[int, tuple[int, int]] = field(default_factory=dict)
     """by item: its first row, and how many"""
     born: dict[int, int] = field(default_factory=dict)
+    _one_by_one: dict[int, tuple[Told, ...]] = field(default_factory=dict)
 
     @classmethod
     def nothing(cls) -> "Remembered":
@@ -37,6 +39,18 @@ class Remembered:
             self.born[item] = born_us
             self.rows[item] = first, len(its)
             first += len(its)
+
+    def of(self, item: int, *, forward: bool) -> tuple[Told, ...] | None:
+        """The links of one item, each once; None where it was not told yet."""
+        if item not in self.rows:
+            return None
+        found = self._one_by_one.get(item)
+        if found is None:
+            first, count = self.rows[item]
+            far = self.columns.target if forward else self.columns.source
+            ends = zip(self.links[first : first + count], far[first : first + count].tolist(), strict=True)
+            found = self._one_by_one[item] = tuple(Told(other, link) for link, other in dict(ends).items())
+        return found
 
 
 @dataclass(slots=True)

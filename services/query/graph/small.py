@@ -27,6 +27,7 @@ from domain.walk import (
 )
 from services.query.graph.graph import Graph
 from services.query.graph.kinds import CLASS
+from services.query.graph.memory import Memory
 from services.query.graph.newer import Changed
 from services.query.graph.single import SingleItems, Told, TooMuch
 
@@ -35,13 +36,26 @@ MOST_LINKS = 150
 
 
 class SmallWalk:
-    """One trace, forward or backward; `at_us`: as maintained then, None: ever. Raises TooMuch."""
+    """One trace, forward or backward; `at_us`: as maintained then, None: ever. Raises TooMuch.
 
-    def __init__(
-        self, graph: Graph, changed: Changed, single: SingleItems, *, way: Way, at_us: int | None, limits: Limits
+    `told`: what the domain told of links in this state of the views.
+    """
+
+    def __init__(  # noqa: PLR0917
+        self,
+        graph: Graph,
+        changed: Changed,
+        single: SingleItems,
+        told: Memory,
+        *,
+        way: Way,
+        at_us: int | None,
+        limits: Limits,
     ) -> None:
         self._graph, self._changed, self._single, self._limits = graph, changed, single, limits
         self._forward = way is Way.FORWARD
+        self._odd = graph.odd.out if self._forward else graph.odd.into
+        self._by_domain = told.forward if self._forward else told.backward
         self._mode, self._at_us = (Mode.EVER, 0) if at_us is None else (Mode.AS_MAINTAINED, at_us)
         self._links = 0
         self._told: dict[int, Sequence[Told]] = {}
@@ -79,10 +93,10 @@ class SmallWalk:
 
     def _expand(self, item: int, fresh: Fresh, level: int) -> set[int]:
         graph, changed = self._graph, self._changed
-        odd = graph.odd.out if self._forward else graph.odd.into
-        if odd[item] or graph.odd.state[item] or graph.barred[item] or changed.links[item]:
+        if graph.odd.state[item] or graph.barred[item] or changed.links[item]:
             raise TooMuch
-        born_us = int(graph.born_us[item])
+        links = self._links_of(item)
+        born_us = self._by_domain.born[item] if self._odd[item] else int(graph.born_us[item])
         extend = extend_forward if self._forward else partial(extend_backward, born_us=born_us)
         fresh = at_birth(fresh, born_us) if self._forward else fresh
         touched = set()
@@ -93,7 +107,7 @@ class SmallWalk:
             self._at_us,
             self._reached,
         )
-        for told in self._links_of(item):
+        for told in links:
             link, other = told.link, told.other
             there, shown = reached.get(other), False
             for path, labels in fresh.items():
@@ -117,7 +131,13 @@ class SmallWalk:
     def _links_of(self, item: int) -> Sequence[Told]:
         links = self._told.get(item)
         if links is None:
-            links = self._told[item] = self._single.links(item, forward=self._forward)
+            if self._odd[item]:
+                links = self._by_domain.of(item, forward=self._forward)
+                if links is None:
+                    raise TooMuch
+            else:
+                links = self._single.links(item, forward=self._forward)
+            self._told[item] = links
         self._links += len(links)
         if self._links > MOST_LINKS:
             raise TooMuch
@@ -149,7 +169,7 @@ class SmallWalk:
     def _node(self, item: int, certainty: str, reasons: tuple[str, ...]) -> Node:
         arrivals = self._arrivals.get(item, {})
         in_order = sorted(arrivals, key=lambda told: told.sort_key) if len(arrivals) > 1 else arrivals
-        links = [told.link for told in in_order]
+        links = [told.link for told in in_order if told.link.event_id]
         return node_reached(self._single.id(item), links, arrivals.values(), certainty=certainty, reasons=reasons)
 
     def _is_bare(self, item: int) -> bool:
