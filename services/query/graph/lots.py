@@ -16,7 +16,6 @@ from services.query.graph.facts import STATUSES
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Ints
 from services.query.graph.kinds import KINDS
-from services.query.graph.standing import stand
 
 _COMES_IN = (Flow.ENTER, Flow.RECEIVE, Flow.OPEN)
 _GOES = (Flow.CONSUME, Flow.SCRAP)
@@ -24,8 +23,11 @@ _ROLES = (Role.SUBJECT, Role.INPUT, Role.OUTPUT)
 _NOT_IN_STOCK = -1
 
 
-def lot_state(graph: Graph, item: int, at_us: int) -> Whereabouts | None:
-    """The state of a lot or class once all that the graph knows has happened; None: the domain tells it."""
+def lot_state(graph: Graph, item: int, *, disposition: int, owner: int) -> Whereabouts | None:
+    """The state of a lot or class once all that the graph knows has happened; None: the domain tells it.
+
+    `disposition` and `owner` are what was said of it last (`standing.stand`), as numbers of texts.
+    """
     rows = graph.by_item.expand(np.array([item]))[1]
     m = graph.mentions
     if not np.isin(m.role[rows], _ROLES).all() or not np.isin(m.flow[rows], (Flow.NONE, *_COMES_IN, *_GOES)).all():
@@ -42,20 +44,19 @@ def lot_state(graph: Graph, item: int, at_us: int) -> Whereabouts | None:
     statuses = m.status[rows]
     said = statuses[statuses > 0]
     last = STATUSES[int(said[-1])] if len(said) else None
-    stood = stand(graph.standing, np.array([item]), at_us)
     text = graph.standing.texts
     row = Where(text.get(site), None, None, Status.IN_STOCK, decimal_of(quantity), uom)
     return Whereabouts(
         item=ItemId(graph.names[item]),
         kind=KINDS[int(graph.standing.kind[item])],
         status=Status.IN_STOCK if there else last,
-        disposition=text.get(int(stood.disposition[0])),
+        disposition=text.get(disposition),
         site=row.site if there else None,
         container=None,
         containers=(),
         wholes=(),
         holder=None,
-        owner=text.get(int(stood.owner[0])) if there else None,
+        owner=text.get(owner) if there else None,
         where=(row,) if there else (),
         holds=(),
         recalls=(),

@@ -17,7 +17,7 @@ from services.query.graph.kinds import KINDS
 from services.query.graph.names import Names
 from services.query.graph.single import SingleItems
 from services.query.graph.sparse import Sparse
-from services.query.graph.standing import stand
+from services.query.graph.standing import Stood, stand
 from services.query.graph.walking import distinct
 from services.query.node_columns import Stands
 
@@ -76,23 +76,31 @@ class Remembered:
         """The same of another instant, of which nothing is known yet."""
         return Remembered(self._graph, at_us, self.words)
 
-    def tell_plain(self, items: Ints) -> None:
-        """Have how plain items stand, as far as it counts."""
-        fresh = items[self.status[items] < 0]
-        if not len(fresh):
+    def untold(self, items: Ints, *, counted: bool, coded: bool) -> Ints:
+        """Those of the items of which it is not known yet how they stand: as far as it counts, or their code."""
+        fresh = np.zeros(len(items), dtype=np.bool_)
+        for asked, told in ((counted, self.status), (coded, self.codes)):
+            if asked:
+                fresh |= told[items] < 0
+        return items[fresh]
+
+    def tell(self, items: Ints, *, counted: bool, coded: bool) -> None:
+        """Have how plain items stand: as far as it counts, and their codes."""
+        if not len(items):
             return
-        stood = stand(self._standing, fresh, self.at_us)
+        stood = stand(self._standing, items, self.at_us)
+        if counted:
+            self._tell_counted(items, stood)
+        if coded:
+            self._tell_codes(items, stood)
+
+    def _tell_counted(self, fresh: Ints, stood: Stood) -> None:
         self.whole[fresh] = stood.whole
         self.container[fresh] = stood.container
         self.site[fresh], self.holder[fresh] = self.words.places(stood.site), self.words.places(stood.holder)
         self.status[fresh] = stood.status
 
-    def tell_codes(self, items: Ints) -> None:
-        """Have the codes of plain items."""
-        fresh = items[self.codes[items] < 0]
-        if not len(fresh):
-            return
-        stood = stand(self._standing, fresh, self.at_us)
+    def _tell_codes(self, fresh: Ints, stood: Stood) -> None:
         columns = (
             self._standing.kind[fresh],
             stood.status,

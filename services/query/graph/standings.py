@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -19,7 +20,7 @@ from services.query.graph.lots import lot_state
 from services.query.graph.names import Names
 from services.query.graph.newer import Changed
 from services.query.graph.stance import MOST_OCCURRED, Remembered, shipped_out
-from services.query.graph.standing import last_events
+from services.query.graph.standing import last_events, stand
 from services.query.node_columns import Stands
 from services.query.snapshot import Asked
 
@@ -84,14 +85,12 @@ class Standings:
         known = items[inside]
         odd, changed = self._graph.standing.odd[known], self._changed.state[known]
         plain = ~odd & ~changed
-        count = (counted, self.remembered.status, self.remembered.tell_plain)
-        code = (coded, self.remembered.codes, self.remembered.tell_codes)
-        for asked, told, tell in (count, code):
-            fresh = known[plain & (told[known] < 0)] if asked else known[:0]
-            if len(fresh) < _FEW:
-                tell(fresh)
-            else:
-                await asyncio.to_thread(tell, fresh)
+        fresh = self.remembered.untold(known[plain], counted=counted, coded=coded)
+        tell = partial(self.remembered.tell, fresh, counted=counted, coded=coded)
+        if len(fresh) < _FEW:
+            tell()
+        else:
+            await asyncio.to_thread(tell)
         kept = odd & ~changed & (self._lasting and not self._changed.reaches_far)
         await self._tell_stock(known[kept & self._graph.standing.stock[known]])
         stood = Stood(
@@ -137,10 +136,11 @@ class Standings:
 
     async def _tell_stock(self, items: Ints) -> None:
         """Remember how lots stand that the arrays tell of."""
-        fresh = items[self.remembered.codes[items] < 0]
+        fresh = np.unique(items[self.remembered.codes[items] < 0])
         until = time.perf_counter() + _TURN_SECONDS
-        for item in np.unique(fresh).tolist():
-            state = lot_state(self._graph, item, self._at_us)
+        said = stand(self._graph.standing, fresh, self._at_us)
+        for item, disposition, owner in zip(*(c.tolist() for c in (fresh, said.disposition, said.owner)), strict=True):
+            state = lot_state(self._graph, item, disposition=disposition, owner=owner)
             if state is not None:
                 self.remembered.keep(item, state, frozenset())
             if time.perf_counter() > until:
