@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 
 from domain.assembly import Part
+from domain.facts import Role
 from domain.ids import ItemId
 from domain.linking import Linker
 from domain.record import Found, Known, Need
@@ -26,17 +27,22 @@ def scene_of(known: Known, items: Iterable[ItemId]) -> Generator[Need, Found, Sc
     parts: dict[ItemId, list[Part]] = {}
     around = Containment({}, {})
     while todo:
-        # Level by level, and all of it once more at the end: what is above is mostly known by then.
+        # Whatever it was ever put into is found first: where it really was is told of all at once.
         fresh = todo
         while fresh:
             found |= fresh
             yield from known.require(Need(named=fresh))
-            parts, around = yield from linker.fitted(fresh)
-            last, fresh = fresh, _above(parts, around) - found
-        if last != found:
-            parts, around = yield from linker.fitted(frozenset(found))
+            fresh = _named_above(known, fresh) - found
+        parts, around = yield from linker.fitted(frozenset(found))
         todo = _above(parts, around) - found
     return Scene(around, parts)
+
+
+def _named_above(known: Known, items: Iterable[ItemId]) -> frozenset[ItemId]:
+    """What events name as what these were packed in or fitted into."""
+    namings = (naming for item in items for naming in known.found.namings.get(item, ()))
+    parents = (n.event.facts.parent for n in namings if n.mention.role in (Role.CHILD, Role.COMPONENT))
+    return frozenset(parent for parent in parents if parent is not None)
 
 
 def _above(parts: Mapping[ItemId, Iterable[Part]], around: Containment) -> frozenset[ItemId]:
