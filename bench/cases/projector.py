@@ -13,7 +13,7 @@ from bench.measuring import middle, over, rates_in_turn
 from bench.results import Row, at_least
 from bench.world import Database, World
 from domain.ports import Record, StoredRecord
-from services.cli.running import collect_seldom
+from services.cli.running import YOUNG_OBJECTS_PROJECTING, collect_seldom
 from services.codec import canonical_records
 from services.database import projector_pool
 from services.eventlog.postgres import PostgresEventLog
@@ -36,7 +36,7 @@ _NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg
 async def projector(world: World) -> AsyncIterator[Row]:
     """Each run begins with empty views and the same log. One process; then two beside one."""
     events = list(records_of(world.tenant, Events(world.size.events).lines()))
-    collect_seldom()  # as a projector process does; what other groups left behind is never looked at
+    collect_seldom(YOUNG_OBJECTS_PROJECTING)  # as a projector process does; what other groups left behind is never looked at
     live, rebuilt, barely = await rates_in_turn(
         world.size.rate_rounds,
         [partial(_live, world, events), partial(_rebuilt, world, events), partial(_barely, world, events)],
