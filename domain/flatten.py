@@ -64,7 +64,9 @@ def facts_of(envelope: Envelope) -> EventFacts:
         dimensions=dimensions(event),
         parameters=event.circumstances.parameters if event.circumstances else (),
         company_prefixes=envelope.company_prefixes,
-        **(transfer(event) | made_here(event, mentions, own.get("ranges", ())) | own),
+        **transfer(event),
+        **made_here(event, mentions, own.get("ranges", ())),
+        **own,
     )
 
 

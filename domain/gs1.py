@@ -34,6 +34,8 @@ _KEYS = {
     "8018": re.compile(r"\d{18}"),
 }
 _QUALIFIERS = {"01": ("22", "10", "21", "235"), "8006": ("22", "10", "21"), "414": ("254", "7040"), "8010": ("8011",)}
+_CANONICAL = f"{CANONICAL_HOST}/"
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9!'()*+,\-.:=&_~$@/]*")
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9!'()*+,\-.:;=&_~$@]*")
 _KINDS = {"00": "container", "8003": "container", "8004": "container"}
 
@@ -111,11 +113,14 @@ def parse(text: str) -> Key | None:
 
 
 def _parse_link(text: str) -> Key | None:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return None
-    segments = [unquote(s) for s in parts.path.split("/") if s]
+    if text.startswith(_CANONICAL) and _PLAIN_PATH.fullmatch(text, len(_CANONICAL)):  # as we write nearly all
+        segments = [s for s in text[len(_CANONICAL) :].split("/") if s]
+    else:
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            return None
+        segments = [unquote(s) for s in parts.path.split("/") if s]
     for start in range(len(segments) - 1):
         ai = _ALIASES.get(segments[start], segments[start])
         if ai in _KEYS and _KEYS[ai].fullmatch(segments[start + 1]):

@@ -75,9 +75,11 @@ class ItemId(_Identifier):
     @classmethod
     def parse(cls, value: object, *, own_party: str | None = None) -> Self:
         """From a URI or the native `{issuer?, product | gtin, serial | lot}`. Raises InvalidId."""
-        if isinstance(value, Mapping):
+        if not isinstance(value, str) and isinstance(value, Mapping):
             return cls(_bounded(_native_item(value, own_party=own_party), what="item id"))
         text = _clean(value, what="item id")
+        if text.startswith(_NATIVE) and _URI.match(text):  # canonical as it stands
+            return cls(text)
         key = gs1.parse(text)
         if key is not None:
             return cls(_bounded(key.item_link, what="item id"))

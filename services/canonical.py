@@ -14,7 +14,7 @@ from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from domain.envelope import SCHEMA_VERSION, Envelope
 from domain.ids import ItemId, PartyId, PlaceId
@@ -81,8 +81,7 @@ class CanonicalRecords:
         return self._of_dataclass(kind) if is_dataclass(kind) else _never
 
     def _of_dataclass(self, cls: Any) -> Read:
-        hints = get_type_hints(cls, include_extras=True)
-        known = {one.name: hints[one.name] for one in fields(cls)}
+        known = _hints(cls)
         shapes: dict[tuple[str, ...], Callable[[Any], Any]] = {}
 
         def read(document: Any) -> Any:
@@ -141,9 +140,9 @@ class CanonicalRecords:
         if kinds == [ItemId, str]:
             return _item_or_number(self._readers[ItemId])
         for field in ("kind", "act"):
-            told = {_tag(kind, field): self._reader(kind) for kind in kinds}
+            told = {_tag(kind, field): kind for kind in kinds}
             if None not in told and len(told) == len(kinds):
-                return _tagged(field, told)
+                return _tagged(field, {tag: self._reader(kind) for tag, kind in told.items()})
         return _never
 
 
@@ -153,9 +152,14 @@ def _plain(hint: Any) -> type | None:
     return known[0] if len(known) == 1 and known[0] in (str, int, bool) and get_origin(hint) is not tuple else None
 
 
+def _hints(cls: Any) -> dict[str, Any]:
+    """The type of each field. Those of the domain are written out: there is no name to be looked up."""
+    return {one.name: one.type for one in fields(cls)}
+
+
 def _tag(kind: Any, field: str) -> Any:
     """The only value that a dataclass has in the field; None where that does not tell it."""
-    hint = get_type_hints(kind).get(field) if is_dataclass(kind) else None
+    hint = _hints(kind).get(field) if is_dataclass(kind) else None
     return get_args(hint)[0] if get_origin(hint) is Literal and len(get_args(hint)) == 1 else None
 
 

@@ -114,7 +114,8 @@ class ItemQuantity:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
-        check_number("quantity", self.quantity)
+        if self.quantity is not None:
+            check_number("quantity", self.quantity)
 
 
 @value(frozen=True, slots=True, kw_only=True)

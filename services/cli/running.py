@@ -45,7 +45,7 @@ SWITCH_SECONDS = 0.0005
 
 _YOUNG_OBJECTS = 20_000
 YOUNG_OBJECTS_PROJECTING = 400_000
-"""Two batches: all of a batch is let go at once, and to look through it before that frees nothing. Some 60 MB at most."""
+"""What some two batches are: all of a batch is let go at once, and to look through it before that frees nothing."""
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port to serve on; 0 takes a free one.")]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded database.", show_default="data")]

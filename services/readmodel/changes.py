@@ -130,8 +130,8 @@ class ViewWriter:
             await self._copy(connection, rows)
             await list_members(connection, self._schema, numbers)
             await self._prefixes(connection, fresh)
-            keyed = [(a, no, keys[(a.envelope.tenant_id, a.facts.event_id)]) for a, no in numbers]
-            rivals = [Rival(event_no, key_no) for _, event_no, key_no in keyed if key_no in disputed]
+            keyed = [(no, keys[(a.envelope.tenant_id, a.facts.event_id)]) for a, no in numbers] if disputed else []
+            rivals = [Rival(event_no, key_no) for event_no, key_no in keyed if key_no in disputed]
             await self._tell_cases(connection, numbers, rows=rows, rivals=rivals)
             if batch.dead:
                 await self._bury(connection, batch.dead)

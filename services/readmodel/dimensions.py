@@ -55,7 +55,11 @@ def lasting(facts: EventFacts) -> tuple[int, int, int]:
 def _brings_forth(facts: EventFacts) -> bool:
     """Whether something is exposed to a machine by it (domain.exposure.exposed_items)."""
     told: tuple[Mention | Ranged, ...] = facts.mentions + facts.ranges if facts.ranges else facts.mentions
-    return any(m.role in (Role.OUTPUT, Role.WHOLE) or (m.role is Role.SUBJECT and m.flow is Flow.ENTER) for m in told)
+    return any(m.role in _BROUGHT or (m.role is _SUBJECT and m.flow is _ENTER) for m in told)
+
+
+# Python 3.11 runs code of its own each time that a member of an enumeration is named.
+_BROUGHT, _SUBJECT, _ENTER = frozenset({Role.OUTPUT, Role.WHOLE}), Role.SUBJECT, Flow.ENTER
 
 
 def least_begun_us(span: int, since_us: int) -> int | None:
