@@ -36,7 +36,8 @@ _NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg
 async def projector(world: World) -> AsyncIterator[Row]:
     """Each run begins with empty views and the same log. One process; then two beside one."""
     events = list(records_of(world.tenant, Events(world.size.events).lines()))
-    collect_seldom(YOUNG_OBJECTS_PROJECTING)  # as a projector process does; what other groups left behind is never looked at
+    # As a projector process does; what other groups left behind is never looked at.
+    collect_seldom(YOUNG_OBJECTS_PROJECTING)
     live, rebuilt, barely = await rates_in_turn(
         world.size.rate_rounds,
         [partial(_live, world, events), partial(_rebuilt, world, events), partial(_barely, world, events)],
