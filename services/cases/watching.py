@@ -47,7 +47,7 @@ ON CONFLICT (item_no, tenant_id, case_id) DO UPDATE SET holds_members = true
 WHERE excluded.holds_members AND NOT watched_items.holds_members
 RETURNING item_no
 """
-_SHARED = """
+SHARED = """
 -- what events of these have in common with events that do not name them; each event is looked up by its number: joined
 -- at once, all events of the tenant would be gone through for every thousand members
 WITH named AS MATERIALIZED (
@@ -169,7 +169,7 @@ class Watching:
     async def watch_series(self, of: Subject, *, change: str, number: int) -> None:
         """Watch what belongs to the members of a freeze (`frozen`), or of an evaluation (`added`)."""
         async for members in self._members(of, change=change, number=number):
-            await self._views.execute(_SHARED, of.tenant_id, of.case_id, members)
+            await self._views.execute(SHARED, of.tenant_id, of.case_id, members)
             await self.watch_boxes(of, members)
 
     async def watch_boxes(self, of: Subject, items: Iterable[int], *, members: bool = True) -> list[int]:
@@ -199,7 +199,7 @@ class Watching:
             if numbers:
                 new = True
                 # The items last: killed before, all of it is done again.
-                await self._views.execute(_SHARED, of.tenant_id, of.case_id, numbers)
+                await self._views.execute(SHARED, of.tenant_id, of.case_id, numbers)
                 await self.watch_boxes(of, numbers, members=False)
                 await self._views.execute(_ITEMS, of.tenant_id, of.case_id, numbers)
         return new

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from domain.exposure import Circumstance
+from services.cases.watching import SHARED
 from services.query import statements as sql
 from services.query.exposure_events import AFTER, BEFORE, INSIDE, NEIGHBOURS_READ, ExposureEvents
 from services.query.seeding import INSPECTED
@@ -127,6 +128,27 @@ async def test_a_scope_by_inspection_results_reads_neither_bodies_nor_other_char
     assert scans
     assert all(table == "measurements" and scan != "Seq Scan" for scan, table in scans), scans
     assert [r[0] for r in await links.fetch(INSPECTED, *asked)] == [107, 157]
+
+
+async def test_watching_members_reads_their_events_and_no_others(links: asyncpg.Connection) -> None:
+    """However many there are: a set of a million is watched two thousand members at a time."""
+    transaction = links.transaction()
+    await transaction.start()
+    try:
+        await links.execute(_SAMPLED)
+        await links.execute("SET LOCAL enable_seqscan = off")  # as the projector, whose connection it is
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await links.execute(f"SET LOCAL plan_cache_mode = {mode}")
+            told = json.loads(await links.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {SHARED}", 1, "RC-1", UNITS))
+            scans = [n for n in nodes(told[0]["Plan"]) if n.get("Relation Name") == "events"]
+            assert scans
+            read = sum(n["Actual Loops"] * (n["Actual Rows"] + n.get("Rows Removed by Filter", 0)) for n in scans)
+            assert read < 3 * len(UNITS)
+        await links.execute(SHARED, 1, "RC-1", UNITS)
+        runs = await links.fetchval("SELECT count(*) FROM views.watched_keys WHERE topic = 'transformation'")
+        assert runs == 2 * ASKED - 1  # the first unit came out of none
+    finally:
+        await transaction.rollback()
 
 
 @pytest.mark.parametrize("span_class", [-1, -4, 3])
