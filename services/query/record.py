@@ -19,7 +19,7 @@ from services.query.standing import judged
 
 CHUNK = 5_000
 """Numbers one statement is asked about at most."""
-BREATH_ROWS = 2_000
+BREATH_ROWS = 500
 """Rows made into values before other requests of the process get their turn."""
 EVENTS_KEPT, ITEMS_KEPT = 20_000, 20_000
 """What is kept between needs; over that it is read again."""
