@@ -95,10 +95,16 @@ async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
     if graph is None:
         return
     graphs.put(tenant, graph, await generation(views, tenant))
-    if built_after < len(log):
-        await apply(views, log[built_after:], 3)
     narrowed, accept = data.draw(narrowings()), data.draw(st.sampled_from(FORMS))
     asking = {"tenant": tenant, "accept": accept}
+    if built_after < len(log):
+        remembered = data.draw(st.lists(st.sampled_from(NAMES + BOXES), min_size=2, max_size=3, unique=True))
+        for name in remembered:
+            await answers.alike("GET", "/v1/trace/forward", params={"item": item(name)}, **asking)
+        rule = {"rule": {"items": [item(name) for name in remembered]}}
+        await answers.alike("POST", "/v1/recalls/preview", json=rule, tenant=tenant, accept="text/csv")
+        await apply(views, log[built_after:], 3)
+        await answers.alike("POST", "/v1/recalls/preview", json=rule, tenant=tenant, accept="text/csv")
     async with tenant_transaction(views.api, tenant) as connection:
         known = {r[0] for r in await connection.fetch("SELECT uri FROM views.items WHERE tenant_id = $1", tenant)}
     unknown = [n for n in NAMES + BOXES if item(n) not in known]
