@@ -137,6 +137,8 @@ class Standings:
     async def _tell_stock(self, items: Ints) -> None:
         """Remember how lots stand that the arrays tell of."""
         fresh = np.unique(items[self.remembered.codes[items] < 0])
+        if not len(fresh):
+            return
         until = time.perf_counter() + _TURN_SECONDS
         said = stand(self._graph.standing, fresh, self._at_us)
         for item, disposition, owner in zip(*(c.tolist() for c in (fresh, said.disposition, said.owner)), strict=True):
