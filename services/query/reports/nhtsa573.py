@@ -1,5 +1,6 @@
 """The population of a defect report (49 CFR 573.6(c)): dates of manufacture, serial ranges, versions and diffs."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from domain.ids import ItemId
@@ -59,21 +60,22 @@ async def tables(basis: Basis) -> Sequence[Table]:
     now = await _version(basis, wanted, "version")
     found = [
         Table("population", "Population", "召回总体", POPULATION, all_at_once(await _population(basis, now))),
-        Table("ranges", "Serial ranges", "序列号区间", RANGES, all_at_once(ranges([*now.units, *now.spares]))),
+        Table(
+            "ranges", "Serial ranges", "序列号区间", RANGES, all_at_once(await _in_thread([*now.units, *now.spares]))
+        ),
         Table("lots", "Lots without serials", "无序列号批次", LOTS, all_at_once(_lots(now))),
         Table("versions", "Versions", "版本", VERSIONS, all_at_once(_versions(basis))),
     ]
     if against is not None:
         before = await _version(basis, against, "against")
         added, removed = set(now.units) - set(before.units), set(before.units) - set(now.units)
+        surer, less_sure = await _in_thread(_turned(before, now)), await _in_thread(_turned(now, before))
         found += [
             Table("diff", "Difference", "版本差异", DIFF, all_at_once(_diff(before, now))),
-            Table("added", "Added serials", "新增序列号", RANGES, all_at_once(ranges(added))),
-            Table("removed", "Removed serials", "移除序列号", RANGES, all_at_once(ranges(removed))),
-            Table("became_certain", "Became certain", "转为确定", RANGES, all_at_once(ranges(_turned(before, now)))),
-            Table(
-                "became_possible", "Became only possible", "转为可能", RANGES, all_at_once(ranges(_turned(now, before)))
-            ),
+            Table("added", "Added serials", "新增序列号", RANGES, all_at_once(await _in_thread(added))),
+            Table("removed", "Removed serials", "移除序列号", RANGES, all_at_once(await _in_thread(removed))),
+            Table("became_certain", "Became certain", "转为确定", RANGES, all_at_once(surer)),
+            Table("became_possible", "Became only possible", "转为可能", RANGES, all_at_once(less_sure)),
         ]
     return found
 
@@ -104,8 +106,13 @@ async def _figures(basis: Basis, now: Population, units: list[ItemId]) -> Row:
     return [
         *(len(counted), certain, len(counted) - certain, len(units) - len(counted)),
         *(min(dates.values(), default=None), max(dates.values(), default=None), len(units) - len(dates)),
-        len(ranges(units)),
+        len(await _in_thread(units)),
     ]
+
+
+async def _in_thread(units: Iterable[ItemId]) -> list[Row]:
+    """`ranges`, while other questions are answered."""
+    return await asyncio.to_thread(ranges, units)
 
 
 def ranges(units: Iterable[ItemId]) -> list[Row]:
