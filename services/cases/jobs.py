@@ -153,7 +153,9 @@ class Jobs:
         The connection of the locks is asked for the tenants: when it is gone the locks are, and this is how it is seen.
         """
         found = []
-        for tenant_id in [r[0] for r in await locks.fetch(_TENANTS, timeout=QUICK_SECONDS)]:
+        async with self._locking:  # it does one thing at a time, and cases of the round before may still ask for theirs
+            tenants = [r[0] for r in await locks.fetch(_TENANTS, timeout=QUICK_SECONDS)]
+        for tenant_id in tenants:
             async with tenant_transaction(self._desk.pool, tenant_id) as connection:
                 counts = {r[0]: r[1] for r in await connection.fetch(_COUNTS, tenant_id, list(LISTING))}
                 changed = [c for c, n in counts.items() if self._known.get((tenant_id, c), (0, []))[0] != n]
