@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -79,10 +80,24 @@ async def noted(notes: list[tuple[str, str]], who: str, *, times: int = 1) -> No
     await eventually(enough)
 
 
+async def all_locked(url: str) -> None:
+    """Until somebody holds every case: only so many are worked on at once, but the others wait in the same process."""
+    connection = await asyncpg.connect(url)
+    locks = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE d.datname = current_database()"
+
+    async def locked() -> bool:
+        found: int = await connection.fetchval(f"{locks} AND locktype = 'advisory' AND classid = $1", running._LOCKS)
+        return found >= len(CASES)
+
+    await eventually(locked)
+    await connection.close()
+
+
 async def test_a_case_is_worked_on_by_one_process_until_that_one_ends(service_url: str) -> None:
     notes: list[tuple[str, str]] = []
     async with worker(service_url, Noting("first", notes, lasts=True)) as first:
         await noted(notes, "first", times=running.CASES_AT_ONCE)
+        await all_locked(service_url)
         async with worker(service_url, Noting("second", notes)):
             held = asyncio.create_task(noted(notes, "second"))
             done, _ = await asyncio.wait({held}, timeout=0.5)
