@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from domain.ports import EventLog, StoredRecord
 from services.projector.batches import Sorted, sort_out
 
-BREATH_RECORDS = 20
+BREATH_RECORDS = 50
 """Records decoded before others of the process get their turn."""
 
-WORTH_RECORDS = 500
+WORTH_RECORDS = 2_000
 """Decoded records that are worth a transaction while others that were read with them wait to be decoded."""
 
 Tenants = Callable[[frozenset[int]], Awaitable[frozenset[int]]]
