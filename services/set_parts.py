@@ -47,7 +47,7 @@ _NUMBERED = re.compile(
     rb"(?m)^(?:(https://id\.gs1\.org/01/[0-9]{14}/(?:10|21)/)[0-9A-Za-z]{1,20}+"
     rb"|(urn:zhuisu:(?:unit|lot|class):)[!#-Z^-~]{1,400}+)$"
 )
-"""Whether one of these is an item does not hang on its number."""
+"""Whether one of these is an item, written so, does not hang on its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,13 @@ def cut_out(value: bytes) -> tuple[dict[str, Any], Members] | None:
     at = value.find(_LIST, 0, _HEAD_BYTES_MAX) + len(_LIST) - 1
     if at < len(_LIST) or (text := _written(value, at)) is None:
         return None
-    tail = value[at + len(text) :]
+    rest = value[:at] + b"[]" + value[at + len(text) :]
     count = text.count(_EACH)
-    if count > CHUNK_ITEMS_MAX or b'"members"' in tail:
+    # Without escapes there is one way to write the name, so that the list that was cut out is the one that counts.
+    if count > CHUNK_ITEMS_MAX or rest.count(b'"members"') != 1 or b"\\" in rest:
         return None
     try:
-        record = orjson.loads(value[:at] + b"[]" + tail)
+        record = orjson.loads(rest)
         event = record["event"]
         told = (event["kind"], event["act"]["act"], event["act"]["members"])
     except (ValueError, TypeError, LookupError):
@@ -95,14 +96,15 @@ def _written(value: bytes, at: int) -> bytes | None:
     try:
         text.isascii() or text.decode()
         kinds = set(_NUMBERED.sub(rb"\g<1>\g<2>1", b"\n".join(named)).split(b"\n")) if named else ()
-        return text if all(_is_item(kind.decode()) for kind in kinds) else None
+        return text if all(_is_canonical(kind.decode()) for kind in kinds) else None
     except UnicodeDecodeError:
         return None
 
 
 @lru_cache(maxsize=_IDS_REMEMBERED)
-def _is_item(text: str) -> bool:
+def _is_canonical(text: str) -> bool:
+    """Whether it is an item's id as it stands: written otherwise, the database would take it for another item."""
     try:
-        return bool(ItemId.parse(text))
+        return ItemId.parse(text) == text
     except InvalidId:
         return False

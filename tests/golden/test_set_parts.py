@@ -138,6 +138,8 @@ def same_as_validated(value: bytes) -> None:
     [
         (b'"members":[', b'"members":[ '),
         (b'"act":"set_frozen"', b'"act":"set_frozen","members":[]'),
+        (b'"act":"set_frozen"', b'"act":"set_frozen","m\\u0065mbers":[]'),
+        (b'"freeze":1', b'"freeze":1,"members":[]'),
         (b'"act":"set_frozen"', b'"act":"frozen"'),
         (b'"top":', b'"uom":"KGM","top":'),
         (b'"level":', b'"level":0'),
@@ -147,6 +149,25 @@ def test_what_we_do_not_write_is_not_cut_out(otherwise: tuple[bytes, bytes]) -> 
     good = record_of([{**GOOD, "level": 3}])
     assert cut_out(good) is not None
     assert cut_out(good.replace(*otherwise)) is None
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "https://id.gs1.org/01/9506000134352/21/A",
+        "https://id.gs1.org/01/09506000134352/10/%41",
+        "https://id.gs1.org/01/09506000134352/10/A/21/1",
+        "http://id.gs1.org/01/09506000134352/21/A",
+        "urn:epc:id:sgtin:0614141.112345.400",
+        "URN:zhuisu:unit:own:P:1",
+        "https://Host/x",
+    ],
+)
+def test_another_form_of_an_id_is_left_to_the_validator_which_makes_it_the_one_item(item: str) -> None:
+    value = record_of([{**GOOD, "item": item}])
+    envelope, _, aside = decode_members_aside(value)
+    assert aside is None
+    assert envelope == validated(orjson.loads(value))[0]
 
 
 def test_a_part_with_more_members_than_an_act_may_have_is_not_cut_out() -> None:
