@@ -14,6 +14,7 @@ from sqlalchemy import Connection, exc, pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 _LOCK_KEY = 0x7A68756973750001  # "zhuisu", 1: only one process migrates a database at a time
+_REBUILD_KEY = 0x7A68756973750003  # that of services/projector/rebuild.py
 _OLDEST_SERVER = 160000
 
 _ADMIN_HELP = """\
@@ -40,7 +41,8 @@ async def upgrade(
     """Bring the schema of `database_url` to `revision`. Safe to call from many processes at once; no-op when there.
 
     `lock_timeout_seconds` bounds the wait for each table lock, so that a migration never queues behind a long query
-    with all others queueing behind it. `wait_for_others_seconds` bounds the wait for another process's migration.
+    with all others queueing behind it. `wait_for_others_seconds` bounds the wait for another process's migration, and
+    for a rebuild, which would put views of the revision it began at in the place of those that are migrated.
     Each revision is a transaction: a failed one leaves the schema at the one before. Raises MigrationError.
     """
 
@@ -51,11 +53,15 @@ async def upgrade(
     try:
         async with engine.connect() as connection:
             await _check_server(connection)
-            await _take_turn(connection, wait_for_others_seconds)
             await connection.execute(
                 text("SELECT set_config('lock_timeout', :ms, false)"), {"ms": str(int(lock_timeout_seconds * 1000))}
             )
             await connection.commit()
+            others = "another process has been migrating this database"
+            await _take_turn(connection, _LOCK_KEY, wait_seconds=wait_for_others_seconds, others=others)
+            if revision != "head" or await _revision_of(connection) != head_revision():
+                others = "the views have been built anew (zhuisu rebuild)"
+                await _take_turn(connection, _REBUILD_KEY, wait_seconds=wait_for_others_seconds, others=others)
             await connection.run_sync(_upgrade, revision)
             await connection.commit()
     except exc.DBAPIError as error:
@@ -115,13 +121,21 @@ async def _check_server(connection: AsyncConnection) -> None:
         )
 
 
-async def _take_turn(connection: AsyncConnection, wait_seconds: float) -> None:
-    """Hold the session's advisory lock. Polled: a waiting statement would hold a snapshot against the one at work."""
+async def _revision_of(connection: AsyncConnection) -> str | None:
+    known = (await connection.execute(text("SELECT pg_catalog.to_regclass('public.alembic_version')"))).scalar_one()
+    rows = await connection.execute(text("SELECT version_num FROM public.alembic_version")) if known else None
+    found: str | None = rows.scalar_one_or_none() if rows is not None else None
+    await connection.commit()
+    return found
+
+
+async def _take_turn(connection: AsyncConnection, key: int, *, wait_seconds: float, others: str) -> None:
+    """Hold a lock of the session. Polled: a waiting statement would hold a snapshot against the one at work."""
     deadline = time.monotonic() + wait_seconds
-    while not (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY})).scalar_one():
+    while not (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})).scalar_one():
         await connection.commit()
         if time.monotonic() > deadline:
-            raise MigrationError(f"another process has been migrating this database for {wait_seconds:.0f} s")
+            raise MigrationError(f"{others} for {wait_seconds:.0f} s: try again when it is done")
         await asyncio.sleep(0.1)
     await connection.commit()
 

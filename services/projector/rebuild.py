@@ -14,13 +14,14 @@ import asyncpg
 from sqlalchemy import MetaData, create_mock_engine
 
 from domain.ports import EventLog
+from migrations.run import current_revision, head_revision
 from services.database import PROJECTOR_ROLE
 from services.projector.runner import Pace, Projector
 from services.readmodel.tables import SCHEMA, ddl_extras, metadata
 
 BESIDE = "views_rebuild"
 _RETIRED = "views_retired"
-_LOCK_KEY = 0x7A68756973750003  # "zhuisu", 3: one rebuild at a time
+_LOCK_KEY = 0x7A68756973750003  # "zhuisu", 3: one rebuild at a time, and no migration meanwhile
 _NUMBERS_APART = 1 << 32
 """Blocks between the numbers of one generation of views and the next: a late writer of the old collides with none."""
 _POLL_SECONDS = 0.2
@@ -84,7 +85,10 @@ async def _alone(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     owner = await asyncpg.connect(database_url, server_settings={"application_name": "zhuisu_rebuild"})
     try:
         if not await owner.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
-            raise RebuildRunning("another process is rebuilding these views: wait until it is done")
+            raise RebuildRunning("another process is rebuilding or migrating these views: wait until it is done")
+        if (found := await current_revision(owner)) != head_revision():
+            detail = f"the views are of revision {found}, this version builds those of {head_revision()}"
+            raise RebuildFailed(f"{detail}: run `zhuisu migrate` of the newer version first, and its `zhuisu rebuild`")
         yield owner
     finally:
         await owner.close()

@@ -18,6 +18,9 @@ from services.access.tables import metadata as access_metadata
 from services.cases.tables import metadata as cases_metadata
 from services.contacts.tables import metadata as contacts_metadata
 from services.database import api_pool, owner_pool, projector_pool, tenant_transaction
+from services.eventlog.postgres import PostgresEventLog
+from services.projector.rebuild import _LOCK_KEY as REBUILD_KEY
+from services.projector.rebuild import RebuildFailed, rebuild
 from services.readmodel.tables import SCHEMA, TENANT_TABLES, ddl_extras, dead_letters
 from services.readmodel.tables import metadata as views_metadata
 from services.webhooks.tables import metadata as webhooks_metadata
@@ -155,6 +158,28 @@ async def test_a_busy_table_fails_the_migration_and_changes_nothing(empty_databa
     assert await busy.fetchval("SELECT to_regclass('tenants')") is None
     await upgrade(empty_database)
     await busy.close()
+
+
+async def test_a_rebuild_under_way_is_waited_for_and_one_of_another_revision_is_refused(empty_database: str) -> None:
+    """It would put the tables as they were before the migration in the place of those that were migrated."""
+    await upgrade(empty_database, revision="0023")
+    other = await asyncpg.connect(empty_database)
+    views = await projector_pool(empty_database)
+    log = PostgresEventLog(dsn=empty_database)
+    with pytest.raises(RebuildFailed, match="of revision 0023"):
+        await rebuild(empty_database, log=log, views=views)
+    await other.execute("SELECT pg_advisory_lock($1)", REBUILD_KEY)
+    with pytest.raises(MigrationError, match="zhuisu rebuild"):
+        await upgrade(empty_database, wait_for_others_seconds=0.2)
+    assert await current_revision(other) == "0023"
+    migrating = asyncio.create_task(upgrade(empty_database))
+    await other.execute("SELECT pg_advisory_unlock($1)", REBUILD_KEY)
+    await migrating
+    assert await current_revision(other) == head_revision()
+    await other.execute("SELECT pg_advisory_lock($1)", REBUILD_KEY)
+    await upgrade(empty_database, wait_for_others_seconds=0.2)  # nothing to be done
+    await other.close()
+    await views.close()
 
 
 async def test_a_user_without_rights_is_told_what_an_administrator_must_do(
