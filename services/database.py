@@ -143,6 +143,8 @@ async def _pool(
         connection_class=_Connection,
         server_settings=server_settings,
         timeout=_CONNECT_SECONDS,
+        # A server that cannot do anything any more does not end a statement either.
+        command_timeout=statement_timeout_seconds + QUICK_SECONDS if statement_timeout_seconds else None,
     )
     try:
         await pool
