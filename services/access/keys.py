@@ -105,8 +105,9 @@ class Keys:
         if known and age_seconds is not None and age_seconds < (self._outage_seconds if away else self._cache_seconds):
             return known.caller
         try:
-            async with asyncio.timeout(_ASKING_SECONDS):
-                row = await self._pool.fetchrow("SELECT * FROM zhuisu_authenticate($1)", hashed)
+            async with asyncio.timeout(_ASKING_SECONDS), self._pool.acquire() as connection:
+                asked_at_seconds = self._monotonic()  # an answer may be long under way, and the key revoked meanwhile
+                row = await connection.fetchrow("SELECT * FROM zhuisu_authenticate($1)", hashed)
         except UNREACHABLE as error:
             self._away_until_seconds = self._monotonic() + self._cache_seconds
             if known and age_seconds is not None and age_seconds < self._outage_seconds:
@@ -126,11 +127,11 @@ class Keys:
             zone=row["zone"],
             own_party=row["own_party"],
         )
-        self._remember(hashed, caller)
+        self._remember(hashed, _Cached(caller, asked_at_seconds))
         return caller
 
-    def _remember(self, hashed: bytes, caller: Caller) -> None:
-        self._cache[hashed] = _Cached(caller, self._monotonic())
+    def _remember(self, hashed: bytes, cached: _Cached) -> None:
+        self._cache[hashed] = cached
         self._cache.move_to_end(hashed)
         while len(self._cache) > _CACHED_KEYS_MAX:
             self._cache.popitem(last=False)

@@ -1,5 +1,6 @@
 """API keys: what they open, for how long, and what is kept of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import pytest_asyncio
 from services.access import AccessUnavailable, Keys, Role, ensure_bootstrap
 from services.access.keys import hash_key
 from services.database import api_pool, owner_pool, tenant_transaction
+from tests.waiting import eventually
 
 ADMIN_KEY = "a-key-from-the-environment"
 
@@ -121,6 +123,28 @@ async def test_a_revoked_key_ends_when_the_cache_does(owner: asyncpg.Pool, api: 
     assert await elsewhere.revoke(made.tenant_id, info.key_id)
     clock.seconds = 4.9
     assert await here.authenticate(ADMIN_KEY)
+    clock.seconds = 5.1
+    assert await here.authenticate(ADMIN_KEY) is None
+
+
+async def test_a_key_counts_from_when_it_was_asked_about_not_from_when_that_was_heard(
+    owner: asyncpg.Pool, api: asyncpg.Pool
+) -> None:
+    made = await ensure_bootstrap(owner, key=ADMIN_KEY)
+    clock = Clockwork()
+    here, elsewhere = Keys(api, cache_seconds=5, monotonic=clock), Keys(owner)
+    (info,) = await elsewhere.list(made.tenant_id)
+    async with owner.acquire() as blocking, blocking.transaction():
+        await blocking.execute("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.create_task(here.authenticate(ADMIN_KEY))
+
+        async def waits() -> bool:
+            return bool(await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+        await eventually(waits)
+        clock.seconds = 4
+    assert await asking
+    assert await elsewhere.revoke(made.tenant_id, info.key_id)
     clock.seconds = 5.1
     assert await here.authenticate(ADMIN_KEY) is None
 
