@@ -21,6 +21,7 @@ from services.embedded.privileges import PrivilegeError, User, become
 
 _RESTART_PAUSE_SECONDS, _RESTART_PAUSE_SECONDS_MAX = 0.5, 5.0
 _FAST_STOP_SECONDS = 60.0
+_TAIL_BYTES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,9 @@ class Supervisor:
         return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
     def _log_tail(self) -> str:
-        tail = Path(self.plan.log_file).read_bytes()[-2000:].decode(errors="replace").strip()
+        with open(self.plan.log_file, "rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+            tail = log.read().decode(errors="replace").strip()
         return f"its log {self.plan.log_file} ends with: {tail}"
 
     def stop_asked(self, *, within_seconds: float | None) -> bool:
@@ -135,10 +138,10 @@ class Supervisor:
                 continue
             # A killed postmaster's backends may still hold its memory for a moment: the first tries may fail.
             pause_seconds = min(2 * (pause_seconds or _RESTART_PAUSE_SECONDS / 2), _RESTART_PAUSE_SECONDS_MAX)
-            self.launch()
             try:
+                self.launch()
                 self.wait_ready()
-            except StartFailed:
+            except (StartFailed, OSError):  # also: no memory for a process, no room for a new log
                 if self.stop_asked(within_seconds=0):  # hears of that death, too: it would cut the pause short
                     return
                 continue

@@ -125,6 +125,29 @@ async def test_a_killed_postmaster_is_started_again_with_what_was_committed(tmp_
     await eventually(answers, within_seconds=30)
 
 
+async def test_a_postmaster_that_cannot_even_be_launched_is_tried_again(tmp_path: Path, start: Start) -> None:
+    server = start(tmp_path)
+    killed = server.pid
+    assert killed is not None
+    server.log_file.unlink()
+    server.log_file.mkdir()  # as where there is no room for a new file
+    os.kill(killed, signal.SIGKILL)
+
+    async def noticed() -> bool:
+        return not psutil.pid_exists(killed)
+
+    await eventually(noticed)
+    server.log_file.rmdir()
+
+    async def answers() -> bool:
+        try:
+            return await run(server, "SELECT 1") == 1
+        except (OSError, asyncpg.PostgresError):
+            return False
+
+    await eventually(answers, within_seconds=30)
+
+
 async def test_stopping_works_without_the_supervisor(tmp_path: Path, start: Start) -> None:
     server = start(tmp_path)
     postmaster = server.pid
