@@ -153,7 +153,7 @@ async def run(
         key = await _patiently(partial(prepare, settings, url), stop=stop) if roles == ALL_ROLES else ""
         log = event_log(settings, url)
         stack.push_async_callback(log.stop)
-        await _patiently(log.start, stop=stop)
+        await _patiently(partial(_unless_stopped, log.start, stop=stop), stop=stop)
         pools: list[asyncpg.Pool] = []
         for open_pool in (
             partial(request_pool, settings, url),
@@ -178,6 +178,20 @@ async def _patiently(start: Callable[[], Awaitable[T]], *, stop: asyncio.Event) 
             log_to.warning("start_waits", reason=f"{type(error).__name__}: {error}")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _START_PAUSE_SECONDS)
+
+
+async def _unless_stopped(start: Callable[[], Awaitable[None]], *, stop: asyncio.Event) -> None:
+    """A start of the log, which waits for half a minute by itself, left when told to stop. Raises LogUnavailable."""
+    starting, stopping = asyncio.ensure_future(start()), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            raise LogUnavailable("told to stop before the log could be reached")
+        await starting
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
 
 
 def _listen(settings: Settings) -> socket.socket:
