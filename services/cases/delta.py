@@ -23,7 +23,7 @@ from domain.moments import Moment, from_us, to_us
 from domain.positions import parse_vector, vector_token
 from services.access.callers import OWN_SOURCE
 from services.cases.commands import CaseDesk
-from services.cases.delta_set import Changes, DeltaSet, KeptSets, evaluations_since, last_evaluation
+from services.cases.delta_set import Changes, DeltaSet, KeptSets, approved_before, evaluations_since, last_evaluation
 from services.cases.delta_state import DeltaState, Overtaken, read_state, write_state
 from services.cases.jobs import Work
 from services.cases.rule_keys import is_narrowing, items_of_rule, keys_of_rule
@@ -134,6 +134,8 @@ class Delta:
     async def _evaluate(self, of: Subject, case: RecallCase, state: DeltaState) -> bool:
         """Evaluate where that is due; whether the set changed."""
         loop = asyncio.get_running_loop()
+        if state.vector:  # what another process told, up to where it began this one, may not be in these acts yet
+            case = fold(await self._desk.acts(of.tenant_id, of.case_id)) or case
         assert case.frozen is not None
         freeze, last = case.frozen.number, last_evaluation(case)
         if not (state.vector and state.evaluation > last and state.freeze_no == freeze):
@@ -198,7 +200,14 @@ class Delta:
             found = await self._evaluator.begin(rule, asked)
             generation = asked.fresh.generation
             present = DeltaSet(asked.connection, of.tenant_id, case=case, kept=self._sets, generation=generation)
-            return await present.changes(found), widened
+            changes = await present.changes(found)
+            if (older := approved_before(case, vector)) is not None:
+                rule = _rule(case, older)
+                widened |= await self._watch_beside(of, rule, asked)
+                approved = DeltaSet(asked.connection, of.tenant_id, case=case, freeze=older)
+                came = (await approved.changes(await self._evaluator.begin(rule, asked))).added
+                changes = await present.beside(changes, came)
+            return changes, widened
 
     async def _watch_beside(self, of: Subject, rule: Rule, asked: Asked) -> bool:
         """Watch what a part of the rule affects and the whole does not, yet, and what is behind failed items: an event

@@ -5,7 +5,7 @@ those that they make surer, less sure, nearer, or members for other reasons.
 import asyncio
 from array import array
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -48,6 +48,12 @@ WHERE i.tenant_id = $1 AND i.material = $5 AND m.case_id = $2 AND m.kind = 'unit
 AND ((m.change = 'frozen' AND m.number = $3) OR (m.change <> 'frozen' AND m.number = ANY($4::int[])))
 AND EXISTS (SELECT FROM views.event_items e WHERE e.item_no = i.item_no AND e.role = $6)
 """
+_NAMED = """
+-- which of these ($5) the set has, had or got
+SELECT i.uri FROM views.items i WHERE i.tenant_id = $1 AND i.uri = ANY($5) AND EXISTS (
+    SELECT FROM views.case_members m WHERE m.item_no = i.item_no AND m.tenant_id = $1 AND m.case_id = $2
+    AND ((m.change = 'frozen' AND m.number = $3) OR (m.change <> 'frozen' AND m.number = ANY($4::int[]))))
+"""
 _COUNT = "SELECT count(*) FROM views.case_members WHERE tenant_id = $1 AND case_id = $2"
 READ_AT_ONCE = 1_000
 IDS_AT_ONCE = 20_000
@@ -63,6 +69,17 @@ def evaluations_since(case: RecallCase) -> list[int]:
 def last_evaluation(case: RecallCase) -> int:
     """The number of the newest evaluation of the case, of whatever freeze; 0 if there is none."""
     return max((e.evaluation for e in case.evaluations), default=0)
+
+
+def approved_before(case: RecallCase, vector: Mapping[int, int]) -> int | None:
+    """The freeze that was approved, as known at `vector`, where the newest was not: until a second person agrees that
+    a rule may be narrower, what comes by the approved one is affected, too.
+    """
+    for freeze in reversed(case.freezes):
+        if (by := freeze.approved_by) is not None and by.place[2] <= vector.get(by.place[1], -1):
+            newest = case.frozen is not None and case.frozen.number == freeze.number
+            return None if newest else freeze.number
+    return None
 
 
 @dataclass(slots=True)
@@ -106,7 +123,9 @@ class KeptSets:
 
 
 class DeltaSet:
-    """The set of a recall as it was found last. `kept`, if given, remembers it of the views of that generation."""
+    """The set of a recall as it was found last: the newest, or of `freeze` as it was when another took its place.
+    `kept`, if given, remembers it of the views of that generation.
+    """
 
     def __init__(
         self,
@@ -114,12 +133,14 @@ class DeltaSet:
         tenant_id: int,
         *,
         case: RecallCase,
+        freeze: int | None = None,
         kept: KeptSets | None = None,
         generation: int | None = None,
     ) -> None:
         assert case.frozen is not None
+        number = freeze or case.frozen.number
         self._connection, self._kept, self._generation = connection, kept, generation
-        self._about = (tenant_id, case.case_id, case.frozen.number, evaluations_since(case))
+        self._about = (tenant_id, case.case_id, number, [e.evaluation for e in case.evaluations_of(number)])
 
     async def changes(self, found: Evaluation) -> Changes:
         """What makes the set what `found` says. What was walked only in part withdraws nothing, and makes nothing less
@@ -146,6 +167,18 @@ class DeltaSet:
             withdrawn=[] if found.incomplete else [m async for some in self._stored(sorted(before)) for m in some],
             changed=[_changed(m, turned[m.item]) for m in members if m.item in turned],
         )
+
+    async def beside(self, changes: Changes, came: Sequence[Member]) -> Changes:
+        """The changes, with what `came` by another rule that counts as well: it is added where this set never had it,
+        and none of it is withdrawn.
+        """
+        gets, named = {m.item for m in changes.added}, {m.item for m in came}
+        new = [m for m in came if m.item not in gets]
+        for start in range(0, len(new), IDS_AT_ONCE):
+            items = [str(m.item) for m in new[start : start + IDS_AT_ONCE]]
+            gets |= {ItemId(r[0]) for r in await self._connection.fetch(_NAMED, *self._about, items)}
+        added = [*changes.added, *(m for m in new if m.item not in gets)]
+        return replace(changes, added=added, withdrawn=[m for m in changes.withdrawn if m.item not in named])
 
     async def _is_fitted(self, product: str, found: Evaluation) -> bool:
         """Whether a member of the product is fitted in something, as the record says now: it may be in as it was."""

@@ -9,6 +9,7 @@ import pytest_asyncio
 from domain.positions import parse_vector
 from tests.cases.conftest import People
 from tests.cases.following import Live
+from tests.waiting import eventually
 
 numbers = itertools.count(1)
 LEVELS = ("09521234000075", "19521234000072", "29521234000079")
@@ -258,3 +259,32 @@ async def test_a_part_of_a_narrowing_rule_is_watched_by_what_it_shares(recall: L
     await recall.begun(rule={"all": [{"items": [tell.uri("lot:A/1")]}, {"items": [tell.uri("lot:B/1")]}]})
     await tell.post("transformed", 3, transformation_id=run, inputs=[], outputs=tell.lines("Y/1"))
     await until_changes(recall, ("added", "X/1"))
+
+
+async def test_what_the_approved_rule_adds_does_not_wait_for_a_narrower_one_to_be_approved(recall: Live) -> None:
+    """Until a second person agrees that the rest is not affected, what comes from it is."""
+    await recall.tell.made(1, ["lot:C/L-1"], ["M/1"])
+    await recall.tell.made(1, ["lot:C/L-2"], ["M/2"])
+    await recall.begun("lot:C/L-1", "lot:C/L-2")
+    await recall.scoped("lot:C/L-1", change="narrowed")
+    await recall.post("freeze", position=recall.tell.position)
+    await recall.until(lambda shown: shown["freeze"]["number"] == 2 and shown["freeze"]["state"] == "frozen")
+    await recall.tell.made(2, ["lot:C/L-2"], ["M/3"])
+
+    async def held(short: str) -> bool:
+        return bool((await recall.tell.state(short))["on_hold"])
+
+    await eventually(lambda: held("M/3"), within_seconds=20)
+    assert ("unit_added", "M/3") in await recall.alerts()
+    await recall.tell.made(2, ["lot:C/L-2"], ["M/4"])
+    await eventually(lambda: held("M/4"), within_seconds=20)
+    await until_changes(recall, ("added", "M/3"), ("added", "M/4"))
+    assert (await recall.tell.state("M/2"))["on_hold"] is True
+    await recall.post("approve", by=recall.people.li)
+
+    async def released() -> bool:
+        return not (await recall.tell.state("M/2"))["on_hold"]
+
+    await eventually(released, within_seconds=20)
+    assert (await recall.tell.state("M/1"))["on_hold"] is True
+    assert (await recall.tell.state("M/3"))["on_hold"] is True, "until somebody decides otherwise"
