@@ -7,7 +7,7 @@ from typing import Any
 from domain import events as ev
 from domain.events.common import Event
 from domain.facts import Action, Flow, LoadFact, Mention, Ranged, Role, Status, VesselAct, VesselFact
-from domain.ids import ItemId
+from domain.ids import ItemId, drawn_from
 from domain.mentions import inputs_of, memberships_of, outputs_of, ranges_of
 
 PIECES = (None, "EA", "C62", "H87")
@@ -112,7 +112,7 @@ def draws(event: ev.Transformed, event_id: str) -> tuple[tuple[Mention, ...], tu
 def drawn_lot(vessel: str, event_id: str, part: int) -> ItemId:
     """The lot that is what came out of a vessel in one act, where the sender gave it no id."""
     number = event_id if part == 0 else f"{event_id}/{part}"
-    return ItemId.parse({"product": f"vessel/{vessel}", "lot": number})
+    return drawn_from(vessel, number)
 
 
 def made_here(event: Event, mentions: Iterable[Mention], ranges: Iterable[Ranged]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def encode(text: str) -> str:
     """One path segment: only what a path cannot carry is percent-encoded."""
     if _PLAIN_SEGMENT.fullmatch(text):  # nearly all are
         return text
-    return "".join(c if not c.isascii() else quote(c, safe="!'()*+,-.:;=&_~$@") for c in text)
+    return "".join(c if c > "\x9f" else quote(c, safe="!'()*+,-.:;=&_~$@") for c in text)
 
 
 @lru_cache(maxsize=65_536)

@@ -6,6 +6,7 @@ undone and only what a URI path cannot carry is encoded again. Other ids are URI
 Sources: GS1 Digital Link URI Syntax 1.4 §4; EPC Tag Data Standard 2.1 §6; CBV 2.0 §8.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,8 @@ MAX_ID_CHARS = 512
 _URI = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*):(\S+)$")
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=@/]*")
 _NATIVE = "urn:zhuisu:"
+_UNBROKEN = re.compile(r"[^\x00-\x20\x7f]+")
+"""Of what a native id is: numbers are kept as words, so the wide space of 批号　5 may stand in it."""
 
 
 class _Identifier(str):
@@ -76,9 +79,12 @@ class ItemId(_Identifier):
     def parse(cls, value: object, *, own_party: str | None = None) -> Self:
         """From a URI or the native `{issuer?, product | gtin, serial | lot}`. Raises InvalidId."""
         if not isinstance(value, str) and isinstance(value, Mapping):
-            return cls(_bounded(_native_item(value, own_party=own_party), what="item id"))
+            text = _bounded(_native_item(value, own_party=own_party), what="item id")
+            if cls.parse(text) != text:  # the log could not be read again
+                raise InvalidId(f"{text[:60]} is not written alike twice: leave marks out that join with a sign before")
+            return cls(text)
         text = _clean(value, what="item id")
-        if text.startswith(_NATIVE) and _URI.match(text):  # canonical as it stands
+        if text.startswith(_NATIVE) and _UNBROKEN.fullmatch(text):  # canonical as it stands
             return cls(text)
         key = gs1.parse(text)
         if key is not None:
@@ -192,7 +198,12 @@ def lot_of_supplier(lot: str, *, supplier: str, material: str | None) -> ItemId:
     if key is not None and key.class_link:
         return lot_of_product(key.class_link, lot)
     product = material.rsplit(":", 1)[1] if material else "-"
-    return ItemId(f"{_NATIVE}lot:{_segment(supplier)}:{product}:{_segment(lot)}")
+    return _lot_made_up(_segment(supplier), product, _segment(lot))
+
+
+def drawn_from(vessel: str, number: str) -> ItemId:
+    """The lot that is what came out of a vessel in one act, where the sender gave it no id."""
+    return _lot_made_up(OWN_ISSUER, _segment(f"vessel/{vessel}".strip()), _segment(number.strip() or number))
 
 
 def class_of_supplier(supplier: str, product: str) -> str:
@@ -263,6 +274,18 @@ def _bounded(text: str, *, what: str) -> str:
     return text
 
 
+def _lot_made_up(*segments: str) -> ItemId:
+    """A lot that an event names without an id: none is refused here, since the event is in the log.
+
+    What is too long for an id is told by its hash.
+    """
+    text = unicodedata.normalize("NFC", f"{_NATIVE}lot:{':'.join(segments)}").strip()
+    if len(text) > MAX_ID_CHARS:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        text = f"{_NATIVE}lot:{OWN_ISSUER}:sha256:{digest}"
+    return ItemId(text)
+
+
 def _private_uri(text: str) -> str:
     scheme, rest = text.split(":", 1)
     scheme = scheme.lower()
@@ -316,4 +339,4 @@ def _segment(text: str) -> str:
 
 
 def _quote_keeping_words(text: str) -> str:
-    return "".join(c if not c.isascii() else quote(c, safe="-._~!$&'()*+,;=@/") for c in text)
+    return "".join(c if c > "\x9f" else quote(c, safe="-._~!$&'()*+,;=@/") for c in text)

@@ -5,7 +5,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain import gs1
-from domain.ids import MAX_ID_CHARS, InvalidId, ItemId, PartyId, PlaceId
+from domain.ids import (
+    MAX_ID_CHARS,
+    InvalidId,
+    ItemId,
+    PartyId,
+    PlaceId,
+    drawn_from,
+    lot_of_supplier,
+    number_of,
+)
 
 QUOTED = '"' * 200  # each is three characters in a canonical link
 GTIN, GLN = "09506000134352", "4000001000005"
@@ -67,3 +76,47 @@ def test_a_native_id_in_a_uri_is_one_however_its_scheme_is_written(sent: str) ->
 def test_a_native_id_with_a_space_in_it_is_none() -> None:
     with pytest.raises(InvalidId):
         ItemId.parse("urn:zhuisu:lot:a b:P:1")
+
+
+WORDS = st.text(st.sampled_from("aZ7/:%>- \u3000\u00a0\u2028\x85\u0301\u0338é批号"), min_size=1, max_size=6)
+
+
+@given(issuer=st.none() | WORDS, product=WORDS, number=WORDS, which=st.sampled_from(["lot", "serial"]))
+@example(issuer=None, product="电芯", number="批号　5", which="lot")
+@example(issuer="甲　公司", product="P", number="1", which="serial")
+def test_a_native_id_that_is_taken_is_read_from_the_log_as_it_is(
+    *, issuer: str | None, product: str, number: str, which: str
+) -> None:
+    """Words are kept as they are written: a wide space in a lot number is no reason to lose its events."""
+    try:
+        item = ItemId.parse({"issuer": issuer, "product": product, which: number})
+    except InvalidId:
+        return
+    assert ItemId.parse(str(item)) == item
+
+
+def test_a_lot_number_with_a_wide_space_is_taken() -> None:
+    item = ItemId.parse({"product": "电芯", "lot": "批号　5"})
+    assert item == "urn:zhuisu:lot:own:电芯:批号　5"
+    assert (ItemId.parse(str(item)), number_of(item)) == (item, "批号　5")
+
+
+@given(text=WORDS | st.text(max_size=4) | st.just("V" * 500) | st.just('"' * 200))
+@example(text="e\u0301")
+@example(text="a\nb")
+@example(text=" ")
+def test_what_an_event_names_without_an_id_has_one_that_is_read_again(text: str) -> None:
+    """The event is in the log: who refused it here would lose it, or every trace through that vessel."""
+    for item in (
+        drawn_from(text, "event-1"),
+        drawn_from("V", text),
+        lot_of_supplier(text, supplier="urn:test:s", material="urn:zhuisu:class:own:P"),
+        lot_of_supplier("L", supplier=text, material=None),
+    ):
+        assert ItemId.parse(str(item)) == item
+        assert item.kind == "lot"
+
+
+def test_a_link_with_a_sign_that_no_id_may_have_is_read_from_the_log_as_it_is() -> None:
+    item = ItemId.parse(f"https://id.gs1.org/01/{GTIN}/10/a%C2%85b")
+    assert ItemId.parse(str(item)) == item
