@@ -4,6 +4,7 @@ Source: GS1 Digital Link URI Syntax 1.4 §4; URNs are read in `epc_urn.py`.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,10 +92,11 @@ def serial_ai(ai: str) -> str:
 
 
 def encode(text: str) -> str:
-    """One path segment: only what a path cannot carry is percent-encoded."""
+    """One path segment: only what a path cannot carry is percent-encoded; a letter and its mark are one sign (NFC)."""
     if _PLAIN_SEGMENT.fullmatch(text):  # nearly all are
         return text
-    return "".join(c if c > "\x9f" else quote(c, safe="!'()*+,-.:;=&_~$@") for c in text)
+    signs = unicodedata.normalize("NFC", text)
+    return "".join(c if c > "\x9f" else quote(c, safe="!'()*+,-.:;=&_~$@") for c in signs)
 
 
 @lru_cache(maxsize=65_536)

@@ -117,6 +117,14 @@ def test_what_an_event_names_without_an_id_has_one_that_is_read_again(text: str)
         assert item.kind == "lot"
 
 
+@pytest.mark.parametrize(
+    "sent", [f"https://id.gs1.org/01/{GTIN}/10/e%CC%81", f"https://id.gs1.org/01/{GTIN}/10/e\u0301"]
+)
+def test_a_letter_and_its_mark_in_a_link_are_one_sign(sent: str) -> None:
+    """The log is read so: whoever asked with two signs was told that there is no such item."""
+    assert ItemId.parse(sent) == f"https://id.gs1.org/01/{GTIN}/10/\xe9" == ItemId.parse(str(ItemId.parse(sent)))
+
+
 def test_a_link_with_a_sign_that_no_id_may_have_is_read_from_the_log_as_it_is() -> None:
     item = ItemId.parse(f"https://id.gs1.org/01/{GTIN}/10/a%C2%85b")
     assert ItemId.parse(str(item)) == item

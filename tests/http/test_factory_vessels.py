@@ -135,3 +135,20 @@ async def test_an_exposure_to_a_vessel_starts_with_what_came_out_of_it(service: 
         "urn:zhuisu:unit:own:CELLE:1": [],
         uri("FE/X"): ["duration_unknown"],
     }
+
+
+async def test_words_with_wide_spaces_and_breaks_are_traced_as_any_other(service: httpx.AsyncClient) -> None:
+    """What was accepted is in the answers, whatever a lot and a vessel are called."""
+    tank = "槽　1\n甲" + "V" * 480
+    position = await post(
+        service,
+        charged("电解液/批号　5", 6, vessel=tank),
+        discharged("电芯/批号　6", 7, vessel=tank),
+        {"kind": "discharged", "occurred_at": HOUR.format(8), "vessel": tank, "into": "TANK-W", "event_id": ":" * 99},
+    )
+    found = await forward(service, "电解液/批号　5", wait_for=position)
+    assert found.pop(uri("电芯/批号　6")) == ["certain"]
+    [drawn] = found
+    assert drawn.startswith("urn:zhuisu:lot:own:sha256:")
+    back = await ask(service, "/v1/trace/backward", item=drawn)
+    assert [n["item"] for n in back["nodes"]] == [uri("电解液/批号　5")]
