@@ -44,6 +44,10 @@ class Reading:
     zone: str | None = None
 
 
+_DIGITS_MAX = 1_000
+"""Of a number: the database takes none of very many, and no value that is recorded has more than a few."""
+
+
 def parse_rule(document: object, *, own_party: str | None = None, zone: str | None = None) -> Rule:
     """The rule that a JSON document writes. Raises InvalidRule."""
     rule = _rule(document, "rule", reading=Reading(own_party, zone), depth=0)
@@ -275,7 +279,7 @@ class _Fields:
             if value is None:
                 return None
             number = Decimal("NaN") if isinstance(value, bool) else Decimal(str(value))
-            if not number.is_finite():
+            if not number.is_finite() or max(abs(number.adjusted()), len(number.as_tuple().digits)) > _DIGITS_MAX:
                 raise ValueError(f"{str(value)[:40]} is not a number")
             return number
 

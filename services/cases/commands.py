@@ -5,6 +5,7 @@ So no lock is held, and the views alone are asked.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ from services.settings import Settings
 
 log_to = structlog.get_logger("cases")
 _APPEND_TRIES = 3
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""In JSON, and not a backslash that is followed by these letters: PostgreSQL holds no such character."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,8 @@ class CaseDesk:
     async def append(self, tenant_id: int, source: str, events: Sequence[Any]) -> list[Position]:
         """Append events of the service's own durably. Sent again with the same ids they are duplicates.
 
-        Raises Problem 503 where the log did not confirm, 413 for an act that it does not take.
+        Raises Problem 503 where the log did not confirm, 413 for an act that it does not take, 422 for one that no view
+        could be made of.
         """
         accepted_us = to_us(self.clock.now())
 
@@ -141,6 +145,9 @@ class CaseDesk:
 
     async def put(self, records: Sequence[Record]) -> list[Position]:
         """Append records that are made already (`recorded`). Raises as `append` does."""
+        if any(_NUL.search(r.value) for r in records if b"u0000" in r.value):
+            detail = "a text contains the character NUL (\\u0000), which the views cannot hold: remove it"
+            raise Problem(422, "invalid-command", detail)
         try:
             return await self.log.append(records, deadline_seconds=self.settings.append_deadline_seconds)
         except LogUnavailable as error:

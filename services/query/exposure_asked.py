@@ -26,6 +26,8 @@ _OPTIONS = (
     "since",
     "until",
 )
+DIGITS_MAX = 1_000
+"""Far more than any value that is recorded has; the database takes no number of very many."""
 _WITH_CHANGE = {"change", "without_change", *PLAIN}
 _PARAMETER_FIELDS = {"name", "at_least", "at_most"}
 
@@ -148,6 +150,6 @@ def _number(value: Any, side: str) -> Decimal | None:
         number = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite():
+    if not number.is_finite() or max(abs(number.adjusted()), len(number.as_tuple().digits)) > DIGITS_MAX:
         raise _refused(f"parameter.{side}: {str(value)[:40]} is not a number")
     return number

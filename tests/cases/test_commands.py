@@ -180,3 +180,17 @@ async def test_a_command_that_the_views_do_not_have_in_time_says_where_it_is_and
     assert (late.value.status, late.value.code) == (503, "not-yet-applied")
     assert "expected_sequence" in late.value.detail
     assert f"wait_for=0-{10**9}" in late.value.detail
+
+
+async def test_a_character_that_no_view_can_hold_is_refused_before_it_is_in_the_log(
+    service: httpx.AsyncClient, people: People, act: Post
+) -> None:
+    """It would be put aside, the case could not go on, and every answer would be incomplete."""
+    await opened(service, people, "RC-NUL")
+    rule = {"exposure": {"equipment": "a\0"}}
+    for command, fields in (("describe", {"hazard": "a\0b"}), ("scope", {"change": "set", "rule": rule})):
+        refused = await act("RC-NUL", command, **fields)
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-command")
+        assert "NUL" in refused.json()["detail"]
+    assert (await act("RC-NUL", "describe", hazard="a\\u0000b")).json()["hazard"] == "a\\u0000b"
+    assert (await service.get("/v1/recalls/RC-NUL", headers=people.reader)).json()["incomplete_because"] == []

@@ -75,6 +75,7 @@ def test_ids_without_an_issuer_are_the_tenants_own() -> None:
         ({"supplier": "urn:party:s", "since": "yesterday"}, "rule.since: "),
         ({"inspection": {"characteristic": "x"}}, "give at_least, at_most or verdict"),
         ({"inspection": {"characteristic": "x", "at_least": 2, "at_most": 1}}, "at_least is above at_most"),
+        ({"inspection": {"characteristic": "x", "at_least": "1e999999"}}, "is not a number"),
         ({"failed_component_lots": {"items": [UNIT]}}, "which component failed"),
     ],
 )
