@@ -144,6 +144,11 @@ class Questions:
                 asked = Asked(connection, caller.tenant_id, fresh, vector, known=known)
                 yield asked if caller.sites is None else await _limited(asked, caller, secret)
 
+    async def secret_of(self, caller: Caller) -> bytes:
+        """What seals a text that this key keeps for us. 503 while the database is away."""
+        with self._refused():
+            return await scope_secret(self.pool, caller.tenant_id) + str(caller.key_id).encode()
+
     async def at_once(self, caller: Caller, request: Request) -> Asked | None:
         """A snapshot that one statement told, in which the tenant's graph answers; None where it may not do.
 
