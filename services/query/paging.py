@@ -12,6 +12,7 @@ from fastapi import Request
 from services.problems import Problem
 
 MOST_A_PAGE = 100_000
+_DIGITS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def limit_of(text: str | None) -> int | None:
     """How many nodes a page has; None: all in one answer."""
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_A_PAGE:
+    digits = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX  # a longer one Python refuses to read
+    if not digits or not 1 <= int(text) <= MOST_A_PAGE:
         raise Problem(422, "invalid-parameter", f"limit: {text[:40]} is not a number from 1 to {MOST_A_PAGE}")
     return int(text)

@@ -67,6 +67,7 @@ async def test_a_body_that_asks_nothing_is_a_problem(service: httpx.AsyncClient,
         {"mode": "sometimes"},
         {"follow": "everything"},
         {"since": "2026-13-01T00:00:00Z"},
+        {"limit": "9" * 5000},
         {"nonsense": "1"},
     ],
 )
