@@ -137,7 +137,10 @@ class Settings(BaseSettings):
     key_cache_outage_seconds: float = Field(
         default=300.0,
         ge=0,
-        description="How long, in seconds, a key seen before goes on serving while the database cannot be asked.",
+        description=(
+            "How long, in seconds, a key seen before goes on serving, even if revoked meanwhile, while the database "
+            "cannot be asked: it is away, or no connection to it comes free for 5 seconds."
+        ),
     )
 
     # What capture takes

@@ -76,7 +76,7 @@ class Keys:
     """The keys of a database. One for each process: it remembers callers for a few seconds.
 
     `cache_seconds` is how long a revoked key may go on; `outage_seconds` is how long it may while the database cannot
-    be asked. Both count from when the database last vouched for the key.
+    be asked, also since all connections are busy. Both count from when the database last vouched for the key.
     """
 
     def __init__(

@@ -162,3 +162,25 @@ async def test_known_keys_serve_through_an_outage_up_to_its_bound(owner: asyncpg
     clock.seconds = 61
     with pytest.raises(AccessUnavailable):
         await keys.authenticate(ADMIN_KEY)
+
+
+async def test_a_revoked_key_ends_at_the_bound_of_an_outage_also_where_connections_never_come_free(
+    owner: asyncpg.Pool, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.access.keys._ASKING_SECONDS", 0.3)
+    made = await ensure_bootstrap(owner, key=ADMIN_KEY)
+    busy = await api_pool(fresh_database_url, max_connections=1)
+    clock = Clockwork()
+    here, elsewhere = Keys(busy, cache_seconds=5, outage_seconds=60, monotonic=clock), Keys(owner)
+    assert await here.authenticate(ADMIN_KEY)
+    (info,) = await elsewhere.list(made.tenant_id)
+    assert await elsewhere.revoke(made.tenant_id, info.key_id)
+    async with busy.acquire():
+        for seconds in (6, 12, 59):  # believed again and again, and yet counted from when it was asked about
+            clock.seconds = seconds
+            assert await here.authenticate(ADMIN_KEY)
+        clock.seconds = 61
+        with pytest.raises(AccessUnavailable):
+            await here.authenticate(ADMIN_KEY)
+    assert await here.authenticate(ADMIN_KEY) is None
+    busy.terminate()
