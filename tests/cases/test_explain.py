@@ -2,8 +2,10 @@
 
 import itertools
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from tests.cases.conftest import People
@@ -64,7 +66,9 @@ async def test_what_came_later_and_what_was_removed_say_so(recall: Live) -> None
     assert "wang removed it: booked to the wrong lot" in removed["text"]["en"]
 
 
-async def test_what_a_newer_set_leaves_out_is_in_until_that_is_approved(recall: Live) -> None:
+async def test_what_a_newer_set_leaves_out_is_in_until_that_is_approved(
+    recall: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tell = recall.tell
     await tell.made(1, ["lot:CELL/L-8"], ["B/1"])
     await tell.made(1, ["lot:CELL/L-9"], ["B/2"])
@@ -76,6 +80,10 @@ async def test_what_a_newer_set_leaves_out_is_in_until_that_is_approved(recall: 
     assert (told["affected"], told["because"]) == (True, "frozen")
     assert "which nobody approved yet" in told["text"]["en"]
     assert "lot L-8" in told["text"]["en"]
+    monkeypatch.setattr("services.cases.delta.Delta._due", AsyncMock(return_value=False))
+    await tell.made(2, ["lot:CELL/L-8"], ["B/3"])
+    late = await recall.get("explain", item=tell.uri("B/3"), wait_for=tell.position)
+    assert late["because"] == "not_evaluated_yet"
     await recall.post("approve", by=recall.people.li)
     assert (await explained(recall, "B/1"))["because"] == "same_material_other_lot"
 

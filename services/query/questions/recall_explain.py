@@ -44,7 +44,13 @@ def create_router(questions: Questions) -> APIRouter:
             elif (earlier := (await stored(asked, approved, [str(found)])).get(str(found))) is not None:
                 told = _not_yet_out(await _in(asked, approved, found, member=earlier))
             else:
-                judged = await WhyNot(questions.graphs, questions.settings, asked).judge(rule_of(document), found)
+                why_not = WhyNot(questions.graphs, questions.settings, asked)
+                judged = await why_not.judge(rule_of(document), found)
+                older = approved.frozen.requested.rule if approved.frozen is not None else document
+                if not judged.affected and older != document:
+                    # Until a newer rule is approved, what comes by the approved one is added as well.
+                    by_approved = await why_not.judge(rule_of(older), found)
+                    judged = by_approved if by_approved.affected else judged
                 told = _not_in(found, judged, frozen=case.frozen is not None)
             return JSONResponse({"recall": case_id, "item": found, **told, **asked.frame([])})
 
