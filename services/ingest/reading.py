@@ -112,7 +112,8 @@ def _object(pairs: list[tuple[str, Any]]) -> "dict[str, Any] | Flaw":
     if len(found) == len(pairs):
         return found
     twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-    return Flaw(f'the key "{twice[:60]}" is there twice', "send each key once")
+    shown = _UNFIT.sub("\N{REPLACEMENT CHARACTER}", twice[:60])  # what is wrong is kept with a capture job, in the log
+    return Flaw(f'the key "{shown}" is there twice', "send each key once")
 
 
 def _integer(text: str) -> "int | Flaw":

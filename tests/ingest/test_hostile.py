@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from services.ingest.examples import epcis_example, examples
 from services.ingest.explaining import EventError
 from services.ingest.judging import Judged, Original, Posted, judge
 from services.ingest.limits import limits_of
-from services.ingest.reading import NotJson, read
+from services.ingest.reading import Flaw, NotJson, read
 from services.problems import Problem
 from services.settings import load_settings
 
@@ -118,3 +119,11 @@ def test_any_epcis_event_is_judged(events: list[Any]) -> None:
 def test_any_body_is_a_document_or_a_problem(body: bytes) -> None:
     with contextlib.suppress(Problem):
         assert open_document(body, bounds=LIMITS.bounds, most_events=10)
+
+
+@pytest.mark.parametrize("letter", ["\\u0000", "\\ud800"])
+def test_what_is_said_of_a_key_that_is_there_twice_can_be_kept(letter: str) -> None:
+    """A capture job lists it, in the log and in the views: neither holds a NUL or half a surrogate pair."""
+    document = read(f'{{"a{letter}": 1, "a{letter}": 2}}'.encode())
+    assert isinstance(document, Flaw)
+    assert document.detail == 'the key "a\N{REPLACEMENT CHARACTER}" is there twice'
