@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -72,6 +73,10 @@ def install(app: FastAPI) -> None:
         detail = f"{request.method} {request.url.path}: {error.detail}; what there is: /docs"
         return respond(Problem(error.status_code, code, detail, headers=dict(error.headers or {})))
 
+    async def unkeepable(request: Request, error: Exception) -> JSONResponse:
+        detail = "a text contains the character NUL, which nothing in the record has: remove it"
+        return respond(Problem(422, "invalid-parameter", detail))
+
     async def fault(request: Request, error: Exception) -> JSONResponse:
         detail = "a fault of this service, its log says more: send the same request again, ids make that safe"
         return respond(Problem(500, "internal", detail))
@@ -80,6 +85,7 @@ def install(app: FastAPI) -> None:
         (Problem, ours),
         (RequestValidationError, parameters),
         (HTTPException, framework),
+        (asyncpg.CharacterNotInRepertoireError, unkeepable),
         (Exception, fault),
     )
     for kind, handler in handlers:

@@ -187,7 +187,8 @@ class KafkaBroker:
             timeout=60,
         )
         if done.returncode != 0:
-            raise KafkaBrokerFailed(f"Kafka's storage could not be formatted:\n{(done.stdout + done.stderr)[-2000:]}")
+            said = (done.stdout + done.stderr)[-2000:]
+            raise KafkaBrokerFailed(f"Kafka's storage could not be formatted (exit {done.returncode}):\n{said}")
 
     def _properties(self) -> str:
         loopback = "127.0.0.1"

@@ -177,9 +177,6 @@ class Questions:
         except UNREACHABLE as error:
             detail = "the database cannot be asked: try again"
             raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
-        except asyncpg.CharacterNotInRepertoireError as error:
-            detail = "a text contains the character NUL, which nothing in the record has: remove it"
-            raise Problem(422, "invalid-parameter", detail) from error
         except asyncpg.QueryCanceledError as error:
             detail = f"the question took over {self.settings.statement_timeout_seconds} s: narrow it"
             raise Problem(504, "too-slow", detail) from error

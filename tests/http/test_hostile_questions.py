@@ -88,3 +88,22 @@ async def test_an_unknown_serial_is_answered_with_the_ones_beside_it(service: ht
         assert "urn:zhuisu:unit:own:NEAR:NB-103" in answer.json()["nearest"], answer.text
     far = await service.get("/v1/items/state", params={"item": "urn:zhuisu:unit:own:NEAR:quite-other"})
     assert far.json()["nearest"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/recalls/a%00"),
+        ("GET", "/v1/recalls/a%00/units"),
+        ("POST", "/v1/recalls/a%00/approve"),
+        ("GET", "/v1/incidents/a%00"),
+        ("GET", "/v1/webhooks/a%00/deliveries"),
+        ("GET", "/v1/events/a%00"),
+    ],
+)
+async def test_a_nul_that_the_database_refuses_is_told_as_a_problem(
+    service: httpx.AsyncClient, method: str, path: str
+) -> None:
+    answer = await service.request(method, path, json={"actor": "a", "reason": "b"} if method == "POST" else None)
+    assert answer.status_code in (404, 422), (answer.status_code, answer.text)
+    assert answer.json()["type"].startswith("/problems/")
