@@ -50,7 +50,8 @@ class Part:
     """A component in a unit over [since, until); see `Stay` for the pending end. `named`: itself, or its container.
 
     `since_from_us` and `until_from_us` are the earliest instants at which it may have come and gone. `again`: it may
-    have been put in once more, after all, by a fitting that the marks in their order make nothing of.
+    have been put in once more, after all, by a fitting that the marks in their order make nothing of. `of_lot`: it was
+    in a lot or class that was fitted, perhaps not in the box that was.
     """
 
     item: ItemId
@@ -68,6 +69,7 @@ class Part:
     since_from_us: int | None = None
     until_from_us: int | None = None
     again: bool = False
+    of_lot: bool = False
 
     def covers(self, at_us: int) -> bool:
         return self.since_us <= at_us and (self.until_us is None or at_us < self.until_us)
@@ -158,9 +160,8 @@ class _Bench:
             if part is None or (part.start.pending and not fit.event.pending):
                 if part is not None:
                     self._close(key, fit)
-                self.open[key] = Part(
-                    one.item, self.whole, fit.named, fit.at_us, fit.event, reasons, fit.quantity, fit.uom
-                )
+                part = Part(one.item, self.whole, fit.named, fit.at_us, fit.event, reasons, fit.quantity, fit.uom)
+                self.open[key] = replace(part, of_lot=one.of_lot)
             elif fit.action is Action.PUT and part.quantity is not None and fit.quantity is not None:
                 self.open[key] = replace(part, quantity=part.quantity + fit.quantity)
 

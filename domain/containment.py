@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from domain.facts import Action, Role, may_swap
 from domain.ids import ItemId
-from domain.kinds import may_contain
+from domain.kinds import may_be_box
 from domain.links import ALWAYS_US
 from domain.record import Happened, Naming
 from domain.sightings import Lasting, Leaving, Sighting, emptyings_of, sightings_of, swapping
@@ -131,7 +131,8 @@ class Simulation:
     def _look(self, taking: Naming) -> list[StandIn]:
         """What it stands for by what it holds now; nothing where it holds nothing and is no thing of its own."""
         named = taking.mention.item
-        if self._held_by(named) or named in self._own or self._untold(taking, named):
+        is_itself = named in self._own or not may_be_box(named)
+        if is_itself or self._contents.get(named) or self._untold(taking, named):
             return self._stand_ins(taking, named, seen=frozenset())
         return []
 
@@ -235,20 +236,20 @@ class Simulation:
 
     def _untold(self, taking: Naming, box: ItemId) -> list[Mark]:
         """Packings on a date alone that may have been before a taking at some instant of it."""
-        return list(self._dated.at(box, taking.event.facts.latest_us)) if may_contain(box) else []
-
-    def _held_by(self, box: ItemId) -> list[ItemId]:
-        """What it stands for as far as it holds that now: a lot or class stands for itself alone."""
-        return list(self._contents.get(box, {})) if may_contain(box) else []
+        return list(self._dated.at(box, taking.event.facts.latest_us))
 
     def _stand_ins(self, taking: Naming, item: ItemId, *, seen: frozenset[ItemId]) -> list[StandIn]:
-        """What the item stands for now, at every depth; itself where it held nothing or is a thing of its own."""
+        """What the item stands for now, at every depth; itself where it held nothing or is a thing of its own.
+
+        A lot or class always is itself, and what it holds is only possible: any of its boxes may have been used.
+        """
         named = taking.mention.item
         if item in seen:
             return []
-        held = [self._inside[child][item] for child in self._held_by(item)]
+        held = [self._inside[child][item] for child in self._contents.get(item, {})]
+        of_lot = not may_be_box(item)
         found: dict[ItemId, StandIn] = {}
-        if not held or item in self._own:
+        if not held or of_lot or item in self._own:
             found[item] = StandIn(item, None if item == named else named)
         for stay in sorted(held, key=lambda s: s.child):
             doubts = set(self._doubts.get(item, ()))
@@ -256,15 +257,17 @@ class Simulation:
                 doubts.add("replacement_pending")
             if stay.child not in self._lots and self._next_seen_elsewhere(stay, taking):
                 doubts.add("inferred")
-            if (stay.start.no, stay.child) in self._doubted or self._may_have_left(stay, taking, seen | {item}):
+            doubted = of_lot or (stay.start.no, stay.child) in self._doubted
+            if doubted or self._may_have_left(stay, taking, seen | {item}):
                 doubts.add("inferred")
-            self._stand_in(taking, stay.child, into=found, doubts=frozenset(doubts), seen=seen | {item})
+            within = StandIn(item, named, frozenset(doubts), untold=of_lot, of_lot=of_lot)
+            self._stand_in(taking, stay.child, into=found, within=within, seen=seen | {item})
         for mark in sorted(self._untold(taking, item), key=lambda m: (m.child or "", m.order)):
             if mark.child is not None and mark.child not in self._contents.get(item, {}):
                 self._doubted.add((mark.event.no, mark.child))
                 doubts = {"inferred", *self._doubts.get(item, ()), *(("replacement_pending",) * mark.event.pending)}
-                inside = seen | {item}
-                self._stand_in(taking, mark.child, into=found, doubts=frozenset(doubts), seen=inside, untold=True)
+                within = StandIn(item, named, frozenset(doubts), untold=True, of_lot=of_lot)
+                self._stand_in(taking, mark.child, into=found, within=within, seen=seen | {item})
         return list(found.values())
 
     def _stand_in(
@@ -273,16 +276,20 @@ class Simulation:
         child: ItemId,
         *,
         into: dict[ItemId, StandIn],
-        doubts: frozenset[str],
+        within: StandIn,
         seen: frozenset[ItemId],
-        untold: bool = False,
     ) -> None:
-        """What a child in a container stands for, in the way that leaves the fewest doubts."""
+        """What a child `within` a container stands for, in the way that leaves the fewest doubts."""
         for inner in self._stand_ins(taking, child, seen=seen):
-            one = StandIn(inner.item, taking.mention.item, inner.reasons | doubts, untold or inner.untold)
+            one = StandIn(
+                inner.item,
+                taking.mention.item,
+                inner.reasons | within.reasons,
+                untold=within.untold or inner.untold,
+                of_lot=within.of_lot or inner.of_lot,
+            )
             kept = into.get(inner.item)
-            if kept is None or (len(one.reasons), one.untold) < (len(kept.reasons), kept.untold):
-                into[inner.item] = one
+            into[inner.item] = one if kept is None else _either(one, kept)
 
     def _may_have_left(self, stay: Stay, taking: Naming, boxes: frozenset[ItemId]) -> bool:
         """Whether it was unpacked, or used with one of these boxes, in an event that lasted over this taking's end."""
@@ -327,6 +334,12 @@ def _reached(container: ItemId, children: Mapping[ItemId, set[ItemId]]) -> set[I
     return found
 
 
+def _either(one: StandIn, other: StandIn) -> StandIn:
+    """Of two ways in which something was in what was used, the one with fewer doubts; told if either tells it."""
+    best = min(one, other, key=lambda o: len(o.reasons))
+    return replace(best, untold=one.untold and other.untold, of_lot=one.of_lot and other.of_lot)
+
+
 def _throughout(looks: list[list[StandIn]]) -> list[StandIn]:
     """Everything seen in any look; `inferred` unless it was seen in each of them."""
     found: dict[ItemId, StandIn] = {}
@@ -336,7 +349,8 @@ def _throughout(looks: list[list[StandIn]]) -> list[StandIn]:
             doubts = frozenset() if always else frozenset({"inferred"})
             kept = found.get(one.item)
             reasons = one.reasons | doubts | (kept.reasons if kept else frozenset())
-            found[one.item] = replace(one, reasons=reasons, untold=one.untold and (kept is None or kept.untold))
+            told = kept and _either(one, kept)
+            found[one.item] = replace(told or one, reasons=reasons)
     return list(found.values())
 
 

@@ -57,7 +57,7 @@ class Derivations:
         # other inputs matter only where several outputs could have come from either
         split = {k for k in keys if len({n.mention.item for n in self.uses.flows(k, Role.OUTPUT)}) > 1}
         others = {n.mention.item for k in split for n in self.uses.flows(k, Role.INPUT)}
-        yield from self.uses.known.require(Need(linked=frozenset(o for o in others if o.kind not in ("lot", "class"))))
+        yield from self.uses.load_inputs(others)
         emptied = {
             n.event.no
             for whole in wholes

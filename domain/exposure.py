@@ -13,7 +13,7 @@ from domain.bookings import BOOKED_LATER, is_booked, may_begin_us
 from domain.facts import EventFacts, Flow, Mention, Role
 from domain.filling import fillings
 from domain.ids import ItemId
-from domain.kinds import may_contain
+from domain.kinds import may_be_box
 from domain.record import Found, Happened, Known, Need
 from domain.stretches import Stretch
 
@@ -145,7 +145,7 @@ def opened(known: Known, found: Iterable[Seed]) -> Generator[Need, Found, dict[I
     result: dict[ItemId, frozenset[str]] = {}
     by_instant: dict[int, list[Seed]] = {}
     for seed in found:
-        if seed.subject and may_contain(seed.item):
+        if seed.subject and may_be_box(seed.item):
             by_instant.setdefault(seed.at_us, []).append(seed)
         else:
             take_seed(result, known.things.of(seed.item), seed.reasons)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain.facts import Role
 from domain.ids import ItemId
+from domain.kinds import may_be_box
 from domain.links import Link, Relation
 from domain.record import Found, Known, Need
 from domain.stays import Containment, Stay
@@ -110,7 +111,7 @@ def _links(
         if stay.start.pending or (at_us is not None and not early and not stay.covers(at_us)):
             reasons.add("replacement_pending")
         inner = _inside(stay, stays, at_us=at_us)
-        if not inner or stay.child in own:
+        if not inner or stay.child in own or not may_be_box(stay.child):
             found.append(_link(container, stay, frozenset(reasons)))
         if stay.child not in above:
             todo += [(s, frozenset(reasons), above | {stay.child}) for s in inner]

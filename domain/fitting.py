@@ -22,7 +22,10 @@ class Fittings:
 
     # -- parts
 
-    def parts_of_component(self, item: ItemId, taken: list[Used], around: Containment) -> list[Part]:
+    def parts_of_component(
+        self, item: ItemId, taken: list[Used], around: Containment, *, of_lots: bool = True
+    ) -> list[Part]:
+        """Where it was fitted; `of_lots`: also where a lot was that it was packed in."""
         wholes = {
             u.naming.event.facts.parent: {u.naming.mention.item}
             for u in taken
@@ -36,13 +39,15 @@ class Fittings:
             named = wholes[whole] | {item}
             fits = [fit for n in named for fit in self._fits(n, whole, around)]
             fits += self._endings(whole, around)
+            if not of_lots:
+                fits = [replace(f, stand_ins=tuple(one for one in f.stand_ins if not one.of_lot)) for f in fits]
             found += [p for p in parts_of(whole, _once(fits)) if p.item == item]
         return found
 
     def _fits(self, named: ItemId, whole: ItemId, around: Containment) -> Iterable[Fit]:
         for n in self.uses.namings(named, Role.COMPONENT):
             if n.event.facts.parent == whole:
-                stand_ins = tuple(StandIn(u.item, None, u.reasons) for u in self.uses.expand(n, around))
+                stand_ins = tuple(map(_stand_in, self.uses.expand(n, around)))
                 m = n.mention
                 yield Fit(n.event, m.action, named, stand_ins, m.quantity, m.uom)
 
@@ -65,11 +70,13 @@ class Fittings:
             if n.mention.action is Action.TAKE_ALL:
                 fits.append(Fit(n.event, Action.TAKE_ALL, None))
             for m in self.uses.contents(n.event.no, Role.COMPONENT):
-                stand_ins = tuple(
-                    StandIn(u.item, None, u.reasons) for u in self.uses.expand(Naming(n.event, m), around)
-                )
+                stand_ins = tuple(map(_stand_in, self.uses.expand(Naming(n.event, m), around)))
                 fits.append(Fit(n.event, m.action, m.item, stand_ins, m.quantity, m.uom))
         return parts_of(whole, fits)
+
+
+def _stand_in(used: Used) -> StandIn:
+    return StandIn(used.item, None, used.reasons, of_lot=used.of_lot)
 
 
 def _once(fits: Iterable[Fit]) -> list[Fit]:
@@ -132,7 +139,8 @@ def two_parents(parts: Mapping[ItemId, Sequence[Part]]) -> list[Conflict]:
     found: dict[Conflict, None] = {}
     for item, stays in parts.items():
         for one, other in combinations(stays, 2):
-            if one.whole != other.whole and not (one.again or other.again) and _overlap(one, other):
+            doubtful = one.again or other.again or one.of_lot or other.of_lot
+            if one.whole != other.whole and not doubtful and _overlap(one, other):
                 events = tuple(sorted({one.start.facts.event_id, other.start.facts.event_id}))
                 wholes = sorted((one.whole, other.whole))
                 detail = f"{item} is recorded in {wholes[0]} and in {wholes[1]} at the same time"

@@ -21,8 +21,8 @@ def kind_of(item: ItemId, namings: Iterable[Naming]) -> str:
     return "lot" if by_class else "unit"
 
 
-def may_contain(item: ItemId) -> bool:
-    """Whether the id leaves open that it is used as a container; lots and classes never stand for contents."""
+def may_be_box(item: ItemId) -> bool:
+    """Whether, used as a container, it may stand for its contents alone: a lot or class always is itself, too."""
     return item.kind not in ("lot", "class")
 
 

@@ -99,13 +99,13 @@ class Linker:
             result.gaps += order_gaps(item, namings, self.derivations.transformation(key), closings=closings)
 
     def fitted(self, items: frozenset[ItemId]) -> Generator[Need, Found, tuple[dict[ItemId, list[Part]], Containment]]:
-        """Where each item was fitted, and the containment of all of them."""
+        """Where each item was fitted, and the containment of all of them; not what a lot only may have held."""
         yield from self.known.require(Need(linked=items))
         around = yield from surroundings(self.known, items, inside=self.uses.opened(items))
         taken = self.uses.taken(items, around)
         fits = {i: [u for u in uses if u.naming.mention.role is Role.COMPONENT] for i, uses in taken.items()}
         yield from self.derivations.load_targets(fits)
-        parts = {i: self.fittings.parts_of_component(i, fits[i], around) for i in items}
+        parts = {i: self.fittings.parts_of_component(i, fits[i], around, of_lots=False) for i in items}
         return {i: [p for p in found if not p.again] for i, found in parts.items()}, around
 
     def into(self, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
@@ -126,9 +126,8 @@ class Linker:
         yield from self.known.require(Need(transformations=keys, contents=whole_events | frozenset(filled)))
         inputs = {n.mention.item for k in keys for n in self.uses.flows(k, Role.INPUT)}
         components = {m.item for no in whole_events for m in self.uses.contents(no, Role.COMPONENT)}
-        # of lots and classes, which may be used without end, only what they are is needed
-        bulk = frozenset(i for i in inputs - components if i.kind in ("lot", "class"))
-        yield from self.known.require(Need(linked=frozenset((inputs | components) - bulk), related=bulk))
+        yield from self.known.require(Need(linked=frozenset(components)))
+        yield from self.uses.load_inputs(inputs - components)
         around = yield from self.uses.around_named(inputs | components, items if self.follow_all else frozenset())
         lots = yield from self.class_level.load_lots(inputs, keys)
         self.derivations.start()

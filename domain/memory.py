@@ -8,6 +8,7 @@ from domain.envelope import Envelope
 from domain.facts import FLOW_ROLES, EventFacts, Mention, Role, spelled_out
 from domain.flatten import facts_of
 from domain.ids import ItemId
+from domain.kinds import may_be_box
 from domain.memory_equipment import EquipmentMemory
 from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, RenamedAt, SameAt
 
@@ -126,6 +127,9 @@ class MemoryView:
             found.members[item] = self._members.get(item, [])
             found.same[item] = self._same.get(item, [])
             found.materials[item] = self._materials.get(item, set())
+        for item in need.related:
+            if not may_be_box(item):
+                found.filled[item] = {n.event.no for n in self._namings.get(item, []) if n.mention.role is Role.PARENT}
         found.units_of = {lot: self._units_of.get(lot, []) for lot in need.units_of}
         found.contents = {no: self._contents.get(no, []) for no in need.contents}
         found.transformations = {key: self._transformations.get(key, []) for key in need.transformations}

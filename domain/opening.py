@@ -7,7 +7,7 @@ from domain.answers import Gap
 from domain.facts import Role
 from domain.filling import Filling, fillings
 from domain.ids import ItemId
-from domain.kinds import kind_of, may_contain
+from domain.kinds import kind_of, may_be_box
 from domain.links import Link, Relation
 from domain.record import Found, Known, Need
 from domain.renaming import doubted
@@ -50,7 +50,7 @@ def opened_containers(
 ) -> Generator[Need, Found, Opening]:
     """Of each container what it holds, or held last. `items` are loaded; `starts` are no members."""
     found = Opening()
-    boxes = [i for i in sorted(items) if may_contain(i) and _is_container(known, i)]
+    boxes = [i for i in sorted(items) if may_be_box(i) and _is_container(known, i)]
     if boxes:
         for filling in (yield from fillings(known, boxes, at_us=at_us, now_us=now_us)):
             _open(known, filling, found, starts=starts)

@@ -52,8 +52,8 @@ class Need:
 
     `linked`: items whose namings in a structural role (all but SUBJECT) are needed, with the lots they are of, their
     identities and declared materials. `named`: the same with every role.
-    `related`: the same without any naming, for what may have been used without end. `units_of`: lots whose units are
-    needed.
+    `related`: the same without any naming, for what may have been used without end; of lots and classes whether
+    anything was packed in them (`Found.filled`). `units_of`: lots whose units are needed.
     `contents`: events whose CHILD, COMPONENT, PARENT and WHOLE mentions are needed. `transformations`: keys whose
     namings in a FLOW_ROLE are needed. `closings`: those whose closings are. `order_starts`: those whose first issues
     and first bookings are. `factors`: lots and classes whose equations of units of measure are needed. `of_material`:
@@ -102,6 +102,8 @@ class Found:
     """keyed by either id"""
     materials: dict[ItemId, set[ItemId]] = field(default_factory=dict)
     """classes declared for an item whose id does not show one"""
+    filled: dict[ItemId, set[int]] = field(default_factory=dict)
+    """numbers of events that name a related lot or class as the parent of a packing"""
     contents: dict[int, list[Mention]] = field(default_factory=dict)
     transformations: dict[str, list[Naming]] = field(default_factory=dict)
     closings: dict[str, list[Happened]] = field(default_factory=dict)
@@ -205,6 +207,8 @@ class Known:
             mine.members[item] = found.members.get(item, [])
             mine.same[item] = found.same.get(item, [])
             mine.materials[item] = found.materials.get(item, set())
+        for item in fresh.related:
+            mine.filled[item] = found.filled.get(item, set())
         for name in self._asked.keys() - {"named", "linked", "related"}:
             answers = getattr(found, name)
             getattr(mine, name).update({key: answers.get(key, []) for key in getattr(fresh, name)})

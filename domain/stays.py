@@ -80,13 +80,15 @@ class Stay:
 class StandIn:
     """What a named input or component stood for. `via`: the container named; reasons make the link possible.
 
-    `untold`: as far as is told it was put in later; of that only a date is known, so it may have been in already.
+    `untold`: nothing tells that it was in what was used: it was put in later, but of that only a date is known, so it
+    may have been in already; or `of_lot`: it was in a lot or class, and which of the boxes of that was used is unknown.
     """
 
     item: ItemId
     via: ItemId | None = None
     reasons: frozenset[str] = frozenset()
     untold: bool = False
+    of_lot: bool = False
 
 
 @dataclass(slots=True)

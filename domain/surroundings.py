@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable
 from domain.containment import Simulation
 from domain.facts import Action, Role
 from domain.ids import ItemId
-from domain.kinds import is_lot, may_contain
+from domain.kinds import is_lot
 from domain.record import Found, Known, Need
 from domain.stays import Containment, marks_of, takings_of
 
@@ -34,7 +34,7 @@ def surroundings(
         for container in fresh_down:
             children = _children(known, container)
             up |= children
-            down |= {c for c in children if may_contain(c) and _is_container(known, c)}
+            down |= {c for c in children if _is_container(known, c)}
         seen_down |= fresh_down
         boxes = {c for c in up & seen_up if c not in seen_down and _is_container(known, c)}
         down |= {c for c in boxes if _containers(known, c) & seen_down or _taken_above(known, c)}

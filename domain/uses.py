@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain.facts import Mention, Role
 from domain.ids import ItemId
-from domain.kinds import kind_of, may_contain
+from domain.kinds import kind_of, may_be_box
 from domain.namesakes import materials
 from domain.record import Found, Known, Naming, Need
 from domain.stays import Containment, StandIn, takings_of
@@ -19,6 +19,7 @@ class Used:
     item: ItemId
     naming: Naming
     reasons: frozenset[str]
+    of_lot: bool = False
 
     @property
     def stands_in(self) -> bool:
@@ -45,7 +46,7 @@ class Uses:
         return [m for m in self.known.found.contents.get(event_no, []) if m.role is role]
 
     def is_container(self, item: ItemId) -> bool:
-        return may_contain(item) and bool(self.namings(item, Role.PARENT))
+        return bool(self.namings(item, Role.PARENT))
 
     def kind(self, item: ItemId) -> str:
         return kind_of(item, self.known.found.namings.get(item, []))
@@ -92,6 +93,16 @@ class Uses:
 
     # -- containers standing for their contents
 
+    def load_inputs(self, items: Iterable[ItemId]) -> Generator[Need, Found, None]:
+        """What must be known of things beside which another was used.
+
+        Lots and classes may be used without end: of these only what they are, unless something was packed in them.
+        """
+        asked = frozenset(items)
+        bulk = frozenset(i for i in asked if not may_be_box(i))
+        yield from self.known.require(Need(linked=asked - bulk, related=bulk))
+        yield from self.known.require(Need(linked=frozenset(i for i in bulk if self.known.found.filled.get(i))))
+
     def around_takings(self, items: frozenset[ItemId]) -> Generator[Need, Found, Containment]:
         """Simulate only where something around an item, or the item as a container, was taken."""
         if self.follow_all:
@@ -132,7 +143,7 @@ class Uses:
         if self.follow_all or not self.is_container(item):
             return [Used(item, naming, frozenset())]
         stand_ins = around.stood_for.get((naming.event.no, item), [StandIn(item)])
-        return [Used(one.item, naming, one.reasons) for one in stand_ins]
+        return [Used(one.item, naming, one.reasons, one.of_lot) for one in stand_ins]
 
     def taken(self, items: Iterable[ItemId], around: Containment) -> dict[ItemId, list[Used]]:
         """Every use of the items as input or component: named themselves, or through a container they were in."""

@@ -10,6 +10,7 @@ from domain.corrections import Standing
 from domain.events import Basis, UomFactor
 from domain.facts import Action, Flow, Membership, Mention, Ranged, Role, Status
 from domain.ids import ItemId
+from domain.kinds import may_be_box
 from domain.record import FactorAt, Found, Happened, MemberAt, Naming, Need, RenamedAt, SameAt
 from services.query import statements as sql
 from services.query.equipment import EquipmentRecord, Rows
@@ -88,6 +89,7 @@ class SqlRecord:
             for event, mention in rows:
                 found.transformations.setdefault(event.facts.transformation or "", []).append(Naming(event, mention))
         await self._relate(found, [*named, *linked, *await self._numbers(need.related)])
+        await self._filled(found, need)
         await self._units(found, need)
         await self._orders(found, need)
         await self._classes(found, need.of_material)
@@ -156,6 +158,15 @@ class SqlRecord:
                     continue
                 seen.add(key)
                 self._take_relation(found, what, event=event, ends=(self._uri[one_no], self._uri[other_no], at_making))
+
+    async def _filled(self, found: Found, need: Need) -> None:
+        """The lots and classes in which something was packed: few, if any."""
+        async for rows in self._fetch(sql.FILLED, await self._numbers(i for i in need.related if not may_be_box(i))):
+            await self._load_events({r["event_no"] for r in rows})
+            await self._load_uris({r["item_no"] for r in rows})
+            for event_no, item_no in rows:
+                if self._events[event_no] is not None:
+                    found.filled.setdefault(self._uri[item_no], set()).add(event_no)
 
     async def _units(self, found: Found, need: Need) -> None:
         async for rows in self._fetch(sql.UNITS_OF, await self._numbers(need.units_of)):

@@ -19,6 +19,7 @@ UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE on
 UNION SELECT 1, event_no, one_no, other_no, false FROM views.identities WHERE other_no = ANY($1)
 UNION SELECT 2, event_no, item_no, material_no, false FROM views.item_materials WHERE item_no = ANY($1)
 """
+FILLED = "SELECT event_no, item_no FROM views.event_items WHERE item_no = ANY($1) AND role = 3"
 UNITS_OF = "SELECT event_no, lot_no, unit_no, at_making FROM views.memberships WHERE lot_no = ANY($1)"
 CLOSINGS = """
 SELECT event_no, transformation FROM views.events

@@ -16,6 +16,8 @@ UNITS = ["U/1", "U/2", "V/1", "V/2"]
 LOTS = ["lot:A/1", "lot:A/2", "lot:B/1"]
 BOXES = ["box:1", "box:2"]
 CLASSES = ["class:A", "class:B"]
+HOLDERS = [*BOXES, *BOXES, "lot:A/1", "lot:B/1"]
+"""what things are packed in: some label their boxes with lot numbers"""
 HOURS = st.integers(min_value=1, max_value=8)
 THINGS = st.sampled_from(UNITS + LOTS)
 ANY = st.sampled_from(UNITS + LOTS + BOXES)
@@ -59,11 +61,11 @@ def steps(draw: st.DrawFn) -> tuple[str, tuple[object, ...]]:
             whole = draw(st.sampled_from(UNITS))
             return kind, (hour, whole, draw(st.none() | ANY.filter(lambda x: x != whole)))
         case "pack":
-            box = draw(st.sampled_from(BOXES))
+            box = draw(st.sampled_from(HOLDERS))
             inner = st.lists(ANY.filter(lambda x: x != box), min_size=1, max_size=2, unique=True)
             return kind, (hour, box, draw(inner), draw(st.booleans()))
         case "unpack":
-            box = draw(st.sampled_from(BOXES))
+            box = draw(st.sampled_from(HOLDERS))
             return kind, (hour, box, draw(st.lists(ANY.filter(lambda x: x != box), max_size=1)))
         case "member":
             return kind, (hour, draw(st.sampled_from(UNITS)), draw(st.sampled_from(LOTS)))

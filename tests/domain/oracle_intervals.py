@@ -62,6 +62,8 @@ class Boxes:
     """what it stood for of what was told to be in it, and not only may have been"""
     sure: dict[tuple[str, ItemId], set[ItemId]] = field(default_factory=dict)
     """what it stood for in every look"""
+    direct: dict[tuple[str, ItemId], set[ItemId]] = field(default_factory=dict)
+    """what it stood for by a way that leads through no lot"""
     doubted: set[tuple[str, ItemId]] = field(default_factory=set)
     """(packing, child): it may have been used up, as what only possibly was in a box that was used"""
 
@@ -108,6 +110,15 @@ class Boxes:
                 sure += [e.at] if emptied or mine else []
                 sure += [e.at + 1] if any(x.item == box and takes_up(x) for x in e.facts.mentions) else []
         return min(sure) if unsure else None
+
+    def sure_parts(self) -> dict[tuple[str, ItemId], dict[ItemId, frozenset[str]]]:
+        """What was fitted, without what only is in a lot that was: how things stand does not hang on that."""
+        return {
+            (event, named): {
+                i: why for i, why in meant.items() if i == named or i in self.direct.get((event, named), ())
+            }
+            for (event, named), meant in self.stood.items()
+        }
 
     def inside(self, outer: ItemId) -> list[Interval]:
         return [s for s in self.stays if s.outer == outer and s.until == FOREVER]
@@ -184,11 +195,14 @@ class Boxes:
         """What it holds now at every depth; itself too where it is a thing of its own, or holds nothing."""
         found: dict[ItemId, frozenset[str]] = {}
         todo: list[tuple[ItemId, frozenset[str], tuple[ItemId, ...], bool]] = [(box, frozenset(), (box,), True)]
+        lots = self.record.partly
         while todo:
             here, doubts, way, told = todo.pop()
             held, may = self.inside(here), self._may_be_in(here, taking)
             # at the top, `nothing held` is told by an empty look (see _over)
-            itself = ((here != box or may) and not held) or self.record.own(here)
+            itself = ((here != box or may) and not held) or self.record.own(here) or lots(here)
+            if itself and not any(lots(b) for b in way if b != here):
+                self.direct.setdefault(key, set()).add(here)
             if itself and told:
                 self.told.setdefault(key, set()).add(here)
             if itself and (here not in found or len(doubts) < len(found[here])):
@@ -197,6 +211,8 @@ class Boxes:
                 more = set(doubts)
                 if stay.begun.pending:
                     more.add("replacement_pending")
+                if lots(here):
+                    more.add("inferred")
                 if not self.record.several(stay.inner) and self._next_seen_elsewhere(stay, taking):
                     more.add("inferred")
                 if (stay.begun.facts.event_id, stay.inner) in self.doubted:
@@ -204,7 +220,7 @@ class Boxes:
                 if not self.record.several(stay.inner) and self._may_have_left(stay, taking, way):
                     more.add("inferred")
                 if stay.inner not in way:
-                    todo.append((stay.inner, frozenset(more), (*way, stay.inner), told))
+                    todo.append((stay.inner, frozenset(more), (*way, stay.inner), told and not lots(here)))
             for e, inner in may:
                 self.doubted.add((e.facts.event_id, inner))
                 more = {*doubts, "inferred", *(["replacement_pending"] if e.pending else [])}

@@ -89,8 +89,12 @@ class Record:
         return self.kind(item) in ("lot", "class")
 
     def boxed(self, item: ItemId) -> bool:
-        """Whether it is a container: the parent of a packing, and no lot or class."""
-        return item.kind not in ("lot", "class") and bool(self.naming(item, Role.PARENT))
+        """Whether it is a container: the parent of a packing."""
+        return bool(self.naming(item, Role.PARENT))
+
+    def partly(self, item: ItemId) -> bool:
+        """A lot or class by its id: used, it is itself, and nobody knows whether what is packed in it was used."""
+        return item.kind in ("lot", "class")
 
     def own(self, item: ItemId) -> bool:
         """A thing of its own: ever an output, or the parent of an assembly."""

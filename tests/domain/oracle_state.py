@@ -19,7 +19,7 @@ class StateOracle:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.boxes = Boxes(record)
-        self.parts = parts(record, self.boxes.stood)
+        self.parts = parts(record, self.boxes.sure_parts())
 
     def containers(self, item: ItemId, at: int) -> tuple[ItemId, ...]:
         chain: list[ItemId] = []

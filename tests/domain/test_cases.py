@@ -331,15 +331,63 @@ def test_a_held_box_holds_what_goes_by_another_name_or_belongs_to_the_lot_in_it(
         assert h.state(name).holds == ("H",), name
 
 
-def test_a_lot_that_something_was_packed_in_stands_for_itself_alone() -> None:
-    """Either way, and for its own status: whether its use was fitting or consuming depends on nothing that is in it."""
+LOT_BOX = "lot:B/1"
+MAYBE = "inferred"
+
+
+def test_a_lot_that_something_was_packed_in_stands_for_itself_and_possibly_for_that() -> None:
+    """A shop labels its boxes with lot numbers: which of the boxes was used nobody knows, and none is empty by it."""
     h = History()
-    h.pack("lot:B/1", "U/2", at_hour=1)
-    h.fit("U/1", "lot:B/1", at_hour=2)
-    h.made(["M"], ["lot:B/1"], at_hour=3)
-    assert h.forward("U/2") == {}
-    assert item("U/2") not in h.backward("M")
-    everything = [item(name) for name in ("lot:B/1", "U/1", "U/2")]
+    h.pack(LOT_BOX, "U/2", at_hour=1)
+    h.fit("U/1", LOT_BOX, at_hour=2)
+    h.made(["M"], [LOT_BOX], at_hour=3)
+    h.made(["N"], [LOT_BOX], at_hour=4)
+    users = ("U/1", "M", "N")
+    assert h.forward("U/2") == named_map(dict.fromkeys(users, MAYBE))
+    assert h.forward(LOT_BOX) == named_map(dict.fromkeys(users, CERTAIN))
+    for name in users:
+        assert h.backward(name) == named_map({LOT_BOX: CERTAIN, "U/2": MAYBE}), name
+    assert h.trace(Way.FORWARD, "U/2").conflicts == []
+
+
+def test_what_is_in_a_lot_that_is_used_stands_where_it_stood() -> None:
+    """Alone or asked about with others: the use of a lot says nothing sure of what is packed in it."""
+    h = History()
+    h.pack(LOT_BOX, "U/2", at_hour=1)
+    h.fit("U/1", LOT_BOX, at_hour=2)
+    h.made(["M"], [LOT_BOX], at_hour=3)
+    everything = [item(name) for name in (LOT_BOX, "U/1", "U/2")]
     together = answer(states(everything, at_us=us(9)), h.view().look_up)
-    assert together[item("lot:B/1")] == h.state("lot:B/1", at_hour=9)
-    assert together[item("U/2")].container == item("lot:B/1")
+    assert together[item(LOT_BOX)] == h.state(LOT_BOX, at_hour=9)
+    assert together[item("U/2")] == h.state("U/2", at_hour=9)
+    assert together[item("U/2")].container == item(LOT_BOX)
+    assert together[item("U/2")].status is None
+
+
+def test_boxes_in_lots_and_lots_in_boxes_are_looked_into() -> None:
+    h = History()
+    h.pack("box:1", "c", at_hour=1)
+    h.pack(LOT_BOX, "box:1", at_hour=1)
+    h.pack("box:2", LOT_BOX, at_hour=2)
+    h.made(["M"], ["box:2"], at_hour=3)
+    assert h.forward("c") == named(M=MAYBE)
+    assert h.backward("M") == named_map({"c": MAYBE, LOT_BOX: CERTAIN})
+    assert set(h.forward("box:2")) == {item(LOT_BOX), item("c"), item("M")}
+
+
+def test_what_was_unpacked_from_a_lot_before_its_use_did_not_go_in() -> None:
+    h = History()
+    h.pack(LOT_BOX, "c", "d", at_hour=1)
+    h.unpack(LOT_BOX, "c", at_hour=2)
+    h.made(["M"], [LOT_BOX], at_hour=3)
+    h.pack(LOT_BOX, "e", at_hour=4)
+    assert [h.forward(name) for name in "cde"] == [{}, named(M=MAYBE), {}]
+    assert h.backward("M") == named_map({LOT_BOX: CERTAIN, "d": MAYBE})
+
+
+def test_what_is_packed_in_a_class_possibly_went_where_the_class_did() -> None:
+    h = History()
+    h.pack("class:B", "c", at_hour=1)
+    h.made(["M"], ["class:B"], at_hour=2)
+    assert h.forward("c") == named(M=MAYBE)
+    assert h.backward("M") == named_map({"class:B": CERTAIN, "c": MAYBE})

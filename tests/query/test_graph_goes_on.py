@@ -165,6 +165,36 @@ def _held_lot_split_by_an_event_in_doubt(h: History) -> list[str]:
     return ["lot:B/1"]
 
 
+def _in_a_lot_that_was_used(h: History) -> list[str]:
+    """What was packed in a lot may have gone where the lot went."""
+    h.tell(ev.Shipped(occurred_at=at(1), items=(q("V/1"),)))
+    h.made(["U/5"], ["lot:A/1"], at_hour=3)
+    h.pack("lot:A/1", "V/1", at_hour=2)
+    return ["V/1", "U/5"]
+
+
+def _in_a_lot_that_was_fitted(h: History) -> list[str]:
+    h.tell(ev.Shipped(occurred_at=at(1), items=(q("V/1"),)))
+    h.fit("U/5", "lot:A/1", at_hour=3)
+    h.pack("lot:A/1", "V/1", at_hour=2)
+    return ["V/1", "U/5"]
+
+
+def _in_a_box_that_came_into_a_lot_that_was_used(h: History) -> list[str]:
+    h.pack("box:1", "V/1", at_hour=1)
+    h.made(["U/5"], ["lot:A/1"], at_hour=3)
+    h.pack("lot:A/1", "box:1", at_hour=2)
+    return ["V/1", "U/5"]
+
+
+def _in_a_box_in_a_lot_that_was_used(h: History) -> list[str]:
+    h.tell(ev.Shipped(occurred_at=at(1), items=(q("V/1"),)))
+    h.pack("lot:A/1", "box:1", at_hour=1)
+    h.made(["U/5"], ["lot:A/1"], at_hour=3)
+    h.pack("box:1", "V/1", at_hour=2)
+    return ["V/1", "U/5"]
+
+
 def _unit_of(h: History, lot: str) -> str:
     """U/5 comes of the lot B/1, too, so that a walk meets it and not its own lot."""
     made = ev.Output(item=item("U/5"), lot=item(lot))
@@ -175,7 +205,8 @@ STORIES = [
     *(_declared, _unit_in_lot, _unit_in_lot_held_before, _of_declared_and_held, _in_held_box, _in_box_in_held_box),
     *(_emptied_before, _held_under_another_name, _renamed_to_a_held_one, _shipped_under_another_name),
     *(_shipped_in_a_box_by_an_event_in_doubt, _held_lot_of_a_unit_by_an_event_in_doubt),
-    _held_lot_split_by_an_event_in_doubt,
+    *(_held_lot_split_by_an_event_in_doubt, _in_a_lot_that_was_used, _in_a_lot_that_was_fitted),
+    *(_in_a_box_that_came_into_a_lot_that_was_used, _in_a_box_in_a_lot_that_was_used),
 ]
 
 
@@ -199,6 +230,7 @@ async def test_what_reaches_an_item_by_a_way_that_its_own_events_do_not_show(
             await apply(views, part, 3)
         for name in names:
             asked = {"params": {"item": item(name)}, "tenant": tenant, "accept": "application/json"}
-            await answers.alike("GET", "/v1/trace/forward", **asked)
+            for way in ("forward", "backward"):
+                await answers.alike("GET", f"/v1/trace/{way}", **asked)
             rule = {"rule": {"items": [item(name)]}}
             await answers.alike("POST", "/v1/recalls/preview", json=rule, tenant=tenant, accept="text/csv")

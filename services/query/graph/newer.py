@@ -197,7 +197,8 @@ class _Found:
         links = np.zeros(len(graph), dtype=np.bool_)
         links[self.those(self.named)] = True
         links[members] = True
-        links[contents_of(graph, self.those([r for r in self.named if _taken(r)]))] = True
+        opened = [r for r in self.named if _taken(r) or r["role"] == Role.CHILD]  # a box brings what is in it
+        links[contents_of(graph, self.those(opened))] = True
         of_class = np.isin(graph.material, [r["material"] for r in materials if r["linked"]])
         links |= of_class & np.isin(graph.standing.kind, (LOT, 0))
         related = self.those([r for r in self.named if r["related"] or r["role"] == Role.PARENT])

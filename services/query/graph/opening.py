@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 from domain.answers import Gap
 from domain.exposure import Seed, opened, take_seed
 from domain.ids import ItemId
-from domain.kinds import may_contain
+from domain.kinds import may_be_box
 from domain.opening import Opening, opened_classes, opened_containers
 from domain.record import Found, Known, Need
 from services.query.answering import answered
@@ -55,7 +55,7 @@ class Openings:
 
     async def _exposed(self, seeds: Sequence[Seed]) -> dict[ItemId, frozenset[str]]:
         """Each exposed item with why it is only possible, as `domain.exposure.opened`."""
-        subjects = list({s.item for s in seeds if s.subject and may_contain(s.item)})
+        subjects = list({s.item for s in seeds if s.subject and may_be_box(s.item)})
         doubtful = self._may_stand_for_others(self._names.indexes(subjects)).tolist()
         special = {item for item, odd in zip(subjects, doubtful, strict=True) if odd}
         found: dict[ItemId, frozenset[str]] = {}

@@ -14,8 +14,6 @@ from services.query.graph.groups import Bools, Ints, any_by, first_of_each, pair
 from services.query.graph.kinds import CLASS, LOT
 from services.query.graph.over_lots import unit_over_lot
 
-_LOT_OR_CLASS = (LOT, CLASS)
-
 
 def several_inputs(drawn: Drawn) -> tuple[Bools, Bools]:
     """By mention, whether an input's links have `several_inputs`; by transformation, whether that is not plain to see.
@@ -83,7 +81,7 @@ def odd_items(drawn: Drawn, unclear: Bools) -> Odd:
     role, action = drawn.role, drawn.action
     odd = _of(drawn.item[drawn.troubled], n)
     odd |= _of(drawn.item[(role > Role.COMPONENT) | (action > Action.TAKE_ALL)], n)
-    is_container = _of(drawn.item[role == Role.PARENT], n) & ~np.isin(drawn.kind, _LOT_OR_CLASS)
+    is_container = _of(drawn.item[role == Role.PARENT], n)
     taken = (role == Role.INPUT) | ((role == Role.COMPONENT) & (action != Action.TAKE))
     odd |= _inside(drawn, is_container & _of(drawn.item[taken], n))
     odd |= _odd_parts(drawn, is_container)

@@ -62,12 +62,13 @@ def boxes_taken(graph: Graph, items: Ints) -> Ints:
 
 
 def beside(graph: Graph, items: Ints) -> Ints:
-    """All items of the transformations that these are an input of."""
+    """All items of the transformations that these are an input of, and what these were fitted in."""
     _, rows = graph.by_item.expand(items)
+    wholes = graph.events.parent[graph.mentions.event[rows[graph.mentions.role[rows] == Role.COMPONENT]]]
     rows = rows[graph.mentions.role[rows] == Role.INPUT]
     flows = np.unique(graph.events.flow[graph.mentions.event[rows]])
     both = [groups.expand(flows)[1] for groups in (graph.inputs, graph.outputs)]
-    return np.unique(graph.mentions.item[np.concatenate(both)])
+    return np.unique(np.concatenate([graph.mentions.item[np.concatenate(both)], wholes[wholes >= 0]]))
 
 
 def reached(graph: Graph, items: Ints) -> Ints:
