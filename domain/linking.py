@@ -126,8 +126,7 @@ class Linker:
         yield from self.known.require(Need(transformations=keys, contents=whole_events | frozenset(filled)))
         inputs = {n.mention.item for k in keys for n in self.uses.flows(k, Role.INPUT)}
         components = {m.item for no in whole_events for m in self.uses.contents(no, Role.COMPONENT)}
-        yield from self.known.require(Need(linked=frozenset(components)))
-        yield from self.uses.load_inputs(inputs - components)
+        yield from self.uses.load_inputs(inputs, components=components)
         around = yield from self.uses.around_named(inputs | components, items if self.follow_all else frozenset())
         lots = yield from self.class_level.load_lots(inputs, keys)
         self.derivations.start()

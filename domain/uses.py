@@ -1,6 +1,7 @@
 """As what the record names items, and what containers named as input or component stood for (SEMANTICS §3)."""
 
 from collections.abc import Generator, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from domain.facts import Mention, Role
@@ -93,14 +94,16 @@ class Uses:
 
     # -- containers standing for their contents
 
-    def load_inputs(self, items: Iterable[ItemId]) -> Generator[Need, Found, None]:
-        """What must be known of things beside which another was used.
+    def load_inputs(
+        self, items: Iterable[ItemId], *, components: AbstractSet[ItemId] = frozenset()
+    ) -> Generator[Need, Found, None]:
+        """What must be known of things that were used, and of components.
 
         Lots and classes may be used without end: of these only what they are, unless something was packed in them.
         """
         asked = frozenset(items)
-        bulk = frozenset(i for i in asked if not may_be_box(i))
-        yield from self.known.require(Need(linked=asked - bulk, related=bulk))
+        bulk = frozenset(i for i in asked - components if not may_be_box(i))
+        yield from self.known.require(Need(linked=(asked | components) - bulk, related=bulk))
         yield from self.known.require(Need(linked=frozenset(i for i in bulk if self.known.found.filled.get(i))))
 
     def around_takings(self, items: frozenset[ItemId]) -> Generator[Need, Found, Containment]:
