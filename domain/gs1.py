@@ -38,6 +38,7 @@ _QUALIFIERS = {"01": ("22", "10", "21", "235"), "8006": ("22", "10", "21"), "414
 _CANONICAL = f"{CANONICAL_HOST}/"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9!'()*+,\-.:=&_~$@/]*")
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9!'()*+,\-.:;=&_~$@]*")
+_SAFE = "!'()*+,-.:;=&_~$@"
 _KINDS = {"00": "container", "8003": "container", "8004": "container"}
 
 
@@ -92,11 +93,22 @@ def serial_ai(ai: str) -> str:
 
 
 def encode(text: str) -> str:
-    """One path segment: only what a path cannot carry is percent-encoded; a letter and its mark are one sign (NFC)."""
+    """One path segment: only what a path cannot carry is percent-encoded; a letter and its mark are one sign (NFC).
+
+    Nor does it carry a space at its end, or a mark that would join with the digit of an encoded sign.
+    """
     if _PLAIN_SEGMENT.fullmatch(text):  # nearly all are
         return text
     signs = unicodedata.normalize("NFC", text)
-    return "".join(c if c > "\x9f" else quote(c, safe="!'()*+,-.:;=&_~$@") for c in signs)
+    told = [c if c > "\x9f" else quote(c, safe=_SAFE) for c in signs]
+    link = "".join(told)
+    if link == link.rstrip() and unicodedata.is_normalized("NFC", link):
+        return link
+    words = len(signs.rstrip())
+    for n, sign in enumerate(signs):
+        if n >= words or (n and told[n - 1][0] == "%" and unicodedata.combining(sign)):
+            told[n] = quote(sign, safe=_SAFE)
+    return "".join(told)
 
 
 @lru_cache(maxsize=65_536)

@@ -43,10 +43,17 @@ class _Identifier(str):
         raise NotImplementedError
 
     @classmethod
+    def recorded(cls, text: str) -> Self:
+        """As `parse`, of what stands in the log. Raises InvalidId."""
+        return cls.parse(text)
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         def validate(value: Any, info: Any) -> _Identifier:
             if type(value) is cls:
                 return value
+            if info.context is None and isinstance(value, str):  # nobody sends it: it is read from the log
+                return cls.recorded(value)
             return cls.parse(value, own_party=(info.context or {}).get("own_party"))
 
         return {
@@ -83,12 +90,23 @@ class ItemId(_Identifier):
             if cls.parse(text) != text:  # the log could not be read again
                 raise InvalidId(f"{text[:60]} is not written alike twice: leave marks out that join with a sign before")
             return cls(text)
-        text = _clean(value, what="item id")
+        return cls._of_text(value, most=MAX_ID_CHARS)
+
+    @classmethod
+    def recorded(cls, text: str) -> Self:
+        """As `parse`, but of a unit of any length: ranges were taken whose serials are longer than an id may be now."""
+        if len(text) > MAX_ID_CHARS and (found := cls._of_text(text, most=len(text))).kind == "unit":
+            return found
+        return cls.parse(text)
+
+    @classmethod
+    def _of_text(cls, value: object, *, most: int) -> Self:
+        text = _clean(value, what="item id", most=most)
         if text.startswith(_NATIVE) and _UNBROKEN.fullmatch(text):  # canonical as it stands
             return cls(text)
         key = gs1.parse(text)
         if key is not None:
-            return cls(_bounded(key.item_link, what="item id"))
+            return cls(_bounded(key.item_link, what="item id", most=most))
         if _URI.match(text):
             return cls(_private_uri(text))
         raise InvalidId(
@@ -183,9 +201,10 @@ def at_any_level(lot: str) -> str | None:
 
 
 def unit_of_product(material: str, serial: str) -> ItemId:
-    """The unit of a class with that serial. Raises InvalidId for what is no class."""
+    """The unit of a class with that serial, written as it is read again. Raises InvalidId for what is no class."""
     if material.startswith(_NATIVE + "class:"):
-        return ItemId(f"{_NATIVE}unit:{material[len(_NATIVE) + 6 :]}:{_segment(serial)}")
+        text = f"{_NATIVE}unit:{material[len(_NATIVE) + 6 :]}:{_segment(serial)}"
+        return ItemId(text if text.isascii() else unicodedata.normalize("NFC", text))
     key = gs1.parse(material)
     if key is None or key.class_link is None:
         raise InvalidId(f"{material} is not a product with serials")
@@ -252,7 +271,7 @@ def _kind_of(item: str) -> str | None:
     return key.kind if key is not None else None
 
 
-def _clean(value: object, *, what: str) -> str:
+def _clean(value: object, *, what: str, most: int = MAX_ID_CHARS) -> str:
     if not isinstance(value, str):
         raise InvalidId(f"{what}: expected text, got {type(value).__name__}")
     text = value.strip()
@@ -261,16 +280,16 @@ def _clean(value: object, *, what: str) -> str:
         text = unicodedata.normalize("NFC", text)
     if not text:
         raise InvalidId(f"{what} is empty")
-    _bounded(text, what=what)
+    _bounded(text, what=what, most=most)
     if not plain and any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         raise InvalidId(f"{what} contains control characters")
     return text
 
 
-def _bounded(text: str, *, what: str) -> str:
+def _bounded(text: str, *, what: str, most: int = MAX_ID_CHARS) -> str:
     """The id, which is no longer than is taken: put together or encoded it may be longer than what was sent."""
-    if len(text) > MAX_ID_CHARS:
-        raise InvalidId(f"{what} has {len(text)} characters, at most {MAX_ID_CHARS} are taken")
+    if len(text) > most:
+        raise InvalidId(f"{what} has {len(text)} characters, at most {most} are taken")
     return text
 
 

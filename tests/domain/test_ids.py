@@ -1,5 +1,7 @@
 """Ids are read again from the log as they were written into it."""
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -128,3 +130,34 @@ def test_a_letter_and_its_mark_in_a_link_are_one_sign(sent: str) -> None:
 def test_a_link_with_a_sign_that_no_id_may_have_is_read_from_the_log_as_it_is() -> None:
     item = ItemId.parse(f"https://id.gs1.org/01/{GTIN}/10/a%C2%85b")
     assert ItemId.parse(str(item)) == item
+
+
+ENCODED = st.lists(
+    st.sampled_from([*"aZ7>=<%:;é批", "\u3000", "\u0301", "\u0338", "\u0323", "\u1100", "\u1161", "%3E", "%20"]),
+    max_size=6,
+).map("".join)
+
+
+@given(tail=ENCODED, host=st.sampled_from(["https://id.gs1.org", "https://x.org", "urn:test"]), quoted=st.booleans())
+@example(tail="a\u3000", host="https://id.gs1.org", quoted=True)
+@example(tail=">\u0301", host="https://id.gs1.org", quoted=True)
+@example(tail=">\u0338", host="https://id.gs1.org", quoted=False)
+@example(tail=">\u0323\u0301", host="https://id.gs1.org", quoted=True)
+def test_an_id_that_is_taken_is_the_same_when_it_is_read_and_when_it_is_asked(
+    *, tail: str, host: str, quoted: bool
+) -> None:
+    """What is taken is written into the log, read from it, and found by who asks with what was sent."""
+    for sort in (f"01/{GTIN}/10/", f"01/{GTIN}/21/", "8004/4000001", f"414/{GLN}/254/"):
+        sent = f"{host}:{sort}{tail}" if host == "urn:test" else f"{host}/{sort}{quote(tail) if quoted else tail}"
+        for of in (ItemId, PlaceId, PartyId):
+            try:
+                taken = of.parse(sent)
+            except InvalidId:
+                continue
+            assert of.parse(str(taken)) == taken == of.recorded(str(taken))
+            assert of.parse(sent) == taken
+
+
+def test_a_wide_space_that_ends_a_link_stays() -> None:
+    sent = f"https://id.gs1.org/01/{GTIN}/10/a%E3%80%80"
+    assert ItemId.parse(sent) == sent
