@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+from unicodedata import combining, normalize
+from urllib.parse import quote
 
 from domain import gs1
-from domain.ids import ItemId, serial_of, unit_of_product
+from domain.ids import InvalidId, ItemId, serial_of, unit_of_product
 
 DIGITS = "0123456789"
 DIGITS_AND_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -143,6 +145,19 @@ class Serials:
     def item(self, ordinal: int) -> ItemId:
         return unit_of_product(self.product, self.shape.write(self.head, ordinal))
 
+    def flaw(self) -> str | None:
+        """Why members would not be read again as they are written (too long, signs that join); None if they are."""
+        widest = max(self.shape.alphabet, key=lambda sign: len(quote(sign, safe="")))
+        worst = unit_of_product(self.product, self.head + widest * self.shape.width)
+        try:
+            for member in (worst, self.item(self.first), self.item(self.last)):
+                if ItemId.parse(str(member)) != member or not (member is worst or self.holds(member)):
+                    return f"{member[:60]} is not written alike twice"
+        except InvalidId as error:
+            return str(error)
+        joins = any(combining(sign) or normalize("NFC", sign) != sign or sign.isspace() for sign in self.shape.alphabet)
+        return None if not joins else "the alphabet has signs that join with others"
+
     def nearest(self, ordinal: int) -> ItemId | None:
         """The member at the ordinal, or else the one next to it; None where all about it are excluded."""
         at = min(max(ordinal, self.first), self.last)
@@ -190,7 +205,11 @@ def serials_of(
     check: Check | None = None,
     exclude: tuple[str, ...] = (),
 ) -> Serials:
-    """What a range names. Raises ValueError with the field to mend."""
+    """What a range names. Raises ValueError with the field to mend.
+
+    A letter and its mark are one sign (NFC), as in the ids of the members.
+    """
+    first, last, exclude = _signs(first), _signs(last), tuple(_signs(serial) for serial in exclude)
     shape = shape_of(first, last, alphabet=alphabet, width=width, check=check)
     if len(shape.alphabet) ** shape.width >= MAX_ORDINAL:
         raise ValueError(f"width: {shape.width} characters of this alphabet are too many to count: send a width")
@@ -216,6 +235,10 @@ def serials_of(
     if found.count < 1:
         raise ValueError("exclude: nothing is left of the range")
     return found
+
+
+def _signs(text: str) -> str:
+    return text if text.isascii() else normalize("NFC", text)
 
 
 def _end(field: str, serial: str, shape: Shape) -> tuple[str, int]:

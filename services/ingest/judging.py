@@ -1,7 +1,7 @@
 """One posted document judged: a record ready for the log, or why not. No I/O."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, get_args
 
@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from domain.envelope import partition_key
-from domain.events import OWN_KINDS, LifecycleEvent, Output
+from domain.events import OWN_KINDS, LifecycleEvent, Output, SerialRange
 from domain.events.casework import CASE_PREFIX
 from domain.events.noticing import Notice, notices_of
 from domain.ids import InvalidId, ItemId, lot_in_link
@@ -184,6 +184,10 @@ def _refused(event: LifecycleEvent, posted: Posted, limits: Limits) -> EventErro
     personal = personal_field(event)
     if personal is not None:
         return EventError("personal-data", *personal)
+    for path, one in _ranges(event):
+        if (flaw := one.serials.flaw()) is not None:
+            fix = "shorten what they begin with, or the product; leave out marks that join with others"
+            return EventError("invalid-event", path, f"its serials: {flaw}", fix)
     serials = sum(one.range.count for one in _outputs(event) if one.range is not None)
     if serials > limits.serials_per_event:
         detail = f"the event's ranges name {serials} serials, at most {limits.serials_per_event} are taken"
@@ -199,6 +203,14 @@ def _outputs(event: LifecycleEvent) -> list[Output]:
     return [
         o for name in _LISTS[type(event)] if name in _OUTPUTS for o in getattr(event, name) or () if type(o) is Output
     ]
+
+
+def _ranges(event: LifecycleEvent) -> Iterator[tuple[str, SerialRange]]:
+    """The ranges that an event names, with their paths."""
+    for name in _LISTS[type(event)]:
+        for n, one in enumerate((getattr(event, name) or ()) if name in _OUTPUTS else ()):
+            if type(one) is Output and one.range is not None:
+                yield f"{name}.{n}.range.first", one.range
 
 
 def _items(event: LifecycleEvent) -> tuple[int, str]:

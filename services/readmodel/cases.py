@@ -120,7 +120,7 @@ def items_of(recorded: LifecycleEvent, document: Mapping[str, Any]) -> Iterator[
     """Items that need a number although nothing happened to them."""
     for members in lists_of(recorded, document).values():
         for member in members:
-            yield ItemId(member["item"])
+            yield ItemId.recorded(member["item"])
 
 
 def rows_of(
@@ -144,7 +144,10 @@ def rows_of(
             except KeyError:
                 item, *about, reasons = _SAID({**_LEFT_OUT, **member})
             quantity = Decimal(member["quantity"]) if "quantity" in member else None
-            yield "case_members", (*where, line, item_no(item), *about, quantity, member.get("uom"), reasons)
+            yield (
+                "case_members",
+                (*where, line, item_no(ItemId.recorded(item)), *about, quantity, member.get("uom"), reasons),
+            )
 
 
 def _place(recorded: CaseRecorded) -> tuple[int, int]:

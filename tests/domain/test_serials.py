@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import events as ev
+from domain.ids import ItemId
 from domain.serials import DIGITS_AND_LETTERS, Shape, serials_of, vin_check_digit, within
 from tests.domain.telling import History, at, item, q
 
@@ -151,3 +152,42 @@ def test_a_serial_commissioned_in_two_ranges_is_a_conflict() -> None:
     [conflict] = h.state("P/B5").conflicts
     assert (conflict.code, conflict.event_ids) == ("commissioned_twice", tuple(told))
     assert h.state("P/B4").conflicts == ()
+
+
+@given(
+    head=st.text(st.sampled_from('aé\u0301\u0338>"\u3000 批/%'), max_size=5),
+    alphabet=st.sampled_from([None, "AB", "é批", "A\u0301", 'x"', "A\u3000"]),
+    product=st.sampled_from(["urn:zhuisu:class:own:P", "https://id.gs1.org/01/09506000134352", "9" * 300]),
+    times=st.sampled_from([1, 100]),
+)
+def test_members_of_a_range_that_is_taken_are_read_again_as_they_are(
+    *, head: str, alphabet: str | None, product: str, times: int
+) -> None:
+    """Else a frozen set that has one would lose the part that lists it."""
+    low, high = ("1", "3") if alphabet is None else (alphabet[0], alphabet[1])
+    material = ItemId.parse({"product": product} if ":" not in product else product)
+    try:
+        named = ev.SerialRange(product=material, first=head * times + low, last=head * times + high, alphabet=alphabet)
+    except ValueError:
+        return
+    found = named.serials
+    for member in found.items():
+        again = ItemId.recorded(str(member))
+        assert ItemId.recorded(str(again)) == again  # whatever is in the log is read
+        if found.flaw() is None:
+            assert ItemId.parse(str(member)) == member
+            assert found.holds(member)
+
+
+def test_a_letter_and_its_mark_in_serials_are_one_sign() -> None:
+    found = serials_of(PRODUCT, "e\u03011", "e\u03013", exclude=("e\u03012",))
+    assert [str(i) for i in found.items()] == ["urn:zhuisu:unit:own:P:\xe91", "urn:zhuisu:unit:own:P:\xe93"]
+    assert all(found.holds(ItemId.parse(str(i))) for i in found.items())
+
+
+def test_a_member_longer_than_an_id_is_read_from_the_log_and_not_taken_any_more() -> None:
+    found = serials_of(PRODUCT, "S" * 600 + "1", "S" * 600 + "3")
+    assert "at most 512" in (found.flaw() or "")
+    for member in found.items():
+        assert ItemId.recorded(str(member)) == member
+        assert found.holds(member)

@@ -113,3 +113,18 @@ async def test_a_range_that_does_not_count_up_is_refused_by_name(
     assert answer.status_code == 422
     error = answer.json()["outcomes"][0]["error"]
     assert error["field"].endswith(field), error
+
+
+async def test_serials_longer_than_an_id_are_refused_by_name(service: httpx.AsyncClient) -> None:
+    """A set that had one lost the part that listed it."""
+    answer = await service.post("/v1/events", json=commissioned("LONG", "S" * 600 + "1", "S" * 600 + "5"))
+    assert answer.status_code == 422
+    error = answer.json()["outcomes"][0]["error"]
+    assert (error["field"], error["fix"][:7]) == ("items.0.range.first", "shorten")
+
+
+async def test_a_letter_and_its_mark_in_serials_are_asked_for_as_one_sign(service: httpx.AsyncClient) -> None:
+    position = await post(service, commissioned("MARKED", "e\u03011", "e\u03015"))
+    for serial in ("e\u03012", "\xe92"):
+        item = f"urn:zhuisu:unit:own:MARKED:{serial}"
+        assert (await ask(service, "/v1/items/state", item=item, wait_for=position))["status"] == "in_stock"

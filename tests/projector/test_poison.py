@@ -14,6 +14,7 @@ from domain.ports import Position, Record, StoredRecord
 from services.codec import Undecodable, decode_members_aside, decode_with_document
 from services.projector.batches import sort_out
 from services.projector.dead_letters import parked
+from services.readmodel import cases
 from tests.projector.sites import Site, log_of, named, projecting, record
 from tests.waiting import eventually
 
@@ -137,3 +138,15 @@ def test_whatever_is_in_a_record_it_is_sorted_one_way_or_the_other(values: list[
     found = sort_out(stored, tenants=frozenset({1}))
     assert {e.position.offset for e in found.events} | {d.position.offset for d in found.dead} == {0, 1, 2}
     assert {e.position.offset for e in found.events} >= {0, 2}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("P:" + "S" * 600 + "1", "P:" + "S" * 600 + "1"), ("P:e\u03011", "P:\xe91")],
+)
+def test_a_part_of_a_set_with_serials_of_ranges_taken_before_is_read(written: str, read: str) -> None:
+    """They were written longer than an id, or with a mark beside its letter: the whole part was put aside, or lost."""
+    changed = member(item="urn:zhuisu:unit:own:" + written)
+    envelope_of, document, members = decode_members_aside(envelope(**changed))
+    assert members is None
+    assert [str(i) for i in cases.items_of(envelope_of.event, document)] == ["urn:zhuisu:unit:own:" + read]
