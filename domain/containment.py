@@ -133,7 +133,7 @@ class Simulation:
         named = taking.mention.item
         is_itself = named in self._own or not may_be_box(named)
         if is_itself or self._contents.get(named) or self._untold(taking, named):
-            return self._stand_ins(taking, named, seen=frozenset())
+            return self._stand_ins(taking, StandIn(named), seen=frozenset(), ways={})
         return []
 
     def _apply(self, at_us: int, marks: list[Mark]) -> None:
@@ -238,14 +238,18 @@ class Simulation:
         """Packings on a date alone that may have been before a taking at some instant of it."""
         return list(self._dated.at(box, taking.event.facts.latest_us))
 
-    def _stand_ins(self, taking: Naming, item: ItemId, *, seen: frozenset[ItemId]) -> list[StandIn]:
-        """What the item stands for now, at every depth; itself where it held nothing or is a thing of its own.
+    def _stand_ins(
+        self, taking: Naming, way: StandIn, *, seen: frozenset[ItemId], ways: dict[ItemId, list[StandIn]]
+    ) -> list[StandIn]:
+        """What the item of a `way` stands for now, at every depth; itself where it held nothing or is its own thing.
 
         A lot or class always is itself, and what it holds is only possible: any of its boxes may have been used.
+        `ways` led here in this look: lots may be in many others, and only what has fewer doubts is followed again.
         """
-        named = taking.mention.item
-        if item in seen:
+        named, item = taking.mention.item, way.item
+        if item in seen or any(_says_no_more(way, old) for old in ways.get(item, ())):
             return []
+        ways.setdefault(item, []).append(way)
         held = [self._inside[child][item] for child in self._contents.get(item, {})]
         of_lot = not may_be_box(item)
         found: dict[ItemId, StandIn] = {}
@@ -261,35 +265,16 @@ class Simulation:
             if doubted or self._may_have_left(stay, taking, seen | {item}):
                 doubts.add("inferred")
             within = StandIn(item, named, frozenset(doubts), untold=of_lot, of_lot=of_lot)
-            self._stand_in(taking, stay.child, into=found, within=within, seen=seen | {item})
+            inner = self._stand_ins(taking, _onward(way, within, stay.child), seen=seen | {item}, ways=ways)
+            _take_in(inner, within, into=found)
         for mark in sorted(self._untold(taking, item), key=lambda m: (m.child or "", m.order)):
             if mark.child is not None and mark.child not in self._contents.get(item, {}):
                 self._doubted.add((mark.event.no, mark.child))
                 doubts = {"inferred", *self._doubts.get(item, ()), *(("replacement_pending",) * mark.event.pending)}
                 within = StandIn(item, named, frozenset(doubts), untold=True, of_lot=of_lot)
-                self._stand_in(taking, mark.child, into=found, within=within, seen=seen | {item})
+                inner = self._stand_ins(taking, _onward(way, within, mark.child), seen=seen | {item}, ways=ways)
+                _take_in(inner, within, into=found)
         return list(found.values())
-
-    def _stand_in(
-        self,
-        taking: Naming,
-        child: ItemId,
-        *,
-        into: dict[ItemId, StandIn],
-        within: StandIn,
-        seen: frozenset[ItemId],
-    ) -> None:
-        """What a child `within` a container stands for, in the way that leaves the fewest doubts."""
-        for inner in self._stand_ins(taking, child, seen=seen):
-            one = StandIn(
-                inner.item,
-                taking.mention.item,
-                inner.reasons | within.reasons,
-                untold=within.untold or inner.untold,
-                of_lot=within.of_lot or inner.of_lot,
-            )
-            kept = into.get(inner.item)
-            into[inner.item] = one if kept is None else _either(one, kept)
 
     def _may_have_left(self, stay: Stay, taking: Naming, boxes: frozenset[ItemId]) -> bool:
         """Whether it was unpacked, or used with one of these boxes, in an event that lasted over this taking's end."""
@@ -334,6 +319,29 @@ def _reached(container: ItemId, children: Mapping[ItemId, set[ItemId]]) -> set[I
     return found
 
 
+def _onward(way: StandIn, within: StandIn, child: ItemId) -> StandIn:
+    """The way on to a child `within` a container, with all the doubts since what was named."""
+    reasons = way.reasons | within.reasons
+    return StandIn(child, within.via, reasons, untold=way.untold or within.untold, of_lot=way.of_lot or within.of_lot)
+
+
+def _says_no_more(way: StandIn, old: StandIn) -> bool:
+    """Whether all that it leads to was found by another way with no more doubts.
+
+    The boxes on the way can only make it `inferred`: where it is that already, they say nothing new.
+    """
+    fewer = old.reasons <= way.reasons and old.untold <= way.untold and old.of_lot <= way.of_lot
+    return "inferred" in way.reasons and fewer
+
+
+def _take_in(inner: list[StandIn], within: StandIn, *, into: dict[ItemId, StandIn]) -> None:
+    """What a child `within` a container stands for, in the way that leaves the fewest doubts."""
+    for one in inner:
+        told = _onward(one, within, one.item)
+        kept = into.get(one.item)
+        into[one.item] = told if kept is None else _either(told, kept)
+
+
 def _either(one: StandIn, other: StandIn) -> StandIn:
     """Of two ways in which something was in what was used, the one with fewer doubts; told if either tells it."""
     best = min(one, other, key=lambda o: len(o.reasons))
@@ -343,10 +351,10 @@ def _either(one: StandIn, other: StandIn) -> StandIn:
 def _throughout(looks: list[list[StandIn]]) -> list[StandIn]:
     """Everything seen in any look; `inferred` unless it was seen in each of them."""
     found: dict[ItemId, StandIn] = {}
+    always = set[ItemId].intersection(*({one.item for one in look} for look in looks))
     for look in looks:
         for one in look:
-            always = all(any(o.item == one.item for o in other) for other in looks)
-            doubts = frozenset() if always else frozenset({"inferred"})
+            doubts = frozenset() if one.item in always else frozenset({"inferred"})
             kept = found.get(one.item)
             reasons = one.reasons | doubts | (kept.reasons if kept else frozenset())
             told = kept and _either(one, kept)

@@ -391,3 +391,15 @@ def test_what_is_packed_in_a_class_possibly_went_where_the_class_did() -> None:
     h.made(["M"], ["class:B"], at_hour=2)
     assert h.forward("c") == named(M=MAYBE)
     assert h.backward("M") == named_map({"class:B": CERTAIN, "c": MAYBE})
+
+
+def test_lots_that_are_all_in_one_another_are_looked_into_once() -> None:
+    """Of each of twenty lots in the others there are more ways into it than can be counted."""
+    h = History()
+    lots = [f"lot:A/{n}" for n in range(20)]
+    for lot in lots:
+        h.pack(lot, *(other for other in lots if other != lot), at_hour=1)
+    h.pack(lots[-1], "c", at_hour=1)
+    h.made(["M"], [lots[0]], at_hour=2)
+    assert h.forward("c") == named(M=MAYBE)
+    assert h.backward("M") == named_map({lots[0]: CERTAIN, **dict.fromkeys([*lots[1:], "c"], MAYBE)})
