@@ -28,7 +28,7 @@ from domain.cases.scope import (
     SupplierLots,
     leaves_of,
 )
-from domain.events.common import SerialRange
+from domain.events.common import SerialRange, can_bound
 from domain.ids import InvalidId, ItemId, PartyId
 from domain.moments import InvalidMoment, Moment, zone_of
 from domain.walk import Mode
@@ -42,10 +42,6 @@ class Reading:
 
     own_party: str | None = None
     zone: str | None = None
-
-
-_DIGITS_MAX = 1_000
-"""Of a number: the database takes none of very many, and no value that is recorded has more than a few."""
 
 
 def parse_rule(document: object, *, own_party: str | None = None, zone: str | None = None) -> Rule:
@@ -279,7 +275,7 @@ class _Fields:
             if value is None:
                 return None
             number = Decimal("NaN") if isinstance(value, bool) else Decimal(str(value))
-            if not number.is_finite() or max(abs(number.adjusted()), len(number.as_tuple().digits)) > _DIGITS_MAX:
+            if not can_bound(number):
                 raise ValueError(f"{str(value)[:40]} is not a number")
             return number
 

@@ -18,6 +18,13 @@ MAX_RANGE = 1_000_000
 
 MAX_DIGITS = 28
 """Digits a number may have, before and after the point together (what decimal arithmetic keeps exactly)."""
+_BOUND_DIGITS = 1_000
+"""Of a limit that is asked for: far more than any recorded value has, and the database takes none of very many."""
+
+
+def can_bound(number: Decimal) -> bool:
+    """Whether recorded values can be compared with it."""
+    return number.is_finite() and max(abs(number.adjusted()), len(number.as_tuple().digits)) <= _BOUND_DIGITS
 
 
 def check_number(field: str, value: Decimal | None, *, signed: bool = False) -> None:

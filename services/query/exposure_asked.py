@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from domain.events.common import can_bound
 from domain.exposure import Circumstance, ParameterRange
 from domain.ids import InvalidId, ItemId, PartyId, PlaceId
 from services.problems import Problem
@@ -26,8 +27,6 @@ _OPTIONS = (
     "since",
     "until",
 )
-DIGITS_MAX = 1_000
-"""Far more than any value that is recorded has; the database takes no number of very many."""
 _WITH_CHANGE = {"change", "without_change", *PLAIN}
 _PARAMETER_FIELDS = {"name", "at_least", "at_most"}
 
@@ -150,6 +149,6 @@ def _number(value: Any, side: str) -> Decimal | None:
         number = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite() or max(abs(number.adjusted()), len(number.as_tuple().digits)) > DIGITS_MAX:
+    if not can_bound(number):
         raise _refused(f"parameter.{side}: {str(value)[:40]} is not a number")
     return number
