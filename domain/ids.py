@@ -21,6 +21,10 @@ OWN_ISSUER = "own"
 """The issuer segment of an item whose number the tenant itself gave."""
 
 MAX_ID_CHARS = 512
+MAX_WIDTH_BYTES = 2_560
+"""Of an id and the class it shows together, as UTF-8: an index holds both. Signs of Chinese have three bytes each."""
+_BARELY_WIDE = MAX_WIDTH_BYTES // 8
+"""Signs that are never too wide: of four bytes each, twice."""
 _URI = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*):(\S+)$")
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=@/]*")
 _NATIVE = "urn:zhuisu:"
@@ -94,18 +98,25 @@ class ItemId(_Identifier):
 
     @classmethod
     def recorded(cls, text: str) -> Self:
-        """As `parse`, but of a unit of any length: ranges were taken whose serials are longer than an id may be now."""
+        """As `parse`, but of a unit of any length: ranges were taken whose serials are longer than an id may be now.
+
+        What was taken although it is too wide for an index is read by a hash of what is too long in it.
+        """
         if len(text) > MAX_ID_CHARS and (found := cls._of_text(text, most=len(text))).kind == "unit":
             return found
+        if len(text) <= MAX_ID_CHARS and text.startswith(_NATIVE) and _is_wide(text):
+            return cls(_narrowed(text))
         return cls.parse(text)
 
     @classmethod
     def _of_text(cls, value: object, *, most: int) -> Self:
         text = _clean(value, what="item id", most=most)
         if text.startswith(_NATIVE) and _UNBROKEN.fullmatch(text):  # canonical as it stands
-            return cls(text)
+            return cls(_fits(text) if _BARELY_WIDE < len(text) <= MAX_ID_CHARS else text)
         key = gs1.parse(text)
         if key is not None:
+            if key.lot is not None and key.serial is not None and key.lot_link is not None:
+                _bounded(key.lot_link, what="lot in the link")
             return cls(_bounded(key.item_link, what="item id", most=most))
         if _URI.match(text):
             return cls(_private_uri(text))
@@ -123,9 +134,7 @@ class ItemId(_Identifier):
     def material(self) -> str | None:
         """The class it belongs to, read from the id: the GTIN's link or the native product; None if not in the id."""
         if self.startswith(_NATIVE):
-            word, _, rest = self[len(_NATIVE) :].partition(":")
-            parts = rest.split(":")
-            return f"{_NATIVE}class:{parts[0]}:{parts[1]}" if word in ("unit", "lot", "class") else None
+            return _native_class(self)
         key = gs1.parse(self)
         return key.class_link if key is not None else None
 
@@ -214,8 +223,8 @@ def unit_of_product(material: str, serial: str) -> ItemId:
 def lot_of_supplier(lot: str, *, supplier: str, material: str | None) -> ItemId:
     """A supplier's own lot number as an item: theirs, of that product; never mixed up with another supplier's."""
     key = gs1.parse(material) if material else None
-    if key is not None and key.class_link:
-        return lot_of_product(key.class_link, lot)
+    if key is not None and key.class_link and len(theirs := lot_of_product(key.class_link, lot)) <= MAX_ID_CHARS:
+        return theirs
     product = material.rsplit(":", 1)[1] if material else "-"
     return _lot_made_up(_segment(supplier), product, _segment(lot))
 
@@ -293,13 +302,55 @@ def _bounded(text: str, *, what: str, most: int = MAX_ID_CHARS) -> str:
     return text
 
 
+def _native_class(text: str) -> str | None:
+    """The class that a native id shows."""
+    word, _, rest = text[len(_NATIVE) :].partition(":")
+    parts = rest.split(":")
+    return f"{_NATIVE}class:{parts[0]}:{parts[1]}" if word in ("unit", "lot", "class") and len(parts) > 1 else None
+
+
+def _is_wide(text: str) -> bool:
+    """Whether a native id and its class are too long together for an index."""
+    return len(text.encode()) + len((_native_class(text) or "").encode()) > MAX_WIDTH_BYTES
+
+
+def _fits(text: str) -> str:
+    """The native id, if it is not too wide. Raises InvalidId."""
+    if not _is_wide(text):
+        return text
+    size = len(text.encode()) + len((_native_class(text) or "").encode())
+    raise InvalidId(
+        f"item id has {size} bytes together with its product, at most {MAX_WIDTH_BYTES} are taken: shorten the product "
+        f"or the number (recorded before this bound, it is {_narrowed(text)})"
+    )
+
+
+def _narrowed(text: str) -> str:
+    """A native id that is too wide, with hashes for what is too long: alike for all of one class."""
+    word, issuer, product, *number = text[len(_NATIVE) :].split(":")
+    if len(f"{_NATIVE}class:{issuer}:{product}".encode()) * 2 > MAX_WIDTH_BYTES:
+        issuer, product = (_hashed(part) if len(part) > _PLAIN_CHARS else part for part in (issuer, product))
+    narrow = f"{_NATIVE}{word}:{':'.join((issuer, product, *number))}"
+    if number and _is_wide(narrow):
+        narrow = f"{_NATIVE}{word}:{issuer}:{product}:{_hashed(':'.join(number))}"
+    return narrow
+
+
+_PLAIN_CHARS = 100
+"""What is no longer stays as it is in an id that is too wide."""
+
+
+def _hashed(part: str) -> str:
+    return f"sha256-{hashlib.sha256(part.encode()).hexdigest()}"
+
+
 def _lot_made_up(*segments: str) -> ItemId:
     """A lot that an event names without an id: none is refused here, since the event is in the log.
 
     What is too long for an id is told by its hash.
     """
     text = unicodedata.normalize("NFC", f"{_NATIVE}lot:{':'.join(segments)}").strip()
-    if len(text) > MAX_ID_CHARS:
+    if len(text) > MAX_ID_CHARS or _is_wide(text):
         digest = hashlib.sha256(text.encode()).hexdigest()
         text = f"{_NATIVE}lot:{OWN_ISSUER}:sha256:{digest}"
     return ItemId(text)

@@ -1,5 +1,6 @@
 """From a posting to an order to its facts: which transformation it belongs to, and as what it names items."""
 
+import hashlib
 from typing import Any, assert_never
 from urllib.parse import quote
 
@@ -7,6 +8,7 @@ from domain import events as ev
 from domain.facts import Flow, Mention, PostingFact, Role, Status
 from domain.ids import PlaceId
 from domain.mentions import by_class, factors_of, inputs_of, memberships_of, outputs_of, ranges_of, unique
+from domain.names import NAME_BYTES_MAX
 
 _STATUS_AFTER_REVERSAL: dict[str, Status | None] = {
     "issued_to_order": Status.IN_STOCK,
@@ -23,7 +25,10 @@ def number(text: str) -> str:
 
 def order_key(site: PlaceId, order: str) -> str:
     """The transformation that all postings to an order at a site belong to; operations part within it."""
-    return f"order {quote(PlaceId(site).site, safe='/:')} {number(order)}"
+    where = quote(PlaceId(site).site, safe="/:")
+    if len(where) > NAME_BYTES_MAX:  # three signs a byte: an index would not hold it
+        where = f"sha256:{hashlib.sha256(where.encode()).hexdigest()}"
+    return f"order {where} {number(order)}"
 
 
 def posting_of(event: ev.AnyPosting) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from domain.cases.acts import Act, AnyAct, IncidentFacts, Member
 from domain.envelope import SCHEMA_VERSION, Envelope
 from domain.events import LifecycleEvent
 from domain.ids import ItemId
+from domain.names import long_names, may_have_long, with_shortened
 from domain.upcasting import UnknownVersion, upcast
 from services.canonical import CanonicalRecords, Unusual
 from services.documents import writer_of
@@ -179,9 +180,12 @@ def decode_with_document(value: bytes) -> tuple[Envelope, dict[str, Any]]:
     if type(document) is not dict:
         raise Undecodable("not_an_envelope", f"expected an object, found {type(document).__name__}")
     try:
-        return canonical_records().read(document), document["event"]
+        found = canonical_records().read(document), document["event"]
     except Unusual:
-        return validated(document)
+        found = validated(document)
+    if may_have_long(value) and (paths := list(long_names(found[0].event))):
+        return validated({**document, "event": with_shortened(found[1], paths)})
+    return found
 
 
 def decode_members_aside(value: bytes) -> tuple[Envelope, dict[str, Any], Members | None]:

@@ -152,7 +152,9 @@ class Settings(BaseSettings):
     )
     max_batch_events: Positive = Field(default=100_000, description="Most events in one request.")
     max_json_depth: int = Field(default=32, ge=4, le=512, description="Deepest nesting of JSON in an event, in levels.")
-    max_string_chars: Positive = Field(default=4_096, description="Longest string in an event, in characters.")
+    max_string_chars: Positive = Field(
+        default=4_096, description="Longest string in an event, in characters; names have 1,024 bytes at most."
+    )
     max_items_per_event: Positive = Field(
         default=20_000, description="Most items one event may name; a range of serials is one."
     )

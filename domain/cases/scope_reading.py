@@ -31,6 +31,7 @@ from domain.cases.scope import (
 from domain.events.common import SerialRange, can_bound
 from domain.ids import InvalidId, ItemId, PartyId
 from domain.moments import InvalidMoment, Moment, zone_of
+from domain.names import shortened
 from domain.walk import Mode
 
 T = TypeVar("T")
@@ -162,7 +163,7 @@ def _product(fields: "_Fields", common: dict[str, Any]) -> Product:
 
 def _inspection(inner: "_Fields", common: dict[str, Any]) -> Inspection:
     leaf = Inspection(
-        characteristic=inner.text("characteristic"),
+        characteristic=shortened(inner.text("characteristic")),
         at_least=inner.number("at_least"),
         at_most=inner.number("at_most"),
         verdict=inner.optional("verdict"),

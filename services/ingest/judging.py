@@ -13,13 +13,14 @@ from domain.events import OWN_KINDS, LifecycleEvent, Output, SerialRange
 from domain.events.casework import CASE_PREFIX
 from domain.events.noticing import Notice, notices_of
 from domain.ids import InvalidId, ItemId, lot_in_link
+from domain.names import NAME_BYTES_MAX, long_names, may_have_long
 from domain.ports import Record
 from services.access import Caller, Role
 from services.codec import EVENT, EVENT_ID_PREFIX, Stamp, content_hash, event_document
 from services.ingest.explaining import EventError, explain
 from services.ingest.limits import Limits
 from services.ingest.personal import personal_field
-from services.ingest.reading import Flaw, first_flaw, plain_bytes
+from services.ingest.reading import Flaw, as_bytes, first_flaw, is_plain
 
 _PREFIX = re.compile(rb"urn:epc:(?:id|idpat|class):[a-z]+:(\d{6,12})\.")
 _LINK = re.compile(rb'https?://[^"\s\\]+')
@@ -72,7 +73,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """An event that may be taken, and its JSON where a glance showed that it has no flaw."""
+    """An event that may be taken, and its JSON where it can be written as such."""
 
     event: LifecycleEvent
     raw: bytes | None
@@ -86,14 +87,17 @@ def validated(document: Any, posted: Posted, limits: Limits) -> Valid | EventErr
         return EventError("not-an-event", "", "an event is a JSON object with a kind", "send an object { } an event")
     if (own := _of_the_service(document)) is not None:
         return own
-    raw = plain_bytes(document, limits.bounds)
-    if raw is None and (flaw := first_flaw(document, limits.bounds)) is not None:
+    raw = as_bytes(document)
+    plain = raw is not None and is_plain(raw, limits.bounds)
+    if not plain and (flaw := first_flaw(document, limits.bounds)) is not None:
         return EventError("invalid-event", flaw[0], flaw[1].detail, flaw[1].fix)
     caller = posted.caller
     try:
         event = EVENT.validate_python(document, context={"own_party": caller.own_party, "zone": caller.zone})
     except ValidationError as error:
         return explain(error, document)
+    if (raw is None or may_have_long(raw)) and (long := _long_name(event)) is not None:
+        return long
     return _refused(event, posted, limits) or Valid(event, raw)
 
 
@@ -175,6 +179,16 @@ def _of_the_service(document: Mapping[str, Any]) -> EventError | None:
             detail = f'ids that begin with "{CASE_PREFIX}" are those of acts in a case'
             return EventError("invalid-event", name, detail, fix)
     return None
+
+
+def _long_name(event: LifecycleEvent) -> EventError | None:
+    """The first name of the event that no view could be found by."""
+    path = next(long_names(event), None)
+    if path is None:
+        return None
+    detail = f"a name of more than {NAME_BYTES_MAX} bytes"
+    fix = f"shorten it: at most {NAME_BYTES_MAX} bytes, 341 signs of Chinese; put what describes it into note"
+    return EventError("invalid-event", ".".join(map(str, path)), detail, fix)
 
 
 def _refused(event: LifecycleEvent, posted: Posted, limits: Limits) -> EventError | None:

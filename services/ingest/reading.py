@@ -56,14 +56,18 @@ def read(body: bytes) -> Any:
         raise NotJson("it is nested too deep to be read: flatten it") from error
 
 
-def plain_bytes(document: Any, bounds: Bounds) -> bytes | None:
-    """The document as JSON if a glance shows that it has no flaw, as nearly all; None: `first_flaw` must look."""
+def as_bytes(document: Any) -> bytes | None:
+    """The document as JSON; None: a Flaw stands in it, or half a surrogate pair."""
     try:
-        raw = orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_DATACLASS)
-    except TypeError:  # a Flaw stands in it, or half a surrogate pair
+        return orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    except TypeError:
         return None
+
+
+def is_plain(raw: bytes, bounds: Bounds) -> bool:
+    """Whether a glance at a document shows that it has no flaw, as nearly all; else `first_flaw` must look."""
     shallow = raw.count(b"{") + raw.count(b"[") <= bounds.depth
-    return raw if shallow and len(raw) <= bounds.string_chars and b"\\u0000" not in raw else None
+    return shallow and len(raw) <= bounds.string_chars and b"\\u0000" not in raw
 
 
 def first_flaw(document: Any, bounds: Bounds) -> tuple[str, Flaw] | None:

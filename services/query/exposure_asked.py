@@ -8,6 +8,7 @@ from typing import Any
 from domain.events.common import can_bound
 from domain.exposure import Circumstance, ParameterRange
 from domain.ids import InvalidId, ItemId, PartyId, PlaceId
+from domain.names import shortened
 from services.problems import Problem
 from services.query.asking import instant
 
@@ -77,7 +78,7 @@ def exposure_of(body: Mapping[str, Any]) -> Exposure:
     named = {name for name, _ in given}
     if since_last_good and "instrument" not in named:
         raise _refused("since_last_good: name the instrument, too")
-    position = text_of(body, "position") if body.get("position") is not None else None
+    position = shortened(text_of(body, "position")) if body.get("position") is not None else None
     if position is not None and "equipment" not in named:
         raise _refused("position: name the equipment, too")
     if "version" in named and "recipe" not in named:
@@ -96,7 +97,9 @@ def _of_change(body: Mapping[str, Any]) -> Exposure:
         raise _refused(f"{more[0]}: a change is asked for alone")
     if body.get("change") is None:
         raise _refused("without_change: name the change, too")
-    return Exposure(Circumstance(), change=text_of(body, "change"), without_change=_flag(body, "without_change"))
+    return Exposure(
+        Circumstance(), change=shortened(text_of(body, "change")), without_change=_flag(body, "without_change")
+    )
 
 
 def _flag(body: Mapping[str, Any], name: str) -> bool:
@@ -128,7 +131,7 @@ def _canonical(name: str, value: str) -> str:
             case "material":
                 return str(ItemId.parse(value if ":" in value else {"product": value}))
             case _:
-                return value
+                return shortened(value)
     except InvalidId as error:
         raise _refused(f"{name}: {error}") from error
 
@@ -139,7 +142,7 @@ def _parameter(value: Any) -> ParameterRange:
     low, high = (_number(value.get(side), side) for side in ("at_least", "at_most"))
     if low is not None and high is not None and low > high:
         raise _refused("parameter: at_least is above at_most: no value is between them")
-    return ParameterRange(value["name"], low, high)
+    return ParameterRange(shortened(value["name"]), low, high)
 
 
 def _number(value: Any, side: str) -> Decimal | None:

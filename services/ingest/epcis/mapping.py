@@ -222,7 +222,7 @@ def _outputs(items: list[dict[str, Any]], event: Event) -> list[dict[str, Any]]:
         item = ItemId.parse(one["item"])
         material = item.material
         belongs = item.kind == "unit" and material is not None
-        found.append(one | {"lot": lot_of_product(material, lot)} if belongs and material is not None else one)
+        found.append(one | {"lot": str(lot_of_product(material, lot))} if belongs and material is not None else one)
     return found
 
 
