@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     gc.enable()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    command_line(language_of(os.environ, given))(args=given, prog_name="zhuisu")
+    command_line(language_of(os.environ, given), given[0] if given else "")(args=given, prog_name="zhuisu")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from services.cli.options import REFUSED, USAGE, AsJson, Hand, hand_of
 from services.cli.running import DataDir, complete, settings_of
 from services.cli.showing import plain_table
 from services.database import projector_pool
-from services.embedded.app import database_beside, event_log, pace_of
+from services.embedded.app import database_beside, event_log
+from services.embedded.roles import pace_of
 from services.projector.dead_letters import NoSuchDeadLetter, parked, replay
 from services.projector.rebuild import RebuildFailed, RebuildRunning, Rebuilt
 from services.projector.rebuild import rebuild as rebuild_views

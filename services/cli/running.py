@@ -1,4 +1,7 @@
-"""Commands that run the service: up, demo, migrate, and the roles ingest, projector, query and cases."""
+"""Commands that run the service: up, demo, migrate, and the roles ingest, projector, query and cases.
+
+What only some of them need is imported by these: a role starts while somebody waits for it.
+"""
 
 import asyncio
 import gc
@@ -12,34 +15,14 @@ import typer
 import uvloop
 
 from domain.ports import LogUnavailable
-from migrations.run import MigrationError
 from services import logs
-from services.cli.client import Service
-from services.cli.demo import SIZES
-from services.cli.demo import demo as run_demo
-from services.cli.demo_posting import DemoFailed
 from services.cli.options import UNAVAILABLE, USAGE, AsJson, Hand, Key, Url, hand_of
-from services.cli.sending import send_file
 from services.database import UNREACHABLE, DatabaseNotReady
-from services.embedded.app import ALL_ROLES, CannotListen, Running, database, prepare, run
+from services.embedded.app import CannotListen, Running, database, prepare, run
 from services.embedded.data_folder import EmbeddedPostgresError
 from services.embedded.kafka_broker import KafkaBrokerFailed, KafkaToolMissing
-from services.embedded.processes import ProcessFailed
+from services.embedded.roles import ALL_ROLES
 from services.settings import Settings, SettingsError, load_settings, unknown_variables
-
-CANNOT_RUN: tuple[type[Exception], ...] = (
-    EmbeddedPostgresError,
-    MigrationError,
-    DatabaseNotReady,
-    KafkaToolMissing,
-    KafkaBrokerFailed,
-    ProcessFailed,
-    CannotListen,
-    DemoFailed,
-    LogUnavailable,
-    *UNREACHABLE,
-)
-"""What keeps a service from running; each says what to do."""
 
 SWITCH_SECONDS = 0.0005
 
@@ -76,10 +59,30 @@ def complete(hand: Hand, work: Coroutine[Any, Any, None], *, young_objects: int 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
-    except CANNOT_RUN as error:
+    except _cannot_run() as error:
         hand.fail(UNAVAILABLE, "{error}", error=str(error) or type(error).__name__)
     except ValueError as error:
         hand.fail(USAGE, "{error}", error=error)
+
+
+def _cannot_run() -> tuple[type[Exception], ...]:
+    """What keeps a service from running; each says what to do. Asked when something went wrong: it loads much."""
+    from migrations.run import MigrationError
+    from services.cli.demo_posting import DemoFailed
+    from services.embedded.processes import ProcessFailed
+
+    return (
+        EmbeddedPostgresError,
+        MigrationError,
+        DatabaseNotReady,
+        KafkaToolMissing,
+        KafkaBrokerFailed,
+        ProcessFailed,
+        CannotListen,
+        DemoFailed,
+        LogUnavailable,
+        *UNREACHABLE,
+    )
 
 
 def collect_seldom(objects: int = _YOUNG_OBJECTS) -> None:
@@ -139,6 +142,9 @@ def demo(
     Again on the same --data-dir, the same events come again, and change nothing.
     Example: zhuisu demo --once --size medium
     """
+    from services.cli.demo import SIZES
+    from services.cli.demo import demo as run_demo
+
     hand = hand_of(context, as_json=as_json)
     units = SIZES.get(size) or (int(size) if size.isdigit() else 0)
     if units <= 0:
@@ -204,6 +210,9 @@ def ingest(
             hand.fail(USAGE, "--serve runs the service: leave {file} out, or --serve", file=file)
         serve_role(hand, "ingest", port)
         return
+    from services.cli.client import Service
+    from services.cli.sending import send_file
+
     service = Service(hand, url, key)
     code = send_file(hand, service, file, mapping_path=mapping, patience_seconds=patience, compress=compress)
     raise typer.Exit(code)

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import random
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,43 +14,20 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
-from prometheus_client import CollectorRegistry
 
-from domain.clock import SystemClock
 from domain.ports import EventLog, LogUnavailable
-from migrations.run import upgrade
 from services.access import Keys, default_own_party, ensure_bootstrap
-from services.access.admin import create_router as keys_router
-from services.cases.app import create_jobs
-from services.cases.app import create_router as cases_router
-from services.cases.commands import CaseDesk
-from services.contacts.app import create_router as contacts_router
 from services.database import UNREACHABLE, api_pool, owner_pool, projector_pool
 from services.embedded import postgres
 from services.embedded.admin_key import remembered_key
 from services.embedded.data_folder import DataDirInUse
-from services.eventlog.kafka import KafkaEventLog
+from services.embedded.roles import ALL_ROLES, VIEWING, Parts, played
 from services.eventlog.postgres import PostgresEventLog
-from services.ingest.app import create_router as ingest_router
-from services.metrics import IngestMetrics, ProjectorLag, ProjectorMetrics, QueryMetrics, QuestionsTimed
-from services.metrics import create_router as metrics_router
 from services.problems import install
-from services.projector.runner import Pace, Projector
-from services.projector.telling import teller
-from services.query.app import create_router as query_router
 from services.query.freshness import Freshness, freshness
-from services.query.graph.keeper import Graphs
-from services.query.snapshot import Questions
-from services.regimes.profiles import load_profiles
 from services.settings import Settings
 from services.turns import Turns
-from services.webhooks.app import create_router as webhooks_router
-from services.webhooks.dispatcher import Dispatcher, Patience
-from services.webhooks.guard import networks
-from services.webhooks.seals import Seals
-from services.webhooks.sending import Sender
 
-ALL_ROLES = frozenset({"ingest", "projector", "query", "cases"})
 _BACKLOG = 2048
 _START_SECONDS, _START_PAUSE_SECONDS = 60.0, 0.5
 _READY_SECONDS = 5.0
@@ -88,15 +63,6 @@ async def database(settings: Settings) -> AsyncIterator[str]:
         await asyncio.to_thread(server.stop)
 
 
-def pace_of(settings: Settings) -> Pace:
-    """How projectors work, as settings say."""
-    return Pace(
-        batch_records=settings.projector_batch_events,
-        lease_seconds=settings.projector_lease_seconds,
-        heartbeat_seconds=settings.heartbeat_seconds,
-    )
-
-
 @contextlib.asynccontextmanager
 async def database_beside(settings: Settings) -> AsyncIterator[str]:
     """As `database`, but for administration: where another process runs the embedded server, that one."""
@@ -121,6 +87,8 @@ async def request_pool(settings: Settings, url: str) -> asyncpg.Pool:
 def event_log(settings: Settings, database_url: str) -> EventLog:
     """The log that settings name."""
     if settings.log == "kafka":
+        from services.eventlog.kafka import KafkaEventLog
+
         return KafkaEventLog(
             bootstrap_servers=settings.kafka_bootstrap_servers or "",
             topic=settings.kafka_topic,
@@ -154,15 +122,16 @@ async def run(
         log = event_log(settings, url)
         stack.push_async_callback(log.stop)
         await _patiently(partial(_unless_stopped, log.start, stop=stop), stop=stop)
-        pools: list[asyncpg.Pool] = []
-        for open_pool in (
-            partial(request_pool, settings, url),
-            partial(projector_pool, url, max_connections=settings.projector_pool_max_connections),
-        ):
-            pools.append(await _patiently(open_pool, stop=stop))
-            stack.push_async_callback(pools[-1].close)
+        api = await _patiently(partial(request_pool, settings, url), stop=stop)
+        stack.push_async_callback(api.close)
+        views = None
+        if roles & VIEWING:
+            open_pool = partial(projector_pool, url, max_connections=settings.projector_pool_max_connections)
+            views = await _patiently(open_pool, stop=stop)
+            stack.push_async_callback(views.close)
+        parts = Parts(settings=settings, log=log, api=api, views=views, roles=roles)
         if not stop.is_set():
-            await _serve(settings, log, listener=listener, pools=pools, key=key, told=told, stop=stop, roles=roles)
+            await _serve(parts, listener=listener, key=key, told=told, stop=stop)
 
 
 async def _patiently(start: Callable[[], Awaitable[T]], *, stop: asyncio.Event) -> T:
@@ -213,6 +182,8 @@ def _listen(settings: Settings) -> socket.socket:
 
 async def prepare(settings: Settings, url: str) -> str:
     """Bring the schema up and see that the tenant and its admin key are there; returns the key."""
+    from migrations.run import upgrade  # it takes long to load, and most processes find the schema as it should be
+
     await upgrade(url)
     key = settings.bootstrap_key.get_secret_value() if settings.bootstrap_key else remembered_key(settings.data_dir)
     owner = await owner_pool(url)
@@ -225,46 +196,19 @@ async def prepare(settings: Settings, url: str) -> str:
 
 
 async def _serve(
-    settings: Settings,
-    log: EventLog,
+    parts: Parts,
     *,
     listener: socket.socket,
-    pools: list[asyncpg.Pool],
     key: str,
     told: Callable[[Running], None],
     stop: asyncio.Event,
-    roles: frozenset[str],
 ) -> None:
-    api, views = pools
-    keys = Keys(api, cache_seconds=settings.key_cache_seconds, outage_seconds=settings.key_cache_outage_seconds)
-    graphs = Graphs(api, settings)
-    registry = CollectorRegistry()
-    name = f"{socket.gethostname()}-{os.getpid()}"
-    projecting_here = "projector" in roles
-    told_of_batches = teller(ProjectorMetrics(registry)) if projecting_here else None
-    projector = Projector(log=log, pool=views, name=name, pace=pace_of(settings), told=told_of_batches)
-    if projecting_here:
-        registry.register(ProjectorLag(projector.lag_records))
+    settings = parts.settings
     app = FastAPI(title="Zhuisu 追溯")
     install(app)
-    if "ingest" in roles:  # first: routes are tried one after the other, and no other is asked as often
-        counts = IngestMetrics(registry)
-        app.include_router(ingest_router(log=log, keys=keys, clock=SystemClock(), settings=settings, metrics=counts))
-    app.include_router(metrics_router(registry))
-    if "query" in roles:
-        asked = query_router(pool=api, keys=keys, settings=settings, graphs=graphs)
-        app.include_router(asked)
-        app.add_middleware(QuestionsTimed, metrics=QueryMetrics(registry), questions=asked.routes)
-        app.include_router(keys_router(keys=keys))
-        app.include_router(contacts_router(pool=api, keys=keys, settings=settings))
-        app.include_router(webhooks_router(pool=api, keys=keys, settings=settings, clock=SystemClock()))
-    profiles = load_profiles(settings.regimes_dir)
-    desk = CaseDesk(log=log, pool=api, clock=SystemClock(), settings=settings)
-    questions = Questions(pool=api, keys=keys, settings=settings, graphs=graphs)
-    if "cases" in roles:
-        app.include_router(cases_router(desk=desk, keys=keys, questions=questions, profiles=profiles))
-    jobs = create_jobs(desk=desk, views=views, questions=questions, profiles=profiles)
-    _health(app, log=log, pool=api, projector=projector, settings=settings)
+    keys = Keys(parts.api, cache_seconds=settings.key_cache_seconds, outage_seconds=settings.key_cache_outage_seconds)
+    playing = played(parts, app, keys=keys)
+    _health(app, log=parts.log, pool=parts.api, trouble=playing.trouble, settings=settings)
     config = uvicorn.Config(
         Turns().serving(app),
         log_config=None,
@@ -276,11 +220,7 @@ async def _serve(
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     listening = asyncio.create_task(server.serve(sockets=[listener]))
-    runs = [projector.run(stop)] if projecting_here else []
-    if "cases" in roles:
-        runs.append(jobs.run(stop))
-        runs += [_tell(settings, pools, stop)] if settings.webhook_calls else []
-    working = [asyncio.create_task(run) for run in runs]
+    working = [asyncio.create_task(run(stop)) for run in playing.runs]
     await _started(server, listening)
     if server.started:
         told(Running(f"http://{settings.host}:{listener.getsockname()[1]}", key))
@@ -289,31 +229,8 @@ async def _serve(
     stop.set()
     server.should_exit = True
     await asyncio.gather(listening, *working)
-    await graphs.stop()
-
-
-async def _tell(settings: Settings, pools: list[asyncpg.Pool], stop: asyncio.Event) -> None:
-    """Call webhooks until told to stop."""
-    sender = Sender(own=networks(settings.webhook_networks), seconds=settings.webhook_call_seconds)
-    patience = Patience(
-        first_seconds=settings.webhook_retry_seconds,
-        attempts_max=settings.webhook_attempts_max,
-        disable_after_seconds=settings.webhook_disable_after_seconds,
-    )
-    dispatcher = Dispatcher(
-        api=pools[0],
-        views=pools[1],
-        sender=sender,
-        clock=SystemClock(),
-        chance=random.Random(),
-        patience=patience,
-        call_seconds=settings.webhook_call_seconds,
-        seals=Seals(settings.webhook_keys),
-    )
-    try:
-        await dispatcher.run(stop)
-    finally:
-        await sender.close()
+    for end in playing.ends:
+        await end()
 
 
 async def _started(server: uvicorn.Server, listening: asyncio.Task[None]) -> None:
@@ -322,7 +239,9 @@ async def _started(server: uvicorn.Server, listening: asyncio.Task[None]) -> Non
         await asyncio.sleep(0.01)
 
 
-def _health(app: FastAPI, *, log: EventLog, pool: asyncpg.Pool, projector: Projector, settings: Settings) -> None:
+def _health(
+    app: FastAPI, *, log: EventLog, pool: asyncpg.Pool, trouble: Callable[[], str | None], settings: Settings
+) -> None:
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         """Whether this process answers at all."""
@@ -332,7 +251,7 @@ def _health(app: FastAPI, *, log: EventLog, pool: asyncpg.Pool, projector: Proje
     async def readyz() -> JSONResponse:
         """Whether captures and questions would be served now, and how fresh answers are."""
         of_log, fresh = await asyncio.gather(log.healthy(), _fresh(pool, settings))
-        parts = {"log": of_log or "ok", "database": "ok", "projector": projector.trouble or "ok"}
+        parts = {"log": of_log or "ok", "database": "ok", "projector": trouble() or "ok"}
         if isinstance(fresh, Exception):
             parts["database"] = f"cannot be asked: {type(fresh).__name__}"
         elif fresh.behind is None and parts["projector"] == "ok":
