@@ -11,6 +11,9 @@ import asyncpg
 from services.projector.continuity import ForeignLog, LogNow
 
 _NOW_US = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_LONGEST_US = 600_000_000
+"""A lease, or a life, that has longer to go was told before the clock was put back: its holder has not renewed it.
+Where leases of this projector are longer, twice theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Leases:
         self._schema = schema
         self._name = name
         self._lease_us = int(seconds * 1_000_000)
+        longest_us = max(_LONGEST_US, 2 * self._lease_us)
+        self._counts = f"BETWEEN {_NOW_US} AND {_NOW_US} + {longest_us}"
 
     async def beat(self, now: LogNow, held: Mapping[int, Lease], *, fresh: bool = True) -> set[int]:
         """Tell that this projector lives and where the log ends; renew its leases. Returns the partitions it lost.
@@ -86,7 +91,7 @@ class Leases:
         rows = await self._pool.fetch(
             f"""
             SELECT name FROM {self._schema}.projectors
-            WHERE log_id <> $1 AND name <> $2 AND alive_until_us > {_NOW_US}
+            WHERE log_id <> $1 AND name <> $2 AND alive_until_us {self._counts}
             """,
             log_id,
             self._name,
@@ -109,7 +114,7 @@ class Leases:
         row = await self._pool.fetchrow(
             f"""
             SELECT (SELECT count(*) FROM {self._schema}.checkpoints),
-                   (SELECT count(*) FROM {self._schema}.projectors WHERE alive_until_us > {_NOW_US} AND log_id = $1)
+                   (SELECT count(*) FROM {self._schema}.projectors WHERE alive_until_us {self._counts} AND log_id = $1)
             """,
             log_id,
         )
@@ -124,7 +129,7 @@ class Leases:
             SET epoch = c.epoch + 1, leased_by = $1, leased_until_us = {_NOW_US} + $2
             FROM (
                 SELECT log_partition FROM {self._schema}.checkpoints
-                WHERE leased_by IS NULL OR leased_until_us < {_NOW_US}
+                WHERE leased_by IS NULL OR NOT leased_until_us {self._counts}
                 ORDER BY log_partition LIMIT $3 FOR UPDATE SKIP LOCKED
             ) AS free
             WHERE c.log_partition = free.log_partition

@@ -28,6 +28,7 @@ from services.query.graph.keeper import Graphs
 from services.query.graph.links import CERTAIN_BIT
 from services.query.graph.members import WAYS_SHOWN, MemberColumns
 from services.query.graph.nodes import reasons_of
+from services.query.points import newest_us
 from services.query.seeding import Seeding
 from services.query.set_lines import SetLines, SpooledLines
 from services.query.snapshot import Asked
@@ -43,12 +44,16 @@ GRAPH_WITHIN_SECONDS = 900.0
 async def snapshot_at(
     pool: asyncpg.Pool, settings: Settings, *, tenant_id: int, vector: Mapping[int, int] | None, now_us: int
 ) -> AsyncIterator[Asked]:
-    """A snapshot as known at `vector` (None: all that is applied), for the instant `now_us`; it may last."""
+    """A snapshot as known at `vector` (None: all that is applied), for the instant `now_us`; it may last.
+
+    What was recorded by then has happened: a clock that is behind the log's makes the instant no earlier.
+    """
     async with tenant_transaction(pool, tenant_id) as connection:
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         fresh = await freshness(connection, stale_after_seconds=3 * settings.heartbeat_seconds + 2)
         known = dict(vector) if vector is not None else None
+        now_us = max(now_us, await newest_us(connection, tenant_id, fresh.vector if known is None else known))
         yield Asked(connection, tenant_id, replace(fresh, now_us=now_us), known)
 
 

@@ -30,6 +30,7 @@ class Freshness:
     seconds: float
     measured_us: int | None
     now_us: int
+    """the database's clock, or the newest append where that is later: what is in the log is not yet to come"""
     parked: int
     generation: int | None
     """the tables that say so: a rebuild of the views puts others in their place; None: nothing is applied"""
@@ -60,19 +61,21 @@ async def freshness_at_once(pool: asyncpg.Pool, tenant_id: int, *, stale_after_s
 
 
 def _told(told: Sequence[asyncpg.Record], stale_after_seconds: float) -> Freshness:
-    now_us, parked = told[0]["now_us"], told[0]["parked"]
+    clock_us, parked = told[0]["now_us"], told[0]["parked"]
     rows = [r for r in told if r["log_partition"] is not None]
     measured = min((r["measured_us"] for r in rows), default=0) or None  # 0: taken back (projector/continuity.py)
-    silent = measured is None or now_us - measured > stale_after_seconds * 1_000_000
+    # Either way: a heartbeat of a clock that was put back since says nothing of how old it is.
+    silent = measured is None or abs(clock_us - measured) > stale_after_seconds * 1_000_000
     behind = sum(max(0, r["log_end"] - 1 - r["applied_offset"]) for r in rows)
-    seconds = (now_us - measured) / 1_000_000 if silent and measured is not None else 0.0
+    seconds = max(0, clock_us - measured) / 1_000_000 if silent and measured is not None else 0.0
+    applied_us = max((r["applied_us"] for r in rows if r["applied_us"] is not None), default=None)
     return Freshness(
         vector={r["log_partition"]: r["applied_offset"] for r in rows},
-        applied_us=max((r["applied_us"] for r in rows if r["applied_us"] is not None), default=None),
+        applied_us=applied_us,
         behind=None if silent else behind,
         seconds=seconds,
         measured_us=measured,
-        now_us=now_us,
+        now_us=max(clock_us, applied_us or 0),
         parked=parked,
         generation=told[0]["generation"],
     )

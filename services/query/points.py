@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import asyncpg
+
 from domain.moments import iso
 from domain.positions import vector_token
 from services.problems import Problem
@@ -40,6 +42,11 @@ class Point:
         return iso(self.recorded_us) if self.recorded_us else None
 
 
+async def newest_us(connection: asyncpg.Connection, tenant_id: int, vector: Mapping[int, int]) -> int:
+    """When the newest of the tenant's records in a vector was recorded; 0: there are none."""
+    return await connection.fetchval(_NEWEST, tenant_id, list(vector), list(vector.values())) or 0
+
+
 async def pinned(asked: Asked) -> tuple[Asked, Point]:
     """The snapshot held at the vector it was asked for, else at what is applied now.
 
@@ -49,7 +56,7 @@ async def pinned(asked: Asked) -> tuple[Asked, Point]:
     if any(offset > asked.fresh.vector.get(partition, -1) for partition, offset in vector.items()):
         detail = "the views have not been applied up to that position yet: ask again in a moment"
         raise Problem(503, "as-of-not-settled", detail, headers={"Retry-After": "1"})
-    recorded_us = await asked.connection.fetchval(_NEWEST, asked.tenant_id, list(vector), list(vector.values())) or 0
+    recorded_us = await newest_us(asked.connection, asked.tenant_id, vector)
     # All of it is applied: how far the views are behind the log makes no other report.
     fresh = replace(asked.fresh, now_us=recorded_us, behind=0, seconds=0.0)
     return replace(asked, vector=vector, fresh=fresh), Point(vector, recorded_us, tuple(fresh.codes))

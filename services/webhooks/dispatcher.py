@@ -42,6 +42,11 @@ class Patience:
     disable_after_seconds: float = 5 * 86_400.0
     keep_seconds: float = 30 * 86_400.0
 
+    @property
+    def longest(self) -> timedelta:
+        """No pause is longer."""
+        return timedelta(seconds=1.5 * self.longest_seconds)
+
     def pause(self, attempts: int, answer: Answer, chance: random.Random) -> timedelta:
         """After so many attempts; with jitter, so that what failed together does not return together."""
         doubled = self.first_seconds * 2.0 ** min(attempts - 1, 40)
@@ -77,6 +82,12 @@ UPDATE public.webhook_deliveries d SET due_at = $5 FROM due, public.webhooks w
 WHERE d.tenant_id = $1 AND d.webhook_id = $2 AND d.message_id = due.message_id
 AND w.tenant_id = $1 AND w.webhook_id = $2 AND w.disabled_at IS NULL
 RETURNING d.message_id, d.body, d.attempts, w.url, w.secret
+"""
+_PULL_IN = """
+-- what would wait longer than any pause lasts ($5; before the first call, $4): the clock was put back since
+UPDATE public.webhook_deliveries SET due_at = $3
+WHERE tenant_id = $1 AND webhook_id = $2 AND state = 'pending'
+AND due_at > $3::timestamptz + CASE WHEN attempts = 0 THEN $4::interval ELSE $5::interval END
 """
 _FAILING = "SELECT failing_since FROM public.webhooks WHERE tenant_id = $1 AND webhook_id = $2 AND disabled_at IS NULL"
 _SETTLE = """
@@ -125,6 +136,8 @@ class Dispatcher:
         self._patience = patience or Patience()
         self._claim = timedelta(seconds=2 * call_seconds)
         self._working: dict[tuple[int, str], asyncio.Task[int]] = {}
+        self._called: dict[tuple[int, str], datetime] = {}
+        """when what is due was looked for last, by the clock as it was then"""
 
     async def run(self, stop: asyncio.Event, *, every_seconds: float = 0.5) -> None:
         """Until told to stop. A receiver that is slow keeps only itself waiting."""
@@ -193,6 +206,11 @@ class Dispatcher:
     async def _call(self, tenant_id: int, webhook_id: str) -> int:
         now = self._clock.now()
         async with self._transaction(tenant_id) as connection:
+            if now < self._called.get((tenant_id, webhook_id), now + self._claim):
+                await connection.execute(
+                    _PULL_IN, tenant_id, webhook_id, now, 2 * self._claim, self._patience.longest + self._claim
+                )
+            self._called[(tenant_id, webhook_id)] = now
             failing = await connection.fetchval(_FAILING, tenant_id, webhook_id)
             count = CALLS_AT_ONCE if failing is None else 1
             claimed = await connection.fetch(_CLAIM, tenant_id, webhook_id, now, count, now + self._claim)

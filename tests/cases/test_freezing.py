@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -19,7 +20,9 @@ import pytest_asyncio
 from domain.cases.acts import SetFrozen
 from domain.clock import SystemClock
 from domain.events import CaseRecorded
+from domain.moments import to_us
 from domain.ports import EventLog, Position, Record
+from domain.positions import parse_vector
 from services.cases.commands import CaseDesk
 from services.cases.freezing import FreezeJob
 from services.cases.jobs import Work
@@ -34,7 +37,7 @@ from services.codec import (
 from services.database import api_pool, projector_pool, tenant_transaction
 from services.eventlog.postgres import PostgresEventLog
 from services.projector.rebuild import rebuild
-from services.query.evaluating import Evaluator
+from services.query.evaluating import Evaluator, snapshot_at
 from services.query.freshness import applied_vector
 from services.query.frozen_set import line_of
 from services.query.graph.keeper import Graphs
@@ -198,6 +201,18 @@ async def test_a_freeze_waits_for_the_position_and_one_that_cannot_be_asked_fail
     shown = await in_state(service, "RF-4", "scoped")
     assert (shown["freeze"]["state"], shown["freeze"]["code"]) == ("failed", "unknown-circumstance")
     assert "LINE-404" in shown["freeze"]["detail"]
+
+
+async def test_a_clock_that_is_behind_the_logs_freezes_what_was_recorded(service_url: str, position: str) -> None:
+    """What a box holds is asked for an instant: all that is below the position had happened by then."""
+    api, settings, vector = await api_pool(service_url), load_settings(), parse_vector(position)
+    earlier_us = to_us(datetime(2020, 1, 1, tzinfo=UTC))
+    async with snapshot_at(api, settings, tenant_id=1, vector=vector, now_us=earlier_us) as asked:
+        recorded_us = asked.fresh.now_us
+    async with snapshot_at(api, settings, tenant_id=1, vector=vector, now_us=recorded_us + 1) as asked:
+        assert (asked.fresh.now_us, asked.vector) == (recorded_us + 1, vector)
+    await api.close()
+    assert to_us(datetime.now(UTC)) - 3_600_000_000 < recorded_us <= to_us(datetime.now(UTC))
 
 
 async def test_a_rebuild_gives_the_same_bytes(new_database: NewDatabase) -> None:

@@ -245,6 +245,20 @@ async def test_two_processes_call_once(service: httpx.AsyncClient, receiver: Rec
     assert sum(calls) == 8 == len({c.headers["webhook-id"] for c in receiver.calls}) == len(receiver.calls)
 
 
+async def test_a_clock_that_is_put_back_delays_no_call(
+    service: httpx.AsyncClient, receiver: Receiver, telling: Telling
+) -> None:
+    """A call that was to be repeated in a moment would wait for a year."""
+    await made(service, receiver.url)
+    await post(service, held("year"))
+    receiver.answer = status(500)
+    assert await telling.round() == 1
+    receiver.answer = status(204)
+    assert await telling.round(seconds=1) == 0
+    assert await telling.round(days=-365) == 1
+    assert await telling.round(days=365) == 0
+
+
 async def test_a_rebuild_tells_nothing_again(
     service: httpx.AsyncClient, service_url: str, receiver: Receiver, *, telling: Telling
 ) -> None:

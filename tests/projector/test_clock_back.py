@@ -1,0 +1,43 @@
+"""A host's clock that is put back: nothing is called fresh for it, and what is in the log is not yet to come."""
+
+import time
+
+import pytest
+
+from services.projector.leases import Leases
+from tests.projector.sites import Site
+
+HOUR_US = 3_600_000_000
+_BEATEN = """
+INSERT INTO views.checkpoints
+    (log_partition, applied_offset, applied_us, log_end, measured_us, epoch, leased_until_us, leased_by)
+VALUES (0, 4, $1, 5, $2, 1, $3, 'that died')
+"""
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
+
+
+async def test_a_heartbeat_of_before_is_no_sign_that_the_projector_lives(site: Site) -> None:
+    """It would be for as long as the clock was put back, and all that comes meanwhile would be missing unsaid."""
+    await site.views.execute(_BEATEN, _now_us(), _now_us() + HOUR_US, 0)
+    now = await site.fresh()
+    assert (now.behind, now.codes) == (None, ["stale"])
+
+
+async def test_what_is_in_the_log_has_happened(site: Site) -> None:
+    """Questions are about now: a hold that was placed in the hour that the clock repeats still stands."""
+    ahead_us = _now_us() + HOUR_US
+    await site.views.execute(_BEATEN, ahead_us, _now_us(), 0)
+    assert (await site.fresh()).now_us == ahead_us
+    await site.views.execute("UPDATE views.checkpoints SET applied_us = applied_us - 2 * $1::bigint", HOUR_US)
+    assert abs((await site.fresh()).now_us - _now_us()) < HOUR_US / 60
+
+
+@pytest.mark.parametrize(("ahead_seconds", "taken"), [(3_600, True), (5, False)])
+async def test_a_lease_that_lasts_longer_than_any_is_nobodys(site: Site, ahead_seconds: int, taken: bool) -> None:
+    """Its holder died before the clock was put back; one that lives renews it by the new clock at its next beat."""
+    await site.views.execute(_BEATEN, 0, 0, _now_us() + ahead_seconds * 1_000_000)
+    leases = Leases(site.views, schema="views", name="another", seconds=10)
+    assert [lease.partition for lease in await leases.take(1)] == ([0] if taken else [])
