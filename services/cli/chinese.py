@@ -110,7 +110,12 @@ _HELP = {
     "A sheet has the columns party, name, phones, emails, address, language, note; several phones are divided by ;": (
         "表格的列为 party、name、phones、emails、address、language、note；多个电话用 ; 分隔"
     ),
-    "Events that could not be applied: see why, and send them again.": "无法应用的事件：查看原因，并重新发送。",
+    "Events that could not be applied: see why, send them again, or settle them.": (
+        "无法应用的事件：查看原因，重新发送，或注明理由结案。"
+    ),
+    "Say that nobody waits for one any more: it stays on the list, and answers are complete again.": (
+        "声明某条记录不再处理：它仍保留在清单中，查询结果恢复完整。"
+    ),
     "Records that could not be applied, each with where it is in the log and why.": (
         "无法应用的记录，逐条列出其在日志中的位置和原因。"
     ),
@@ -210,6 +215,9 @@ _OPTIONS = {
     "Zone of times without offset, e.g. Asia/Shanghai.": "无时差的时间所属时区，如 Asia/Shanghai。",
     "Its number in `zhuisu keys list`.": "`zhuisu keys list` 中的编号。",
     "Its position in `zhuisu dead-letters list`, e.g. 0-1234.": "`zhuisu dead-letters list` 中的位置，如 0-1234。",
+    "Why nobody waits for it, e.g. that it was sent again under another id.": (
+        "不再处理的理由，如已用另一编号重新发送。"
+    ),
 }
 
 _TOLD = {
@@ -277,6 +285,12 @@ _TOLD = {
     "{file}: contacts come as .csv, .ndjson or .json": "{file}：联系方式文件应为 .csv、.ndjson 或 .json",
     "{count} contacts stored": "已保存 {count} 条联系方式",
     "{count} put aside": "搁置 {count} 条",
+    "{position} is settled: {reason}": "{position} 已结案：{reason}",
+    "Answers of their tenants are incomplete (parked) until each is sent again (zhuisu dead-letters replay, "
+    "after an upgrade) or settled with a reason (zhuisu dead-letters settle)": (
+        "在每条记录重新发送（升级后 zhuisu dead-letters replay）或注明理由结案（zhuisu dead-letters settle）之前，"
+        "其租户的查询结果均标记为不完整（parked）"
+    ),
     "The views were built anew from {count} records, and are in place": "已依据 {count} 条记录重建视图，并已切换",
     "{old} is in the log again at {new}": "{old} 已重新写入日志，新位置 {new}",
     "Rebuilding the views": "正在重建视图",

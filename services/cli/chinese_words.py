@@ -70,6 +70,7 @@ ANSWERS = {
     "detail": "详情",
     "event_id": "事件编号",
     "replayed_as": "重发位置",
+    "settled": "结案理由",
     "in stock": "在库",
     "in transit": "在途",
     "sold": "已售",

@@ -43,8 +43,9 @@ def add_all(app: typer.Typer) -> None:
         "list": contacting.contacts_list, "set": contacting.contacts_set,
         "erase": contacting.contacts_erase, "import": contacting.contacts_import,
     }), name="contacts")  # fmt: skip
-    app.add_typer(_group("Events that could not be applied: see why, and send them again.", {
+    app.add_typer(_group("Events that could not be applied: see why, send them again, or settle them.", {
         "list": operating.dead_letters_list, "replay": operating.dead_letters_replay,
+        "settle": operating.dead_letters_settle,
     }), name="dead-letters")  # fmt: skip
     app.add_typer(_group("Recalls, from suspicion to closure: scope, freeze, approve, notify, account, close.", {
         "open": recalling.open_case, "describe": recalling.describe, "scope": recalling.scope,

@@ -18,7 +18,7 @@ from services.cli.showing import plain_table
 from services.database import projector_pool
 from services.embedded.app import database_beside, event_log
 from services.embedded.roles import pace_of
-from services.projector.dead_letters import NoSuchDeadLetter, parked, replay
+from services.projector.dead_letters import NoSuchDeadLetter, parked, replay, settle
 from services.projector.rebuild import RebuildFailed, RebuildRunning, Rebuilt
 from services.projector.rebuild import rebuild as rebuild_views
 from services.settings import Settings
@@ -99,15 +99,22 @@ async def _list(hand: Hand, settings: Settings) -> None:
             "code": letter.code,
             "detail": letter.detail,
             "replayed_as": letter.replayed_as,
+            "settled": letter.settled,
         }
         for letter in letters
     ]
     if hand.as_json:
         hand.json({"dead_letters": rows})
         return
-    headings = ("position", "recorded", "event", "code", "detail", "sent again at")
+    headings = ("position", "recorded", "event", "code", "detail", "sent again at", "settled")
     hand.out.print(plain_table(headings, [list(row.values()) for row in rows], hand.say))
-    hand.tell("{count} put aside", count=sum(letter.replayed_as is None for letter in letters))
+    waiting = sum(letter.waits for letter in letters)
+    hand.tell("{count} put aside", count=waiting)
+    if waiting:
+        hand.tell(
+            "Answers of their tenants are incomplete (parked) until each is sent again (zhuisu dead-letters replay, "
+            "after an upgrade) or settled with a reason (zhuisu dead-letters settle)"
+        )
 
 
 def dead_letters_replay(
@@ -122,12 +129,16 @@ def dead_letters_replay(
     Example: zhuisu dead-letters replay 0-1234
     """
     hand = hand_of(context, as_json=as_json)
+    at = _position(hand, position)
+    complete(hand, _replay(hand, settings_of(hand, data_dir=data_dir), at))
+
+
+def _position(hand: Hand, text: str) -> Position:
     try:
-        [(partition, offset)] = parse_vector(position).items()
+        [(partition, offset)] = parse_vector(text).items()
     except (InvalidPosition, ValueError):
-        hand.fail(USAGE, "{position} is not one position: it looks like 0-1234", position=position)
-    settings = settings_of(hand, data_dir=data_dir)
-    complete(hand, _replay(hand, settings, Position(partition, offset)))
+        hand.fail(USAGE, "{position} is not one position: it looks like 0-1234", position=text)
+    return Position(partition, offset)
 
 
 async def _replay(hand: Hand, settings: Settings, position: Position) -> None:
@@ -140,3 +151,32 @@ async def _replay(hand: Hand, settings: Settings, position: Position) -> None:
         hand.json({"position": position.token, "replayed_as": new.token})
     else:
         hand.tell("{old} is in the log again at {new}", old=position.token, new=new.token)
+
+
+def dead_letters_settle(
+    context: typer.Context,
+    position: Annotated[str, typer.Argument(help="Its position in `zhuisu dead-letters list`, e.g. 0-1234.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why nobody waits for it, e.g. that it was sent again under another id.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that nobody waits for one any more: it stays on the list, and answers are complete again.
+
+    Example: zhuisu dead-letters settle 0-1234 --reason "sent again as pack-77-b"
+    """
+    hand = hand_of(context, as_json=as_json)
+    at = _position(hand, position)
+    complete(hand, _settle(hand, settings_of(hand, data_dir=data_dir), at, reason=reason))
+
+
+async def _settle(hand: Hand, settings: Settings, position: Position, *, reason: str) -> None:
+    async with _parts(settings) as parts:
+        try:
+            await settle(parts.views, position, reason=reason)
+        except (NoSuchDeadLetter, ValueError) as error:
+            hand.fail(REFUSED, "{error}", error=error)
+    if hand.as_json:
+        hand.json({"position": position.token, "settled": reason})
+    else:
+        hand.tell("{position} is settled: {reason}", position=position.token, reason=reason)

@@ -9,7 +9,7 @@ import asyncpg
 from domain.moments import to_us
 from domain.ports import EventLog, StoredRecord
 from services.projector.ahead import Ahead, Read, Tenants, sorted_out
-from services.projector.batches import Sorted, dead_letter
+from services.projector.batches import Sorted, dead_letter, without_nul
 from services.projector.leases import Lease
 from services.readmodel.changes import Batch, ViewWriter
 
@@ -97,6 +97,10 @@ async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: T
                 first.tenants | second.tenants,
             )
         record = records[0]
+        if (marked := without_nul(record)) is not None:
+            return await apply_read(
+                await _again([marked], tenants, log_id), lease=lease, writer=writer, tenants=tenants
+            )
         # By its first line: what follows may be the record itself.
         detail = f"{type(error).__name__}: {error}".partition("\n")[0]
         # As it was read: the validator, which looks at a frozen set's members too, may refuse just what is wrong here.

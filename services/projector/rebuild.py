@@ -200,7 +200,8 @@ async def _take_over(owner: asyncpg.Connection) -> None:
     await owner.execute(f"SET LOCAL ROLE {PROJECTOR_ROLE}")
     await owner.execute(
         f"""
-        UPDATE {BESIDE}.dead_letters new SET replayed_as = old.replayed_as FROM {SCHEMA}.dead_letters old
+        UPDATE {BESIDE}.dead_letters new SET replayed_as = old.replayed_as, settled = old.settled
+        FROM {SCHEMA}.dead_letters old
         WHERE (new.log_partition, new.log_offset, new.value) = (old.log_partition, old.log_offset, old.value)
         """
     )

@@ -302,6 +302,7 @@ dead_letters = Table(
     Column("key", LargeBinary, nullable=False),
     Column("value", LargeBinary, nullable=False),
     Column("replayed_as", Text, comment="position of the record that replaced it"),
+    Column("settled", Text, comment="why nobody waits for it any more, as an operator said"),
     PrimaryKeyConstraint("log_partition", "log_offset", name="dead_letters_pkey"),
 )
 

@@ -104,7 +104,11 @@ async def test_a_parked_event_says_why_and_what_to_do(service: httpx.AsyncClient
     await owner.execute("SET ROLE zhuisu_projector")
     await owner.execute("UPDATE views.dead_letters SET event_id = 'parked-1'")
     by_id = (await became(service, "parked-1")).json()
-    assert (by_id["state"], by_id["replayed_as"]) == ("parked", None)
+    assert (by_id["state"], by_id["replayed_as"], by_id["settled"]) == ("parked", None, None)
+    assert by_id["incomplete_because"] == ["parked"]
+    await owner.execute("UPDATE views.dead_letters SET settled = 'sent anew as parked-2'")
+    settled = (await became(service, "parked-1")).json()
+    assert (settled["state"], settled["settled"], settled["complete"]) == ("parked", "sent anew as parked-2", True)
     await owner.execute("UPDATE views.dead_letters SET replayed_as = '0-999'")
     await owner.close()
     sent_again = (await became(service, "parked-1")).json()

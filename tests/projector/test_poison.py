@@ -150,3 +150,17 @@ def test_a_part_of_a_set_with_serials_of_ranges_taken_before_is_read(written: st
     envelope_of, document, members = decode_members_aside(envelope(**changed))
     assert members is None
     assert [str(i) for i in cases.items_of(envelope_of.event, document)] == ["urn:zhuisu:unit:own:" + read]
+
+
+NUL = ("NUL in the event id", "NUL in the source", "NUL in what was sent", "NUL in a name of what was sent")
+
+
+@pytest.mark.parametrize("sort", NUL)
+async def test_what_was_taken_with_a_nul_is_applied_with_a_mark_in_its_place(site: Site, sort: str) -> None:
+    """Capture refuses it now. What it took once left every answer of its tenant incomplete for ever."""
+    log = await log_of("before", 1)
+    await log.append([Record(b"1:bad", SORTS[sort])], deadline_seconds=5)
+    async with projecting(log, site.views):
+        await site.until_applied(1)
+    assert await parked(site.views) == []
+    assert len(await site.event_ids()) == 2

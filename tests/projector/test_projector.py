@@ -2,13 +2,11 @@
 
 import asyncio
 import shutil
-import string
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import asyncpg
 import pytest
@@ -101,20 +99,13 @@ def sold(event_id: str, hour: float = 1, **more: object) -> ev.Sold:
 
 
 async def test_bad_records_are_put_aside_with_their_reasons_and_block_no_other(stack: Stack) -> None:
-    long_name = "".join(Random(1).choices(string.ascii_letters + string.digits, k=4_000))
     bad = {
         "not_json": b"{",
         "unknown_version": stack.encoded(sold("v")).replace(b'"schema_version":1', b'"schema_version":99'),
         "not_an_envelope": b'{"schema_version":1}',
         "unknown_tenant": stack.encoded(sold("t"), tenant=1 << 40),
-        "unwritable_event": stack.encoded(sold("nul\x00byte")),
-        "unwritable_event ": stack.encoded(
-            ev.Transformed(
-                event_id="long", occurred_at=at(1), transformation_id=long_name,
-                inputs=(ev.Input(item=q("lot:A/1").item),), outputs=(ev.Output(item=q("P").item),),
-            )
-        ),
-    }  # fmt: skip
+        "unwritable_event": stack.encoded(sold("index")).replace(b'"index":0', b'"index":1099511627776'),
+    }
     good = [sold(f"good-{n}") for n in range(40)]
     await stack.append(*good[:20])
     await stack.log.append(
@@ -125,11 +116,10 @@ async def test_bad_records_are_put_aside_with_their_reasons_and_block_no_other(s
         await eventually(stack.applied)
     assert await stack.event_ids() >= {f"good-{n}" for n in range(40)}
     rows = await stack.pool.fetch("SELECT * FROM views.dead_letters ORDER BY log_offset")
-    assert [(r["code"], r["value"]) for r in rows] == [(code.strip(), value) for code, value in bad.items()]
+    assert [(r["code"], r["value"]) for r in rows] == list(bad.items())
     assert all(r["detail"] for r in rows)
     # Whose it is comes from the key where the record cannot be read; a tenant that cannot be is nobody's.
-    assert [r["tenant_id"] for r in rows] == [stack.tenant] * 3 + [None] + [stack.tenant] * 2
-    assert "2704" in rows[-1]["detail"]
+    assert [r["tenant_id"] for r in rows] == [stack.tenant] * 3 + [None, stack.tenant]
 
 
 async def test_a_dead_projectors_partitions_are_taken_over_when_its_leases_end(stack: Stack) -> None:

@@ -13,7 +13,7 @@ import pytest
 from domain.ports import Position, Record
 from services.database import projector_pool
 from services.embedded.app import Running, event_log, run
-from services.projector.dead_letters import NoSuchDeadLetter, parked, replay
+from services.projector.dead_letters import NoSuchDeadLetter, parked, replay, settle
 from services.projector.rebuild import RebuildRunning, rebuild
 from services.settings import Settings, load_settings
 from tests.waiting import eventually
@@ -202,7 +202,14 @@ async def test_a_dead_letter_is_listed_and_sent_again_once(fresh_database_url: s
             await replay(views, log, position)
         with pytest.raises(NoSuchDeadLetter):
             await replay(views, log, Position(0, 999_999))
+        with pytest.raises(ValueError, match="reason: 1 to 500"):
+            await settle(views, new, reason=" ")
+        await settle(views, new, reason="no event of ours")
+        for act in (replay(views, log, new), settle(views, new, reason="again"), settle(views, position, reason="x")):
+            with pytest.raises(NoSuchDeadLetter):
+                await act
         await rebuild(fresh_database_url, log=log, views=views)
-        assert [x.replayed_as for x in await parked(views)] == [None, new.token]
+        kept = [(x.replayed_as, x.settled, x.waits) for x in await parked(views)]
+        assert kept == [(new.token, None, False), (None, "no event of ours", False)]
         await log.stop()
         await views.close()

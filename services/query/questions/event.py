@@ -33,7 +33,8 @@ FROM views.voids v JOIN views.events e USING (event_no) JOIN views.event_keys vk
 WHERE v.target_key_no = $1 ORDER BY vk.event_id
 """
 _PARKED = """
-SELECT log_partition, log_offset, appended_us, event_id, code, detail, replayed_as FROM views.dead_letters
+SELECT log_partition, log_offset, appended_us, event_id, code, detail, replayed_as, settled
+FROM views.dead_letters
 WHERE tenant_id = $1
 AND (event_id = $2 OR (log_partition, log_offset) IN (SELECT * FROM unnest($3::int[], $4::bigint[])))
 ORDER BY log_partition, log_offset
@@ -49,7 +50,10 @@ _ADVICE = {
     "unknown_version": "it was written by a newer release: bring the projectors up to it, then replay",
     "unknown_tenant": "its tenant is not in the database: restore it, then replay",
 }
-_REPAIR = "mend what the detail names and send the event under a new id, or replay it after an upgrade"
+_REPAIR = (
+    "after an upgrade: zhuisu dead-letters replay. Else mend what the detail names, send the event under a new id, "
+    "and let an operator say so: zhuisu dead-letters settle"
+)
 
 
 def create_router(questions: Questions) -> APIRouter:
@@ -93,8 +97,9 @@ async def _parked(asked: Asked, event_id: str, sent_to: Mapping[int, int]) -> li
             "recorded_at": iso(r["appended_us"]),
             "code": r["code"],
             "detail": r["detail"],
-            "advice": _ADVICE.get(r["code"], _REPAIR),
+            "advice": _ADVICE.get(r["code"], _REPAIR) if r["settled"] is None else None,
             "replayed_as": r["replayed_as"],
+            "settled": r["settled"],
         }
         for r in rows
     ]
