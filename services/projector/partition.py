@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 
@@ -12,6 +12,7 @@ from services.projector.ahead import Ahead, Read, Tenants, sorted_out
 from services.projector.batches import Sorted, dead_letter, without_nul
 from services.projector.leases import Lease
 from services.readmodel.changes import Batch, ViewWriter
+from services.readmodel.rows import Applied
 
 TOLD_EVENTS = 20
 """Event ids of a batch that are told."""
@@ -44,6 +45,27 @@ class Progress:
     tenants: frozenset[int] = frozenset()
 
 
+@dataclass(slots=True)
+class Stamps:
+    """Append times of a partition never run backwards in the views, as they do not in a log of ours: a broker's clock
+    may be put back. What is newer is looked for by time (graphs, `as_of`, `since`), and would not be found.
+    """
+
+    newest_us: int
+
+    def raised(self, events: Sequence[Applied]) -> list[Applied]:
+        """These, each at the earliest when the newest before it was appended."""
+        newest_us, found = self.newest_us, []
+        for one in events:
+            newest_us = max(newest_us, one.appended_us)
+            found.append(one if one.appended_us == newest_us else replace(one, appended_us=newest_us))
+        return found
+
+    def passed(self, records: Sequence[StoredRecord]) -> None:
+        """These are in the views."""
+        self.newest_us = max(self.newest_us, *(to_us(r.appended_at) for r in records))
+
+
 async def project(
     lease: Lease,
     *,
@@ -59,12 +81,13 @@ async def project(
     Raises LeaseLost, BatchOverdue (after `batch_seconds` for one batch), LogUnavailable, LookupError (the log no longer
     has what comes next), and what asyncpg raises when the database is away.
     """
+    stamps = Stamps(await writer.newest_us(lease.partition))
     ahead = Ahead(log, lease.partition, after=lease.applied_offset, max_records=max_records, tenants=tenants)
     try:
         while (read := await ahead.next()) is not None:
             try:
                 async with asyncio.timeout(batch_seconds):
-                    done = await apply_read(read, lease=lease, writer=writer, tenants=tenants)
+                    done = await apply_read(read, lease=lease, writer=writer, tenants=tenants, stamps=stamps)
             except TimeoutError as error:
                 raise BatchOverdue(
                     f"{len(read.records)} records were not written within {batch_seconds:g} s: see what holds locks on "
@@ -75,17 +98,17 @@ async def project(
         await ahead.close()
 
 
-async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: Tenants) -> Progress:
+async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: Tenants, stamps: Stamps) -> Progress:
     """Write one batch; if a record in it cannot be written, halve it until that one stands alone, and bury it."""
     records, found, log_id = read.records, read.found, read.log_id
     try:
-        new = await writer.apply(_batch(records, found, lease=lease, log_id=log_id))
+        new = await writer.apply(_batch(records, found, lease=lease, log_id=log_id, stamps=stamps))
     except POISON as error:
         if len(records) > 1:
             half = len(records) // 2
+            halves = [await _again(part, tenants, log_id) for part in (records[:half], records[half:])]
             first, second = [
-                await apply_read(await _again(part, tenants, log_id), lease=lease, writer=writer, tenants=tenants)
-                for part in (records[:half], records[half:])
+                await apply_read(part, lease=lease, writer=writer, tenants=tenants, stamps=stamps) for part in halves
             ]
             return Progress(
                 lease.partition,
@@ -99,14 +122,15 @@ async def apply_read(read: Read, *, lease: Lease, writer: ViewWriter, tenants: T
         record = records[0]
         if (marked := without_nul(record)) is not None:
             return await apply_read(
-                await _again([marked], tenants, log_id), lease=lease, writer=writer, tenants=tenants
+                await _again([marked], tenants, log_id), lease=lease, writer=writer, tenants=tenants, stamps=stamps
             )
         # By its first line: what follows may be the record itself.
         detail = f"{type(error).__name__}: {error}".partition("\n")[0]
         # As it was read: the validator, which looks at a frozen set's members too, may refuse just what is wrong here.
         envelope = found.events[0].envelope if found.events else None
         found = Sorted(dead=[dead_letter(record, envelope, code="unwritable_event", detail=detail)])
-        new = await writer.apply(_batch(records, found, lease=lease, log_id=log_id))
+        new = await writer.apply(_batch(records, found, lease=lease, log_id=log_id, stamps=stamps))
+    stamps.passed(records)
     return Progress(
         lease.partition,
         len(records),
@@ -126,7 +150,7 @@ async def _again(records: Sequence[StoredRecord], tenants: Tenants, log_id: str)
     return read
 
 
-def _batch(records: Sequence[StoredRecord], found: Sorted, *, lease: Lease, log_id: str) -> Batch:
+def _batch(records: Sequence[StoredRecord], found: Sorted, *, lease: Lease, log_id: str, stamps: Stamps) -> Batch:
     last = records[-1]
     return Batch(
         partition=lease.partition,
@@ -134,6 +158,6 @@ def _batch(records: Sequence[StoredRecord], found: Sorted, *, lease: Lease, log_
         applied_offset=last.position.offset,
         applied_us=to_us(last.appended_at),
         log_id=log_id,
-        events=found.events,
+        events=stamps.raised(found.events),
         dead=found.dead,
     )

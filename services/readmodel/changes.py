@@ -86,6 +86,17 @@ class ViewWriter:
                 self._numbers = None  # the tables may be others now
             raise
 
+    async def newest_us(self, partition: int) -> int:
+        """When the newest of what the views have of a partition was appended; 0: they have nothing of it."""
+        newest_us: int = await self._pool.fetchval(
+            f"""
+            SELECT greatest((SELECT max(appended_us) FROM {self._schema}.events WHERE log_partition = $1),
+                            (SELECT applied_us FROM {self._schema}.checkpoints WHERE log_partition = $1), 0)
+            """,
+            partition,
+        )
+        return newest_us
+
     async def _number_members(self, numbered: "Numbered") -> None:
         """Of a set that names items before anything else did, which is rare: see that each has a number."""
         for one in numbered.batch.events:

@@ -1,11 +1,14 @@
 """A host's clock that is put back: nothing is called fresh for it, and what is in the log is not yet to come."""
 
 import time
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from services.projector.leases import Leases
-from tests.projector.sites import Site
+from services.projector.rebuild import rebuild
+from tests.projector.sites import Site, log_of, projecting
 
 HOUR_US = 3_600_000_000
 _BEATEN = """
@@ -41,3 +44,27 @@ async def test_a_lease_that_lasts_longer_than_any_is_nobodys(site: Site, ahead_s
     await site.views.execute(_BEATEN, 0, 0, _now_us() + ahead_seconds * 1_000_000)
     leases = Leases(site.views, schema="views", name="another", seconds=10)
     assert [lease.partition for lease in await leases.take(1)] == ([0] if taken else [])
+
+
+async def test_append_times_of_a_partition_never_run_backwards_in_the_views(site: Site) -> None:
+    """A broker stamps by its clock alone: what came after it was put back was not newer than a graph drawn before."""
+    log = await log_of("told", 9)
+    stored = log._records[0]
+    for n in (3, 4, 7):
+        stored[n] = replace(stored[n], appended_at=stored[n].appended_at - timedelta(hours=n))
+    later, stored[4:] = stored[4:], []
+    async with projecting(log, site.views):
+        await site.until_applied(3)
+    stored += later
+    async with projecting(log, site.views):  # another holder of the lease, and the clock is right again and not
+        await site.until_applied(8)
+        whole = await _appended(site)
+        assert whole == sorted(whole)
+        assert whole[3] == whole[4] == whole[2]
+        await rebuild(site.url, log=log, views=site.views)
+        assert await _appended(site) == whole
+        await site.until_applied(8)
+
+
+async def _appended(site: Site) -> list[int]:
+    return [r[0] for r in await site.views.fetch("SELECT appended_us FROM views.events ORDER BY log_offset")]
