@@ -1,13 +1,14 @@
 """Which holds follow from the acts of a recall, one series after the other (docs/recall.md 'Holds')."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from domain.cases import acts
 from domain.cases.recall import RecallCase, first_evaluation
 from domain.cases.record import Recorded
 from domain.ids import ItemId
+from domain.moments import Moment
 
 
 class What(StrEnum):
@@ -44,6 +45,20 @@ class Series:
     added_from: int = 0
     added_to: int = 0
     """the evaluations, first and last, of which added members are in the set"""
+    released_before: Recorded | None = None
+    """the act before it that let go of something and tells the latest time: what is placed now is placed after that"""
+
+    @property
+    def occurred_at(self) -> str:
+        """When it happens. An evaluation that began before a removal, and was told after it, places nothing before."""
+        before = self.released_before
+        if not self.what.places or before is None or _us(before) <= _us(self.because):
+            return self.because.occurred_at
+        return before.occurred_at
+
+
+def _us(one: Recorded) -> int:
+    return Moment.parse(one.occurred_at).latest_us
 
 
 def due(case: RecallCase) -> Iterator[Series]:
@@ -59,6 +74,15 @@ def due(case: RecallCase) -> Iterator[Series]:
 
 
 def _series(case: RecallCase) -> Iterator[Series]:
+    """Of every act what follows from it, and after what it is placed."""
+    released: Recorded | None = None
+    for series in _following(case):
+        yield replace(series, released_before=released)
+        if not series.what.places and (released is None or _us(released) < _us(series.because)):
+            released = series.because
+
+
+def _following(case: RecallCase) -> Iterator[Series]:
     approved = 0
     waiting: list[Series] = []
     evaluated = 0

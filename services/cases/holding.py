@@ -21,6 +21,7 @@ from services.access.callers import OWN_SOURCE
 from services.cases.commands import CaseDesk
 from services.cases.jobs import Work
 from services.database import tenant_transaction
+from services.query.working_set import removed_from
 
 ITEMS_AN_EVENT = 1_000
 EVENTS_AT_ONCE = 20
@@ -32,8 +33,14 @@ WHERE m.tenant_id = $1 AND m.case_id = $2 AND m.kind <> 'class' AND ({which}) OR
 _WHICH = {
     What.FROZEN: "m.change = 'frozen' AND m.number = $3",
     What.ADDED: "m.change = 'added' AND m.number = $3",
-    What.WORKING_SET: """(m.change = 'added' AND m.number BETWEEN $4 AND $5)
-        OR (m.change = 'frozen' AND m.number = $3)""",
+    What.WORKING_SET: """((m.change = 'added' AND m.number BETWEEN $4 AND $5)
+        OR (m.change = 'frozen' AND m.number = $3))
+        -- what a person removed, and nothing added since, stays out
+        AND NOT EXISTS (
+            SELECT FROM unnest($6::text[], $7::bigint[], $8::int[], $9::bigint[]) AS gone(uri, us, part, pos)
+            JOIN views.events e ON e.event_no = m.event_no
+                AND (e.appended_us, e.log_partition, e.log_offset) < (gone.us, gone.part, gone.pos)
+            WHERE gone.uri = i.uri)""",
     What.NARROWED: """((m.change = 'frozen' AND m.number < $3) OR (m.change = 'added' AND m.number < $4))
         AND NOT EXISTS (
         SELECT FROM views.case_members n WHERE n.item_no = m.item_no AND n.tenant_id = $1 AND n.case_id = $2
@@ -113,7 +120,7 @@ class Holds:
             found += [replace(one, event_id=name) for one in _events(case, series, kept, declared=True)]
             found.append(
                 ev.Voided(
-                    occurred_at=Moment.parse(series.because.occurred_at),
+                    occurred_at=Moment.parse(series.occurred_at),
                     event_id=f"{name}:void",
                     target=row["event_id"],
                     replaced_by=(name,) if kept else (),
@@ -132,20 +139,30 @@ class Holds:
             return
         freeze = case.approved.number if case.approved is not None else 0
         number = freeze if series.what is What.WORKING_SET else series.number
-        evaluations = (series.added_from, series.added_to) if series.what in _EVALUATED else ()
+        about: tuple[object, ...] = (series.added_from, series.added_to) if series.what in _EVALUATED else ()
+        about += _gone(case, series) if series.what is What.WORKING_SET else ()
         statement = _MEMBERS.format(which=_WHICH[series.what])
         async with tenant_transaction(self._desk.pool, tenant_id) as connection:
             await connection.execute("SET LOCAL statement_timeout = 0")
-            cursor = await connection.cursor(statement, tenant_id, case.case_id, number, *evaluations)
+            cursor = await connection.cursor(statement, tenant_id, case.case_id, number, *about)
             while rows := await cursor.fetch(ITEMS_AN_EVENT):
                 yield [r[0] for r in rows]
+
+
+def _gone(case: RecallCase, series: Series) -> tuple[list[object], ...]:
+    """What persons had removed, and when that was recorded (columns); but what the reopening names turned up."""
+    before = case.history[: case.history.index(series.because)]
+    named = series.because.act.items if isinstance(series.because.act, acts.Reopened) else ()
+    gone = {item: at for item, at in removed_from(before).items() if item not in named}
+    rows = [(item, *at) for item, at in sorted(gone.items())]
+    return tuple([row[n] for row in rows] for n in range(4))
 
 
 def _events(
     case: RecallCase, series: Series, items: Sequence[str], *, chunk: int = 0, declared: bool = False
 ) -> list[Event]:
     """The events of one chunk of a series; `declared`: the declaration alone, if it has items."""
-    when = Moment.parse(series.because.occurred_at)
+    when = Moment.parse(series.occurred_at)
     listed = tuple(ev.ItemQuantity(item=ItemId(i)) for i in items)
     reason = case.about.hazard or case.about.defect or case.about.title
 
@@ -176,7 +193,7 @@ def _events(
 
 
 def _closing(case: RecallCase, series: Series) -> list[Event]:
-    when, reason = Moment.parse(series.because.occurred_at), series.because.reason
+    when, reason = Moment.parse(series.occurred_at), series.because.reason
     name = f"closed.{series.name}"
     return [
         ev.RecallClosed(
@@ -206,7 +223,7 @@ def _done(case: RecallCase, series: Series, *, items: int, positions: Sequence[P
         else acts.HoldsReleased(**counts)  # type: ignore[arg-type]
     )
     return CaseRecorded(
-        occurred_at=Moment.parse(series.because.occurred_at),
+        occurred_at=Moment.parse(series.occurred_at),
         event_id=chunk_id(case.case_id, f"{act.act}.{series.name}", number=series.number, chunk=0),
         case_id=case.case_id,
         case_type="recall",

@@ -85,7 +85,7 @@ def _place(freeze: int, part: int, row: Any) -> Place:
 
 async def _first(asked: Asked, case: RecallCase, freeze: int, *, items: Sequence[int]) -> dict[int, Place]:
     """Where each item is in the set first; nowhere, if it was removed and is not in again."""
-    removed, found = removed_from(case), dict[int, Place]()
+    removed, found = removed_from(case.history), dict[int, Place]()
     for part, about in enumerate(_parts(case, freeze)):
         for row in await asked.connection.fetch(_OF_ITEMS, asked.tenant_id, case.case_id, *about, list(items)):
             recorded = (row["appended_us"], row["log_partition"], row["log_offset"])

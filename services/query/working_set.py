@@ -11,6 +11,7 @@ from typing import Any
 from domain.cases import acts
 from domain.cases.population import Flags
 from domain.cases.recall import RecallCase
+from domain.cases.record import Recorded
 from domain.ids import ItemId
 from services.query.snapshot import Asked
 from services.query.statements import ITEM_NOS
@@ -27,7 +28,7 @@ _OF_THESE = " AND m.item_no = ANY($5::bigint[])"
 
 async def working_set(asked: Asked, case: RecallCase, *, of: Sequence[str] | None = None) -> dict[ItemId, Flags]:
     """The members by id, as known in this snapshot; `of`: only as far as they are among these."""
-    removed = removed_from(case)
+    removed = removed_from(case.history)
     found: dict[ItemId, Flags] = {}
     kept: dict[tuple[Any, ...], Flags] = {}
     async for rows in _members(asked, case, of):
@@ -56,10 +57,10 @@ async def _members(asked: Asked, case: RecallCase, of: Sequence[str] | None) -> 
         yield rows
 
 
-def removed_from(case: RecallCase) -> dict[str, tuple[int, int, int]]:
+def removed_from(history: Iterable[Recorded]) -> dict[str, tuple[int, int, int]]:
     """Items that the newest decision on them removed, and when that was recorded: what is added later is in again."""
     newest: dict[str, tuple[int, tuple[int, int, int], bool]] = {}
-    for one in case.history:
+    for one in history:
         if isinstance(one.act, acts.RemovalDecided):
             for item in one.act.items:
                 newest[item] = (one.sequence or 0, one.place, one.act.decision == "remove")

@@ -93,6 +93,56 @@ async def test_what_came_since_is_held_too_and_what_was_decided_to_go_is_release
     assert (await held(recall, "B/1"))[0] is True
 
 
+async def _came_anew(recall: Recall, short: str, *, evaluation: int = 1) -> None:
+    """An evaluation that began before everything else, and was told now, added it."""
+    added = acts.Member(item=ItemId(recall.tell.uri(short)), kind="unit", level=1, certainty="certain", top=True)
+    await recall.append(
+        [
+            acts.UnitsChanged(evaluation=evaluation, chunk=0, added=(added,)),
+            acts.Evaluated(evaluation=evaluation, vector="0-1", chunks=1, added=1, withdrawn=0),
+        ],
+        tag=f"anew{evaluation}.",
+    )
+
+
+async def _removed(recall: Recall, *shorts: str) -> None:
+    items = [recall.tell.uri(short) for short in shorts]
+    gone = await recall.post("removals", decision="remove", items=items)
+    assert gone.status_code == 200, gone.text
+    await until_placed(recall, f"m{gone.json()['sequence']}", act="holds_released")
+
+
+async def test_what_comes_anew_after_its_removal_is_held_whenever_its_evaluation_began(recall: Recall) -> None:
+    """It is in the set: a hold from before the removal would have been released by it."""
+    await recall.tell.made(1, [], ["B/1", "B/2"])
+    await recall.opened()
+    await recall.frozen("B/1", "B/2")
+    await until_placed(recall, "f1")
+    await _removed(recall, "B/2")
+    assert (await held(recall, "B/2"))[0] is False
+    await _came_anew(recall, "B/2")
+    await until_placed(recall, "d1")
+    assert await held(recall, "B/2") == (True, [f"recall:{recall.id}"], [recall.id])
+
+
+async def test_a_reopening_takes_no_persons_removal_back_but_of_what_it_names(recall: Recall) -> None:
+    """B/2 was cleared with a reason, B/3 came anew since, B/4 turned up: the reopening says so."""
+    units = ["B/1", "B/2", "B/3", "B/4"]
+    await recall.tell.made(1, [], units)
+    await recall.opened()
+    await recall.frozen(*units)
+    await until_placed(recall, "f1")
+    await _removed(recall, "B/2", "B/3", "B/4")
+    await _came_anew(recall, "B/3")
+    await until_placed(recall, "d1")
+    closed = await recall.post("close", outstanding_reason="a test")
+    await until_placed(recall, f"c{closed.json()['sequence']}", act="holds_released")
+    assert [(await held(recall, short))[0] for short in units] == [False] * 4
+    again = await recall.post("reopen", items=[recall.tell.uri("B/4")])
+    await until_placed(recall, f"r{again.json()['sequence']}")
+    assert [(await held(recall, short))[0] for short in units] == [True, False, True, True]
+
+
 async def test_a_narrower_set_that_is_approved_releases_the_rest(recall: Recall) -> None:
     await recall.tell.made(1, [], ["B/1", "B/2"])
     await recall.opened()

@@ -70,7 +70,7 @@ async def population(asked: Asked, case: RecallCase, version: Version | None) ->
     found = Population()
     if then is None:
         return found
-    removed = removed_from(then)
+    removed = removed_from(then.history)
     newest: dict[ItemId, Place] = {}
     changed = await changed_members(asked, then, until=until)
     parts = Parts.of_working_set(then) if version is None else Parts.of_newest(then)
