@@ -138,7 +138,8 @@ class Delta:
             case = fold(await self._desk.acts(of.tenant_id, of.case_id)) or case
         assert case.frozen is not None
         freeze, last = case.frozen.number, last_evaluation(case)
-        if not (state.vector and state.evaluation > last and state.freeze_no == freeze):
+        resumed = bool(state.vector and state.evaluation > last and state.freeze_no == freeze)
+        if not resumed:
             if not await self._due(of, case, state):
                 return False
             vector = await self._watching.barrier()
@@ -162,7 +163,8 @@ class Delta:
         seconds = loop.time() - began
         checked = "" if widened or beside else state.vector
         await self._save(of, replace(state, vector="", checked=checked, seconds=seconds))
-        pause = max(self._desk.settings.case_delta_pause_seconds, 3 * seconds)
+        # One that was killed and gone on with is as known long ago, and slower: what came since does not wait for it.
+        pause = max(self._desk.settings.case_delta_pause_seconds, 0.0 if resumed else 3 * seconds)
         self._quiet[of] = (loop.time(), loop.time() + pause)
         return changed or not evaluations_since(case)
 

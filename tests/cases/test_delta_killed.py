@@ -61,6 +61,12 @@ async def test_what_was_begun_is_ended_with_the_same_events(
     await followed.tell(log[2:])
     followed.delta = Delta(followed.desk, views.projector, evaluator=followed.evaluator)
     followed.delta._watching.look_seconds = 0
+    settings = followed.settings.model_copy(update={"case_delta_pause_seconds": 0.001})
+    monkeypatch.setattr(followed.desk, "settings", settings)
+    await followed.delta.work(Work(tenant, CASE, await followed.desk.acts(tenant, CASE)))
+    [(ended, until)] = followed.delta._quiet.values()
+    if appends < 3:  # it was not over, and as known long ago
+        assert until - ended < 0.002, "what was told since waits three times as long as that evaluation took"
     await followed.work(followed.delta)
     told, fresh = await followed.sets(rule)
     assert told == fresh
