@@ -13,6 +13,8 @@ from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, exc, pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from services.database import NOT_LET_IN, DatabaseNotReady
+
 _LOCK_KEY = 0x7A68756973750001  # "zhuisu", 1: only one process migrates a database at a time
 _REBUILD_KEY = 0x7A68756973750003  # that of services/projector/rebuild.py
 _OLDEST_SERVER = 160000
@@ -149,6 +151,8 @@ async def _explained(error: exc.DBAPIError, database_url: str) -> MigrationError
         finally:
             await connection.close()
         return MigrationError(_ADMIN_HELP.format(reason=cause, user=user, database=database))
+    if isinstance(cause, NOT_LET_IN):
+        return MigrationError(str(DatabaseNotReady.for_us(cause)))
     if isinstance(cause, asyncpg.FeatureNotSupportedError | asyncpg.UndefinedFileError):
         return MigrationError(f"{cause}: install the contrib modules of PostgreSQL on its server, then start again")
     if isinstance(cause, asyncpg.LockNotAvailableError):

@@ -20,7 +20,7 @@ PROJECTOR_ROLE = "zhuisu_projector"
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 # A server or network that gives no sign must not hold a caller for minutes.
-_CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
 _TURN_SECONDS = 30.0
 """for one of a pool's connections to come free"""
 QUICK_SECONDS = 10.0
@@ -43,8 +43,17 @@ UNREACHABLE: tuple[type[Exception], ...] = (
 )
 
 
+NOT_LET_IN: tuple[type[Exception], ...] = (asyncpg.InvalidAuthorizationSpecificationError,)
+"""A wrong user or password: no waiting makes it right."""
+
+
 class DatabaseNotReady(RuntimeError):
-    """The database is there but not brought up to this version. The message names the fix."""
+    """The database is there, but not brought up to this version, or does not let us in. The message names the fix."""
+
+    @classmethod
+    def for_us(cls, error: BaseException) -> "DatabaseNotReady":
+        """Of one of NOT_LET_IN."""
+        return cls(f"the database does not let us in ({error}): mend user and password in ZHUISU_DATABASE_URL")
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is not typed
@@ -90,7 +99,12 @@ def watch_peer(connection: asyncpg.Connection) -> None:
 
 
 async def api_pool(
-    url: str, *, max_connections: int = 10, min_connections: int = 1, statement_timeout_seconds: float = 30.0
+    url: str,
+    *,
+    max_connections: int = 10,
+    min_connections: int = 1,
+    statement_timeout_seconds: float = 30.0,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> asyncpg.Pool:
     """Connections for requests, as the role `zhuisu_api`. Raises DatabaseNotReady, and one of UNREACHABLE."""
     return await _pool(
@@ -99,19 +113,29 @@ async def api_pool(
         min_connections=min_connections,
         max_connections=max_connections,
         statement_timeout_seconds=statement_timeout_seconds,
+        connect_seconds=connect_seconds,
     )
 
 
 async def projector_pool(
-    url: str, *, max_connections: int = 8, min_connections: int = 1, statement_timeout_seconds: float = 0.0
+    url: str,
+    *,
+    max_connections: int = 8,
+    min_connections: int = 1,
+    statement_timeout_seconds: float = 600.0,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> asyncpg.Pool:
-    """Connections for the projector, as `zhuisu_projector`: past row-level security, it checks tenants in code."""
+    """Connections for the projector, as `zhuisu_projector`: past row-level security, it checks tenants in code.
+
+    `statement_timeout_seconds`: far more than any batch takes, so that a silent server holds nothing for ever; 0: none.
+    """
     return await _pool(
         url,
         role=PROJECTOR_ROLE,
         min_connections=min_connections,
         max_connections=max_connections,
         statement_timeout_seconds=statement_timeout_seconds,
+        connect_seconds=connect_seconds,
     )
 
 
@@ -121,7 +145,13 @@ async def owner_pool(url: str, *, max_connections: int = 4) -> asyncpg.Pool:
 
 
 async def _pool(
-    url: str, *, role: str | None, min_connections: int, max_connections: int, statement_timeout_seconds: float
+    url: str,
+    *,
+    role: str | None,
+    min_connections: int,
+    max_connections: int,
+    statement_timeout_seconds: float,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> asyncpg.Pool:
     server_settings = {
         "application_name": role or "zhuisu_owner",
@@ -142,15 +172,18 @@ async def _pool(
         init=_prepare,
         connection_class=_Connection,
         server_settings=server_settings,
-        timeout=_CONNECT_SECONDS,
+        timeout=connect_seconds,
         # A server that cannot do anything any more does not end a statement either.
         command_timeout=statement_timeout_seconds + QUICK_SECONDS if statement_timeout_seconds else None,
     )
     try:
         await pool
         # Also when no connection is kept: a missing role is told now, not at the first request.
-        async with pool.acquire(timeout=_CONNECT_SECONDS):
+        async with pool.acquire(timeout=connect_seconds):
             return pool
+    except NOT_LET_IN as error:
+        pool.terminate()
+        raise DatabaseNotReady.for_us(error) from error
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
         pool.terminate()
         raise DatabaseNotReady(f"the database does not let us be {role} ({error}): run `zhuisu migrate`") from error
@@ -217,7 +250,7 @@ async def fetch_alone(pool: asyncpg.Pool, statement: str, *parameters: object) -
 
 async def ensure_database(server_url: str, name: str, *, template: str | None = None) -> None:
     """Create the database `name` on the server of `server_url` if it is not there. Needs CREATEDB."""
-    connection = await asyncpg.connect(server_url, timeout=_CONNECT_SECONDS)
+    connection = await asyncpg.connect(server_url, timeout=CONNECT_SECONDS)
     try:
         if await connection.fetchval("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", name):
             return

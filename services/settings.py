@@ -293,6 +293,14 @@ class Settings(BaseSettings):
     projector_pool_max_connections: Positive = Field(
         default=8, description="Most database connections of one projector: two, and one a leased partition."
     )
+    projector_statement_timeout_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        description="Longest time, in seconds, one database statement of a projector or a job may run; 0: any.",
+    )
+    database_connect_seconds: PositiveSeconds = Field(
+        default=10.0, description="How long, in seconds, the database may take to answer a new connection."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines that are written."
     )

@@ -15,8 +15,7 @@ from domain.positions import InvalidPosition, parse_vector
 from services.cli.options import REFUSED, USAGE, AsJson, Hand, hand_of
 from services.cli.running import DataDir, complete, settings_of
 from services.cli.showing import plain_table
-from services.database import projector_pool
-from services.embedded.app import database_beside, event_log
+from services.embedded.app import database_beside, event_log, views_pool
 from services.embedded.roles import pace_of
 from services.projector.dead_letters import NoSuchDeadLetter, parked, replay, settle
 from services.projector.rebuild import RebuildFailed, RebuildRunning, Rebuilt
@@ -37,7 +36,7 @@ class _Parts:
 async def _parts(settings: Settings) -> AsyncIterator[_Parts]:
     async with contextlib.AsyncExitStack() as stack:
         url = await stack.enter_async_context(database_beside(settings))
-        views = await projector_pool(url, max_connections=settings.projector_pool_max_connections)
+        views = await views_pool(settings, url)
         stack.push_async_callback(views.close)
         log = event_log(settings, url)
         await log.start()

@@ -81,6 +81,17 @@ async def request_pool(settings: Settings, url: str) -> asyncpg.Pool:
         max_connections=settings.api_pool_max_connections,
         min_connections=settings.api_pool_min_connections,
         statement_timeout_seconds=settings.statement_timeout_seconds,
+        connect_seconds=settings.database_connect_seconds,
+    )
+
+
+async def views_pool(settings: Settings, url: str) -> asyncpg.Pool:
+    """Connections for a projector and for jobs, bounded as settings say."""
+    return await projector_pool(
+        url,
+        max_connections=settings.projector_pool_max_connections,
+        statement_timeout_seconds=settings.projector_statement_timeout_seconds,
+        connect_seconds=settings.database_connect_seconds,
     )
 
 
@@ -126,8 +137,7 @@ async def run(
         stack.push_async_callback(api.close)
         views = None
         if roles & VIEWING:
-            open_pool = partial(projector_pool, url, max_connections=settings.projector_pool_max_connections)
-            views = await _patiently(open_pool, stop=stop)
+            views = await _patiently(partial(views_pool, settings, url), stop=stop)
             stack.push_async_callback(views.close)
         parts = Parts(settings=settings, log=log, api=api, views=views, roles=roles)
         if not stop.is_set():

@@ -31,7 +31,6 @@ from services.embedded.privileges import User
 from services.embedded.supervisor import Plan
 
 _PORT = 5432  # names the socket file; nothing listens on TCP
-_LOG_BYTES_MAX = 16 * 1024 * 1024
 _STOP_SECONDS = 90.0
 _OPTIONS = (
     "listen_addresses=",
@@ -155,8 +154,6 @@ def _plan(
     ready_within_seconds: float,
 ) -> Plan:
     log_file = cluster.with_name("postgres.log")
-    if log_file.exists() and log_file.stat().st_size > _LOG_BYTES_MAX:
-        log_file.replace(log_file.with_name("postgres.log.1"))
     try:
         client_user = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError as error:

@@ -5,6 +5,7 @@ and stops it when its standard input closes: that is, when Zhuisu ends, however 
 output is a JSON object, {"ready": pid} or {"failed": reason}.
 """
 
+import contextlib
 import json
 import os
 import pwd
@@ -22,6 +23,9 @@ from services.embedded.privileges import PrivilegeError, User, become
 _RESTART_PAUSE_SECONDS, _RESTART_PAUSE_SECONDS_MAX = 0.5, 5.0
 _FAST_STOP_SECONDS = 60.0
 _TAIL_BYTES = 2_000
+_LOOK_SECONDS = 60.0
+"""How often the size of the log is looked at."""
+LOG_BYTES_MAX = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Plan:
     uid: int | None
     gid: int | None
     ready_within_seconds: float
+    log_bytes_max: int = LOG_BYTES_MAX
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -44,6 +49,19 @@ class Plan:
 
 class StartFailed(RuntimeError):
     """PostgreSQL did not start; the message is for people."""
+
+
+def keep_short(log_file: Path, *, most_bytes: int) -> None:
+    """Begin the log anew once it is that long; what was in it is kept beside it as `.1`, in place of what was there.
+
+    The server appends to the file that it has open: it is copied and emptied. A full disk is no reason to end.
+    """
+    with contextlib.suppress(OSError):
+        if log_file.stat().st_size > most_bytes:
+            try:
+                shutil.copyfile(log_file, log_file.with_name(log_file.name + ".1"))
+            finally:
+                os.truncate(log_file, 0)
 
 
 class Supervisor:
@@ -88,6 +106,7 @@ class Supervisor:
             raise StartFailed(f"initdb failed: {done.stderr.strip()[-2000:]}")
 
     def launch(self) -> None:
+        keep_short(Path(self.plan.log_file), most_bytes=self.plan.log_bytes_max)
         command = [f"{self.plan.binaries}/postgres", "-D", self.plan.cluster, "-k", self.plan.socket_dir]
         for option in self.plan.options:
             command += ["-c", option]
@@ -133,8 +152,9 @@ class Supervisor:
     def run(self) -> None:
         """Keep the postmaster alive until told to stop. It never gives up: somebody may make room on a full disk."""
         pause_seconds: float | None = None
-        while not self.stop_asked(within_seconds=pause_seconds):
+        while not self.stop_asked(within_seconds=pause_seconds or _LOOK_SECONDS):
             if self.process is not None and self.process.poll() is None:
+                keep_short(Path(self.plan.log_file), most_bytes=self.plan.log_bytes_max)
                 continue
             # A killed postmaster's backends may still hold its memory for a moment: the first tries may fail.
             pause_seconds = min(2 * (pause_seconds or _RESTART_PAUSE_SECONDS / 2), _RESTART_PAUSE_SECONDS_MAX)

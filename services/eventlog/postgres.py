@@ -8,7 +8,7 @@ from functools import partial
 import asyncpg
 
 from domain.ports import LogUnavailable, Position, Record, StoredRecord
-from services.database import watch_peer
+from services.database import NOT_LET_IN, DatabaseNotReady, watch_peer
 from services.eventlog.batcher import Batcher, Limits
 from services.eventlog.partitioning import partition_of
 from services.eventlog.postgres_waker import FAILURES, Waker
@@ -69,13 +69,18 @@ class PostgresEventLog:
         return self._limits.record_bytes
 
     async def start(self) -> None:
-        """Connect and settle the number of partitions. Raises LogUnavailable, also when the schema is not there."""
+        """Connect and settle the number of partitions. Raises LogUnavailable, also when the schema is not there.
+
+        And at once DatabaseNotReady where the server does not let us in.
+        """
         deadline = time.monotonic() + self._start_seconds
         while True:
             try:
                 self._writer = await self._connect()
                 await self._settle_partitions(self._writer)
                 break
+            except NOT_LET_IN as error:
+                raise DatabaseNotReady.for_us(error) from error
             except asyncpg.UndefinedTableError as error:
                 raise LogUnavailable("the database has no event log: bring its schema up first") from error
             except FAILURES as error:
