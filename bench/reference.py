@@ -101,7 +101,7 @@ async def written(
     (`kept.py`); else `domain`, a process without graphs, is asked too, and its answer is taken.
     """
     owner = await asyncpg.connect(world.url)
-    asking = _Asking(world.size.units, world.folder / "answer.csv", quick, domain)
+    asking = _Asking(world.size.units, world.folder / f"answer-{world.size.name}.csv", quick, domain)
     try:
         await owner.execute("DROP TABLE IF EXISTS answers")
         await owner.execute(_TABLE)

@@ -5,13 +5,13 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import asyncpg
 from rich.console import Console
 
-from bench import reference
-from bench.asked import Asked, asking
-from bench.cases.backward import backward, many
+from bench.asked import Asked
+from bench.cases.backward import backward, compared, many
 from bench.cases.bounded import memory
 from bench.cases.capture import capture
 from bench.cases.exposure import exposure
@@ -24,15 +24,17 @@ from bench.cases.recalls import recalls
 from bench.cases.rivals import rivals
 from bench.cases.starved import starved
 from bench.cases.visible import visible
-from bench.questions import forward_questions
-from bench.reference import Reference
+from bench.preparing import prepared
 from bench.results import Results, Row, about
-from bench.rivals import tables, text_rows, tryton
+from bench.rivals import tryton
 from bench.sizes import Size
 from bench.world import World, world
 
-_OF_QUESTIONS = ("forward", "rivals", "hopping", "backward", "exposure", "bounded", "growth", "recalls")
-GROUPS = (*_OF_QUESTIONS, "line", "capture", "visible", "projector")
+_OF_QUESTIONS = ("forward", "rivals", "hopping", "backward", "exposure", "bounded", "growth", "recalls", "line")
+GROUPS = (*_OF_QUESTIONS, "capture", "visible", "projector")
+"""in the order of the table"""
+
+T = TypeVar("T")
 
 
 async def run(
@@ -46,12 +48,14 @@ async def run(
         results = Results(about(began=began, data=this.data, postgres=await _version(this)))
         took: dict[str, float] = {}
         results.about["took_seconds"] = took
+        rows: list[tuple[int, Row]] = []
         async for group, row in _rows(this, only, took):
             if row is not None:
-                results.rows.append(row)
+                rows.append((GROUPS.index(group), row))
                 console.print(_told(row), highlight=False)
             else:
                 console.print(f"{group}: {took[group]:.1f} s", highlight=False)
+        results.rows += [row for _, row in sorted(rows, key=lambda one: one[0])]
         return results
 
 
@@ -63,7 +67,7 @@ async def _rows(this: World, only: Sequence[str], took: dict[str, float]) -> Asy
     if set(_OF_QUESTIONS) & set(only):
         async for told in _asking(this, only, took):
             yield told
-    for name, group in (("line", line), ("capture", capture), ("visible", visible), ("projector", projector)):
+    for name, group in (("capture", capture), ("visible", visible), ("projector", projector)):
         if name in only:
             async for told in timed(name, group(this), took):
                 yield told
@@ -83,47 +87,46 @@ async def timed(name: str, rows: AsyncIterator[Row], took: dict[str, float]) -> 
 
 
 async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> AsyncIterator[Told]:
-    """Questions about the built data."""
+    """Questions about the built data; first those that other factories are asked, whose processes end with them."""
     began = time.perf_counter()
-    # While processes start nothing is measured: tables of rivals are made beside it.
-    making = asyncio.create_task(text_rows.make(this)) if "rivals" in only else None
-    async with asking(this, this.url) as asked:
-        if making is not None:
-            await asyncio.gather(making, return_exceptions=True)  # it is told where they are exported
-        copies = await reference.copies(this)
-        references: list[Reference] = []
-        if {"forward", "rivals", "bounded"} & set(only):
-            questions = forward_questions(this.size.units)
-            references = await reference.written(this, questions, quick=asked.quick, domain=asked.domain)
-        took["reference"] = round(time.perf_counter() - began, 1)
-        yield "reference", None
+    async with prepared(this, only) as ready:
+        took["preparing"] = round(time.perf_counter() - began, 1)
+        yield "preparing", None
+        asked, copies, references = ready.asked, ready.copies, ready.references
         groups: dict[str, Callable[[], AsyncIterator[Row]]] = {
+            "line": lambda: _of(ready.line, line),
+            "growth": lambda: _of(ready.tenth, lambda tenth: growth(this, asked, tenth=tenth)),
             "forward": lambda: forward(asked, copies, references),
-            "rivals": lambda: _rivals(this, asked, references),
+            "rivals": lambda: _of(ready.rivals, lambda every: rivals(asked, every, references=references)),
             "hopping": lambda: hopping(asked),
-            "backward": lambda: _both(backward(this, asked), many(this, asked)),
+            "backward": lambda: _backward(this, asked),
             "exposure": lambda: exposure(this, asked),
             "bounded": lambda: _both(memory(asked, references), starved(this, asked, references)),
-            "growth": lambda: growth(this, asked),
             "recalls": lambda: recalls(this, asked),
         }
         for name, group in groups.items():
             if name in only:
                 async for told in timed(name, group(), took):
                     yield told
-        await copies.close()
+
+
+async def _of(made: "asyncio.Task[T] | None", group: Callable[[T], AsyncIterator[Row]]) -> AsyncIterator[Row]:
+    """A group of what was prepared for it. Raises what kept it from being made."""
+    assert made is not None
+    async for row in group(await made):
+        yield row
+
+
+async def _backward(this: World, asked: Asked) -> AsyncIterator[Row]:
+    equal = await compared(this, asked)
+    async for row in _both(backward(this, asked, equal=equal), many(this, asked)):
+        yield row
 
 
 async def _both(one: AsyncIterator[Row], other: AsyncIterator[Row]) -> AsyncIterator[Row]:
     async for row in one:
         yield row
     async for row in other:
-        yield row
-
-
-async def _rivals(this: World, asked: Asked, references: list[Reference]) -> AsyncIterator[Row]:
-    exported = await tables.export(this, references)
-    async for row in rivals(asked, exported, references):
         yield row
 
 

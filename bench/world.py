@@ -48,6 +48,8 @@ class World:
     data: dict[str, Any] = field(default_factory=dict)
     database: str = ""
     _numbers: int = 0
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """who copies the template; shared with worlds beside"""
 
     @property
     def url(self) -> str:
@@ -66,7 +68,8 @@ class World:
         """See that the database `url` is there, with the newest schema and nothing in it."""
         name = urlsplit(url).path.lstrip("/")
         await Database(self, name).drop()
-        await ensure_database(self.server.dsn, name, template=TEMPLATE)
+        async with self._one_at_a_time:
+            await ensure_database(self.server.dsn, name, template=TEMPLATE)
 
     async def empty_database(self, *, log_partitions: int = 1) -> "Database":
         """A migrated database of a case's own, with the same tenants."""
@@ -98,7 +101,7 @@ class World:
             children, told = list[Child](), list[Process]()
             stack.push_async_callback(_stop, children)
             for (name, settings), port in zip(wanted.items(), free_ports(len(wanted)), strict=True):
-                log, failed = self.folder / "logs" / f"{name}.log", loop.create_future()
+                log, failed = self.folder / "logs" / self.size.name / f"{name}.log", loop.create_future()
                 log.unlink(missing_ok=True)
                 child = Child(name, port, log, failed)
                 given = {"database_url": url, "port": port, "log_level": "warning", "log_format": "json", **settings}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from bench.building import Making, everything, tenants_of
 from domain.ports import Record
+from services.cli.running import collect_seldom
 from services.eventlog.postgres import PostgresEventLog
 
 CHUNK = 2_000
@@ -47,4 +48,5 @@ if __name__ == "__main__":
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--line", action="store_true")
     given = parser.parse_args()
+    collect_seldom()  # as the service, which makes records the same way
     asyncio.run(main(given.url, units=given.units, line=given.line, number=given.number, of=given.of))

@@ -1,5 +1,6 @@
 """Backward traces of units: one at a time beside the least a request can be, thousands at once beside one."""
 
+import asyncio
 import json
 import random
 import time
@@ -28,10 +29,17 @@ def some_bikes(units: int, count: int) -> list[str]:
     return [Names(n // BIKES_PER_RUN).bike_link(n % BIKES_PER_RUN) for n in chosen]
 
 
-async def backward(world: World, asked: Asked, *, where: str = "", barred: bool = True) -> AsyncIterator[Row]:
+async def compared(world: World, asked: Asked) -> bool:
+    """Whether the domain says the same of some of them."""
+    bikes = some_bikes(world.size.units, world.size.asked)
+    return all([await _same(asked, bike) for bike in bikes[:_COMPARED]])
+
+
+async def backward(
+    world: World, asked: Asked, *, equal: bool, where: str = "", barred: bool = True
+) -> AsyncIterator[Row]:
     """Percentiles of each round over those of a bare request in the same round, asked alternately."""
     bikes = some_bikes(world.size.units, world.size.asked)
-    equal = all([await _same(asked, bike) for bike in bikes[:_COMPARED]])
     ours: list[list[float]] = []
     theirs: list[list[float]] = []
     async with world.bare(world.url) as bare, connected(bare.url, asked.key) as barely:
@@ -85,7 +93,8 @@ async def alternately(
 
 
 async def _same(asked: Asked, bike: str) -> bool:
-    quick, domain = [of_csv(await answer_csv(c, bike, way="backward")) for c in (asked.quick, asked.domain)]
+    told = await asyncio.gather(*(answer_csv(c, bike, way="backward") for c in (asked.quick, asked.domain)))
+    quick, domain = map(of_csv, told)
     return quick.same_as(domain)
 
 

@@ -1,5 +1,6 @@
 """Capture, acknowledged durably, on both logs, beside a server that parses and validates the same bytes and no more."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -30,24 +31,50 @@ class Log:
 
 
 async def capture(world: World) -> AsyncIterator[Row]:
-    """On Postgres, then, where Java and Maven are, on Kafka."""
+    """On Postgres, then, where Java and Maven are, on Kafka. All processes are up before anything is measured."""
     database = await world.empty_database()
-    async with world.bare(database.url) as bare:
-        async for row in _on(world, database, Log("Postgres", {}, "COPY of the same records"), bare.url):
-            yield row
-        try:
-            async with broker(world) as log:
-                async for row in _on(world, database, log, bare.url):
-                    yield row
-        except (KafkaToolMissing, KafkaBrokerFailed) as missing:
-            yield Row(case="capture on Kafka", size="", against=_PARSED, note=f"not run: {missing}")
+    async with contextlib.AsyncExitStack() as stack:
+        postgres = Log("Postgres", {}, "COPY of the same records")
+        async with asyncio.TaskGroup() as starting:
+            least = starting.create_task(stack.enter_async_context(world.bare(database.url)))
+            here = starting.create_task(stack.enter_async_context(_taking(world, database, postgres)))
+            there = starting.create_task(_on_kafka(world, database, stack))
+        bare = least.result().url
+        for taking in (here.result(), there.result()):
+            if isinstance(taking, Row):
+                yield taking
+                continue
+            log, urls = taking
+            async for row in _on(world, database, log, urls=urls, bare=bare):
+                yield row
     await database.drop()
+
+
+Taking = tuple[Log, list[str]]
+"""A log, and where the two ingest processes listen that write it."""
+
+
+@contextlib.asynccontextmanager
+async def _taking(world: World, database: Database, log: Log) -> AsyncIterator[Taking]:
+    wanted = {f"ingest-{log.name}-{number}": log.settings for number in (1, 2)}
+    async with world.processes(database.url, wanted) as processes:
+        yield log, [process.url for process in processes]
+
+
+async def _on_kafka(world: World, database: Database, stack: contextlib.AsyncExitStack) -> Taking | Row:
+    """Or the row that says why not."""
+    try:
+        log = await stack.enter_async_context(broker(world))
+    except (KafkaToolMissing, KafkaBrokerFailed) as missing:
+        return Row(case="capture on Kafka", size="", against=_PARSED, note=f"not run: {missing}")
+    return await stack.enter_async_context(_taking(world, database, log))
 
 
 @contextlib.asynccontextmanager
 async def broker(world: World) -> AsyncIterator[Log]:
     """One broker of our own. Raises KafkaToolMissing."""
-    one = KafkaBroker(data_dir=world.folder / "kafka", jars=fetch_jars())
+    jars = await asyncio.to_thread(fetch_jars)
+    one = KafkaBroker(data_dir=world.folder / "kafka", jars=jars)
     await one.start()
     settings: dict[str, object] = {
         "log": "kafka",
@@ -61,35 +88,32 @@ async def broker(world: World) -> AsyncIterator[Log]:
         await one.stop()
 
 
-async def _on(world: World, database: Database, log: Log, bare: str) -> AsyncIterator[Row]:  # noqa: PLR0917
+async def _on(world: World, database: Database, log: Log, *, urls: list[str], bare: str) -> AsyncIterator[Row]:
     events, key = Events(world.size.events), world.tenant.key
-    wanted = {f"ingest-{number}": log.settings for number in (1, 2)}
-    async with world.processes(database.url, wanted) as processes:
-        urls = [process.url for process in processes]
-        await post_batches(urls, key, path="/v1/events", bodies=events.batches()[:2])  # warm
-        one, two, parsed, barely = await rates_in_turn(
-            world.size.rate_rounds,
-            [
-                lambda: _batches(events, urls[:1], key, path="/v1/events"),
-                lambda: _batches(events, urls, key, path="/v1/events"),
-                lambda: _batches(events, [bare], key, path="/parsed"),
-                lambda: _barely(world, database, log, events=events),
-            ],
-        )
-        case, size = f"capture, NDJSON batches, {log.name}, one process", f"{len(events):,} events"
-        yield _row(case, size, _PARSED, ours=one, theirs=parsed, bar=0.6)
-        yield _row(case, size, log.bare, ours=one, theirs=barely)
-        case = f"capture, NDJSON batches, {log.name}, two processes"
-        yield _row(case, size, "one process", ours=two, theirs=one, bar=1.0)
-        single, alone = await rates_in_turn(
-            world.size.rate_rounds,
-            [
-                lambda: _singles(world, events, urls[0], path="/v1/events"),
-                lambda: _singles(world, events, bare, path="/parsed"),
-            ],
-        )
-        case = f"capture, single events, {_SINGLE_CONNECTIONS} connections, {log.name}"
-        yield _row(case, f"{world.size.singles:,} events", _PARSED, ours=single, theirs=alone, bar=0.6)
+    await post_batches(urls, key, path="/v1/events", bodies=events.batches()[:2])  # warm
+    one, two, parsed, barely = await rates_in_turn(
+        world.size.rate_rounds,
+        [
+            lambda: _batches(events, urls[:1], key, path="/v1/events"),
+            lambda: _batches(events, urls, key, path="/v1/events"),
+            lambda: _batches(events, [bare], key, path="/parsed"),
+            lambda: _barely(world, database, log, events=events),
+        ],
+    )
+    case, size = f"capture, NDJSON batches, {log.name}, one process", f"{len(events):,} events"
+    yield _row(case, size, _PARSED, ours=one, theirs=parsed, bar=0.6)
+    yield _row(case, size, log.bare, ours=one, theirs=barely)
+    case = f"capture, NDJSON batches, {log.name}, two processes"
+    yield _row(case, size, "one process", ours=two, theirs=one, bar=1.0)
+    single, alone = await rates_in_turn(
+        world.size.rate_rounds,
+        [
+            lambda: _singles(world, events, urls[0], path="/v1/events"),
+            lambda: _singles(world, events, bare, path="/parsed"),
+        ],
+    )
+    case = f"capture, single events, {_SINGLE_CONNECTIONS} connections, {log.name}"
+    yield _row(case, f"{world.size.singles:,} events", _PARSED, ours=single, theirs=alone, bar=0.6)
 
 
 def _row(

@@ -1,6 +1,7 @@
 """Recalls beside the plain trace of the same lot: the first row of a preview, and a freeze until its set is whole."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import time
@@ -31,30 +32,51 @@ Taken = Callable[[bytes], object]
 async def recalls(world: World, asked: Asked) -> AsyncIterator[Row]:
     """Members are held against the nodes of the trace and its seed: items, levels, certainty."""
     questions = forward_questions(world.size.units)
-    yield await _preview(asked, [q for q in questions if q.nodes <= _PREVIEWED][-1])
+    previewed = [q for q in questions if q.nodes <= _PREVIEWED][-1]
     # Graphs are there in the query process; in this one the first freeze, of a small set, builds them.
     limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
-    async with (
-        world.process("cases-bench", world.url, **limits) as cases,
-        connected(cases.url, asked.key) as coordinator,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        # The first preview is compared, not timed: meanwhile the process starts that freezes.
+        cases, compared = await asyncio.gather(
+            stack.enter_async_context(world.process("cases-bench", world.url, **limits)),
+            _compared(asked, previewed),
+        )
+        yield await _preview(asked, compared)
+        coordinator = await stack.enter_async_context(connected(cases.url, asked.key))
         await _frozen(asked.quick, coordinator, questions[0].lot)
         yield await _freeze(asked, coordinator, questions[-1])
 
 
-async def _preview(asked: Asked, question: Question) -> Row:
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What a first preview of a lot says: how many members, and whether they are the nodes of its trace."""
+
+    question: Question
+    members: int
+    equal: bool
+
+
+async def _compared(asked: Asked, question: Question) -> _Compared:
+    told = _Lines(_MEMBER)
+    await _ask_preview(asked.quick, question, taken=told.take)
+    members = told.members()
+    return _Compared(question, members.count, members.same_as(await _traced(asked.quick, question.lot)))
+
+
+async def _ask_preview(connection: Connection, question: Question, *, taken: Taken) -> None:
     body = orjson.dumps({"rule": {"lots": [question.lot]}})
+    await connection.post("/v1/recalls/preview", body, accept=_LINES, taken=taken)
+
+
+async def _preview(asked: Asked, compared: _Compared) -> Row:
+    question = compared.question
 
     async def preview(connection: Connection, taken: Taken) -> None:
-        await connection.post("/v1/recalls/preview", body, accept=_LINES, taken=taken)
+        await _ask_preview(connection, question, taken=taken)
 
     async def trace(connection: Connection, taken: Taken) -> None:
         await connection.get("/v1/trace/forward", taken=taken, item=question.lot, format="ndjson")
 
-    told = _Lines(_MEMBER)
-    await preview(asked.quick, told.take)
-    members = told.members()
-    equal = members.same_as(await _traced(asked.quick, question.lot))
     ours, theirs = await rates_in_turn(
         asked.size.rate_rounds, [lambda: _first(asked, preview, _MEMBER), lambda: _first(asked, trace, _NODE)]
     )
@@ -64,10 +86,10 @@ async def _preview(asked: Asked, question: Question) -> Row:
         against="first row of the forward trace",
         ratios=over(ours, theirs),
         bar=at_most(5.0),
-        equal=equal,
+        equal=compared.equal,
         ours=middle(ours),
         theirs=middle(theirs),
-        note=f"{members.count} members",
+        note=f"{compared.members} members",
     )
 
 

@@ -29,14 +29,22 @@ _MODULES = (
 )
 
 
-async def rivals(asked: Asked, exported: Exported, references: list[Reference]) -> AsyncIterator[Row]:
-    """All loaded at once, which is not measured; then each asked in turn with us, and closed, one after the other."""
+Loaded = Rival | Row
+"""A rival with the rows taken in, or the row that says why there is none."""
+
+
+async def load_all(exported: Exported) -> list[Loaded]:
+    """All at once, which is not measured."""
     gc.disable()  # while millions of objects are made none is garbage
     try:
-        every = await asyncio.gather(*(_loaded(module, name, exported) for module, name in _MODULES))
+        return await asyncio.gather(*(_loaded(module, name, exported) for module, name in _MODULES))
     finally:
         gc.freeze()  # to look through them again would be in everybody's time
         gc.enable()
+
+
+async def rivals(asked: Asked, every: list[Loaded], *, references: list[Reference]) -> AsyncIterator[Row]:
+    """Each asked in turn with us, and closed, one after the other."""
     for loaded in every:
         if isinstance(loaded, Row):
             yield loaded
@@ -57,8 +65,7 @@ async def rivals(asked: Asked, exported: Exported, references: list[Reference]) 
             await rival.close()
 
 
-async def _loaded(module: str, name: str, exported: Exported) -> Rival | Row:
-    """The rival with the rows taken in; or why there is none."""
+async def _loaded(module: str, name: str, exported: Exported) -> Loaded:
     try:
         made: Callable[[], Rival] = getattr(importlib.import_module(f"bench.rivals.{module}"), name)
         rival = made()

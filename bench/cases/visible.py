@@ -21,11 +21,12 @@ async def visible(world: World) -> AsyncIterator[Row]:
     """Single events at half the rate that one ingest process took with the projector at work beside it."""
     database, key = await world.empty_database(), world.tenant.key
     events = Events(max(world.size.singles, 300))
-    async with (
-        world.process("projector-live", database.url) as _,
-        world.process("ingest-live", database.url) as ingest,
-        world.process("query-live", database.url, trace_graph="off") as query,
-    ):
+    wanted: dict[str, dict[str, object]] = {
+        "projector-live": {},
+        "ingest-live": {},
+        "query-live": {"trace_graph": "off"},
+    }
+    async with world.processes(database.url, wanted) as (_, ingest, query):
         lines = events.lines()
         took = await post_singles(ingest.url, key, path="/v1/events", lines=lines, connections=_CONNECTIONS)
         half = len(lines) / took / 2
