@@ -1,4 +1,4 @@
-"""`zhuisu demo` as a person runs it, in an empty folder: on the embedded stack, and as processes on real Kafka."""
+"""`zhuisu demo` as a person runs it, in an empty folder, on the embedded stack. On real Kafka: test_kill_tree.py."""
 
 import asyncio
 import json
@@ -16,8 +16,6 @@ import psutil
 import pytest
 
 from services.factory import about
-from tests.kafka_rig import kafka_jars_or_skip
-from tests.waiting import eventually
 
 UNITS, SEED = 400, 5
 BIKES = "https://id.gs1.org/01/09521234000020/21/"
@@ -126,25 +124,3 @@ def command_of(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.NoSuchProcess:  # ZombieProcess is one of these
         return ""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-async def test_on_kafka_it_is_six_processes_with_the_same_answers(tmp_path: Path) -> None:
-    kafka_jars_or_skip()
-    async with demo("--once", "--json", "--log", "kafka", folder=tmp_path) as process:
-        seen: set[int] = set()
-
-        async def six_at_once() -> bool:
-            children = psutil.Process(process.pid).children(recursive=True)
-            seen.update(child.pid for child in children)
-            commands = [command_of(child) for child in children]
-            running = re.findall(r"services\.cli (\w+)", "\n".join(commands))
-            return sorted(running) == ["cases", "ingest", "ingest", "projector", "projector", "query"]
-
-        reading = asyncio.create_task(output_of(process, within_seconds=240))
-        assert await eventually(six_at_once, within_seconds=120)
-        answer = json.loads(await reading)
-        assert_true(answer)
-        assert_recalled(answer)
-        assert not [pid for pid in seen if psutil.pid_exists(pid)], "processes were left behind"

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from services.embedded.app import ALL_ROLES, Running, run
+from services.embedded.app import Running, run
+from services.embedded.roles import ALL_ROLES
 from services.settings import load_settings
 
 KEY = "test-key-of-the-http-tests"

@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from services.database import projector_pool
-from services.embedded.app import ALL_ROLES
+from services.embedded.roles import ALL_ROLES
 from services.eventlog.postgres import PostgresEventLog
 from services.projector.rebuild import rebuild
 from tests.contacts.conftest import MakeKey
