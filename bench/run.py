@@ -94,10 +94,10 @@ async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> A
         yield "preparing", None
         asked, copies, references = ready.asked, ready.copies, ready.references
         groups: dict[str, Callable[[], AsyncIterator[Row]]] = {
-            "line": lambda: _of(ready.line, line),
-            "growth": lambda: _of(ready.tenth, lambda tenth: growth(this, asked, tenth=tenth)),
+            "line": lambda: of(ready.line, line),
+            "growth": lambda: of(ready.tenth, lambda tenth: growth(this, asked, tenth=tenth)),
             "forward": lambda: forward(asked, copies, references),
-            "rivals": lambda: _of(ready.rivals, lambda every: rivals(asked, every, references=references)),
+            "rivals": lambda: of(ready.rivals, lambda every: rivals(asked, every, references=references)),
             "hopping": lambda: hopping(asked),
             "backward": lambda: _backward(this, asked),
             "exposure": lambda: exposure(this, asked),
@@ -110,7 +110,7 @@ async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> A
                     yield told
 
 
-async def _of(made: "asyncio.Task[T] | None", group: Callable[[T], AsyncIterator[Row]]) -> AsyncIterator[Row]:
+async def of(made: "asyncio.Task[T] | None", group: Callable[[T], AsyncIterator[Row]]) -> AsyncIterator[Row]:
     """A group of what was prepared for it. Raises what kept it from being made."""
     assert made is not None
     async for row in group(await made):

@@ -1,5 +1,6 @@
 """A run of a few hundred units: answers are compared, and an answer that is wrong fails it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from bench.rivals.cte import Cte
 from bench.rivals.from_events import FromEvents
 from bench.rivals.rival import Exported
 from bench.rows import RowSet
-from bench.run import timed
+from bench.run import of, timed
 from bench.sizes import SIZES
 from bench.table import show
 from bench.world import World, world
@@ -173,3 +174,16 @@ async def test_a_group_that_breaks_down_fails_the_run_and_no_other_group() -> No
     assert "no room on the disk" in rows[1].note
     assert Results({}, rows).wrong == [rows[1]]
     assert "visible" in took
+
+
+async def test_what_could_not_be_prepared_fails_the_group_that_needs_it() -> None:
+    async def no_factory() -> int:
+        raise OSError("no room on the disk")
+
+    async def measured(_: int) -> AsyncIterator[Row]:
+        yield Row(case="one", size="", against="")
+
+    preparing = asyncio.create_task(no_factory())
+    await asyncio.wait([preparing])
+    rows = [row async for _, row in timed("growth", of(preparing, measured), {}) if row is not None]
+    assert [(row.failed, "no room on the disk" in row.note) for row in rows] == [(True, True)]
