@@ -15,7 +15,7 @@ from services.query.exposure_changes import changed
 from services.query.exposure_events import NEIGHBOURS_READ, WIDER, Beside, ExposureEvents
 from services.query.exposure_positions import at_position
 from services.query.exposure_stretches import Part, doubted, parts_of
-from services.query.graph.exposing import Exposing
+from services.query.graph.exposing import Exposed, Exposing
 from services.query.graph.groups import Ints
 from services.query.graph.keeper import Graphs, Known
 from services.query.record import SqlRecord
@@ -60,7 +60,7 @@ async def _all_known(asked: Asked, circumstance: Circumstance) -> None:
         raise Problem(404, "unknown-circumstance", f"no event has a parameter {named.name}", value=named.name)
 
 
-async def exposed(graphs: Graphs, asked: Asked, exposure: Exposure) -> list[Seed]:
+async def exposed(graphs: Graphs, asked: Asked, exposure: Exposure) -> Sequence[Seed]:
     """What was exposed. Raises Problem 404 and 422 for what cannot be asked."""
     if exposure.change is not None:
         return await changed(asked, exposure.change, without=exposure.without_change)
@@ -93,20 +93,20 @@ async def _matching(asked: Asked, circumstance: Circumstance) -> Matching:
     return matching
 
 
-async def _over_graph(asked: Asked, circumstance: Circumstance, known: Known) -> list[Seed]:
+async def _over_graph(asked: Asked, circumstance: Circumstance, known: Known) -> Exposed:
     """The seeds where nothing but the circumstance makes them doubtful: of most events the graph tells the items."""
     events, record, graph = ExposureEvents(asked, circumstance), asked.record(), Exposing(known, circumstance)
     found = await events.around()
     if found.nothing:
         await _all_known(asked, circumstance)
     inside, others = graph.told(found.inside)
-    exposed_here = graph.seeds(inside)
+    rows = graph.rows(inside)
     matching = await _made_by(record, await record.exposed_by(others), circumstance.until_us) if others else []
     for side, beside in found.beside.items():
         near, theirs = await _nearest(events, record, circumstance, side=side, first=beside, graph=graph)
-        exposed_here += graph.seeds(near, reasons=frozenset({DURATION_UNKNOWN}))
+        rows = rows.and_these(graph.rows(near, reasons=frozenset({DURATION_UNKNOWN})))
         matching += theirs
-    return exposed_here + seeds(circumstance, matching)
+    return Exposed(known.graph, rows, seeds(circumstance, matching))
 
 
 async def _nearest(
@@ -133,7 +133,7 @@ async def _nearest(
                     found = await record.exposed_by(numbers)
                     theirs = {h.no: (h, m) for h, m in found if exposed_items(circumstance, m)}
                 here = [theirs[no] for no in others if no in theirs] if theirs else []
-                if here or (graph is not None and graph.exposed_any(known)):
+                if here or (graph is not None and len(graph.rows(known))):
                     return known, here
         if beside.complete:
             return _NONE, []

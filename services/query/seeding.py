@@ -123,7 +123,7 @@ class Seeding:
             case _:
                 assert_never(leaf)
 
-    async def _exposed(self, about: Any) -> list[Seed]:
+    async def _exposed(self, about: Any) -> Sequence[Seed]:
         return await exposed(self._graphs, self._asked, exposure_of(about))
 
     async def _known(self, items: Sequence[ItemId]) -> set[str]:

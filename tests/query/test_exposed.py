@@ -1,5 +1,6 @@
 """What was exposed, found by when it was and told by columns, is what the domain says of all events ever."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -12,20 +13,27 @@ from hypothesis import strategies as st
 from domain import events as ev
 from domain.bookings import is_booked, made_since_us
 from domain.events.common import Circumstances, Parameter
-from domain.exposure import DURATION_UNKNOWN, Circumstance, ParameterRange, Seed, seeds
+from domain.exposure import DURATION_UNKNOWN, Circumstance, ParameterRange, Seed, opened, seeds
 from domain.facts import spelled_out
-from domain.ids import PartyId, PlaceId
+from domain.ids import ItemId, PartyId, PlaceId
 from domain.memory import MemoryRecord, MemoryView
 from domain.moments import Moment
-from domain.record import Need
+from domain.record import Found, Need
+from domain.record import Known as Remembered
 from services.database import tenant_transaction
 from services.problems import Problem
+from services.query.answering import answered as answered_by
 from services.query.exposed import exposed
 from services.query.exposure_asked import Exposure
 from services.query.freshness import freshness
 from services.query.graph.keeper import Graphs
+from services.query.graph.links import CERTAIN_BIT
+from services.query.graph.names import Names
+from services.query.graph.opening import Openings
+from services.query.graph.walked import label_of
 from services.query.scope import Scope
 from services.query.snapshot import Asked
+from services.query.walks import known_graph
 from services.readmodel.rows import places_of
 from services.settings import load_settings
 from tests.domain.telling import History, at, item, q, us
@@ -87,6 +95,7 @@ def told(draw: st.DrawFn) -> ev.LifecycleEvent:
         "marked",
         "inspected",
         "boxed",
+        "packed",
         "received",
         "booked",
         "mounted",
@@ -109,6 +118,8 @@ def told(draw: st.DrawFn) -> ev.LifecycleEvent:
             return ev.Inspected(**lasting, items=(q(serial), q("lot:M/1")))
         case "boxed":
             return ev.Inspected(**head, items=(q("box:1"),))
+        case "packed":
+            return ev.Packed(**head, container=item("box:1"), contents=(q(serial),))
         case "received":
             return ev.MaterialReceived(**head, item=item("lot:IN/1"), supplier=PartyId.parse("urn:cells"))
         case "booked":
@@ -236,6 +247,7 @@ async def test_what_was_exposed_is_what_the_domain_says_of_all_events(
         expected = by_domain(memory.as_of(None), circumstance, None)
         assert await answered(served.drawn, everything, circumstance) == expected
         assert await answered(served.off, everything, circumstance) == expected
+        await begins_as_by_the_domain(served, everything, circumstance)
         if last is not None:
             then = Asked(connection, tenant, fresh, dict.fromkeys((0, 1), base + last))
             expected = by_domain(memory.as_of({0: last, 1: last}), circumstance, None)
@@ -275,6 +287,42 @@ async def test_neighbours_behind_voided_ones_are_looked_for_step_by_step(
             assert found == {(item(name), frozenset({DURATION_UNKNOWN})) for name in ("U/1", "U/2")}
 
 
+async def begins_as_by_the_domain(served: Served, asked: Asked, circumstance: Circumstance) -> None:
+    """A walk over the graph from what was exposed begins with what the domain opens, and as surely."""
+    begun = await begun_over(served, asked, circumstance)
+    if begun is not None:
+        found = list(await exposed(served.off, asked, Exposure(circumstance)))
+        expected = await answered_by(spelled(found), asked.record())
+        assert begun == {one: label_of(reasons) for one, reasons in expected.items()}
+
+
+async def begun_over(served: Served, asked: Asked, circumstance: Circumstance) -> dict[ItemId, int] | None:
+    """What a walk over the graph begins with, and its labels; None where there is no graph, or nothing is known."""
+    known = await known_graph(served.drawn, asked)
+    try:
+        found = await exposed(served.drawn, asked, Exposure(circumstance))
+    except Problem:
+        return None
+    if known is None:
+        return None
+    begun = []
+    for told in (found, list(found)):
+        names = Names(known.graph, changed=known.changed)
+        openings = Openings(known.graph, names, changed=known.changed, record=asked.record())
+        opening, _ = await openings.open((), told, indexes=names.indexes(()), at_us=None, now_us=asked.fresh.now_us)
+        items, labels = opening.beginning(names.indexes(()))
+        begun.append(dict(zip(names.ids(items), labels.tolist(), strict=True)))
+        assert len(begun[-1]) == len(items)
+    assert begun[0] == begun[1]
+    return begun[0]
+
+
+def spelled(found: list[Seed]) -> Generator[Need, Found, dict[ItemId, frozenset[str]]]:
+    known = Remembered()
+    yield from known.start(s.item for s in found)
+    return (yield from opened(known, found))
+
+
 async def answered(graphs: Graphs, asked: Asked, circumstance: Circumstance) -> set[Any]:
     """What is not known at all exposed nothing."""
     try:
@@ -283,3 +331,28 @@ async def answered(graphs: Graphs, asked: Asked, circumstance: Circumstance) -> 
         if problem.status != 404:
             raise
         return set()
+
+
+@pytest.mark.parametrize("drawn_after", [0, 5], ids=["the record tells", "the graph tells"])
+async def test_what_one_event_surely_exposed_is_certain_and_a_box_stands_for_what_it_held(
+    served: Served, *, drawn_after: int
+) -> None:
+    views, tenant, h = served.views, await served.views.fresh_tenant(), History()
+    inspects = {"circumstances": Circumstances(instrument="G")}
+    h.made(["U/1", "U/2"], ["lot:IN/1"], at_hour=0)
+    h.pack("box:1", "U/1", at_hour=1)
+    for hour, names in ((2, ["lot:M/1", "lot:M/2"]), (5, ["lot:M/1", "box:1"]), (8, ["lot:M/2", "box:1"])):
+        h.tell(ev.Inspected(occurred_at=at(hour), items=tuple(map(q, names)), site=PlaceId.parse("S"), **inspects))
+    log = partitioned(h, [False], tenant)
+    await apply(views, log[:drawn_after], 3)
+    graph = await drawn(views, tenant)
+    if graph is not None:
+        served.drawn.put(tenant, graph, await generation(views, tenant))
+    if drawn_after < len(log):
+        await apply(views, log[drawn_after:], 3)
+    window = Circumstance(dimensions=(("instrument", "G"),), since_us=us(4), until_us=us(6))
+    async with tenant_transaction(views.api, tenant) as connection:
+        asked = Asked(connection, tenant, await freshness(connection, stale_after_seconds=60), None)
+        begun = await begun_over(served, asked, window)
+    why = frozenset({DURATION_UNKNOWN})
+    assert begun == {item("lot:M/1"): CERTAIN_BIT, item("U/1"): CERTAIN_BIT, item("lot:M/2"): label_of(why)}

@@ -14,6 +14,7 @@ from services.query.graph.forward import ForwardWalk
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
 from services.query.graph.links import (
+    CERTAIN_BIT,
     CONTAINED_IN,
     DERIVATION,
     IDENTIFIED_AS,
@@ -28,7 +29,7 @@ from services.query.graph.raw import EVENT_TYPES, MENTION_TYPES, Raw
 from services.query.graph.texts import Texts
 from services.query.graph.told import Told
 from services.query.graph.tracing import GraphWalk
-from services.query.graph.walked import Opened, Walked
+from services.query.graph.walked import Opened, Seeded, Walked
 from services.query.record import SqlRecord
 
 ITEMS, INSTANTS = 6, 10
@@ -182,7 +183,7 @@ async def test_exposed_items_that_the_graph_does_not_know_may_be_all_that_there_
     names = Names(graph)
     told = Told(names, SqlRecord(nobody, 1), base=0, forward=True, memory=None)
     exposed = [ItemId("urn:t:1"), ItemId("urn:t:2")]
-    opened = Opened(items=exposed, reasons=[frozenset(), frozenset()], seeded=exposed)
+    opened = Opened(seeded=Seeded(names.indexes(exposed), np.full(2, CERTAIN_BIT)))
     walked = await ForwardWalk(graph, names, told, limits=Limits(200, 1)).run(np.zeros(0, dtype=np.int64), opened)
     assert names.ids(walked.nodes) == exposed
     assert walked.incomplete == ["row_limit"]

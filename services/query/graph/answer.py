@@ -66,10 +66,10 @@ class OverGraph:
         if self.names.barred(starts):
             return False
         openings = Openings(self.graph, self.names, changed=self.changed, record=asked.record())
-        opened, gaps = await openings.open(
-            items, seeds, indexes=indexes, at_us=contents_at_us, now_us=asked.fresh.now_us
-        )
         try:
+            opened, gaps = await openings.open(
+                items, seeds, indexes=indexes, at_us=contents_at_us, now_us=asked.fresh.now_us
+            )
             walked = await self._walk(starts, opened, way=way, at_us=maintained_us, limits=limits)
             if len(walked.nodes) < _FEW_NODES:
                 self._order(walked)

@@ -25,14 +25,11 @@ from services.query.graph.ahead import (
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, first_of_each
 from services.query.graph.links import (
-    CERTAIN_BIT,
     CONTAINED_IN,
     DERIVATION,
     IDENTIFIED_AS,
-    KNOWN_REASONS,
     PART_OF,
     LinkColumns,
-    bits_of,
 )
 from services.query.graph.names import Names
 from services.query.graph.recorded import Recorded
@@ -63,7 +60,7 @@ class ForwardWalk:
         self._fresh = self._reached.take(Ahead.starting(starts, np.full(len(starts), START)), 0)
         begun = self._begin(opened)
         self._members = self._reached.take(begun, 1)
-        seeded = begun.item[len(begun) - len(opened.seeded) :]
+        seeded = opened.seeded.items
         while True:
             if len(self._fresh) < _FEW:
                 strange = self._advance(_FEW)
@@ -78,16 +75,13 @@ class ForwardWalk:
         return await asyncio.to_thread(self._walked, starts, seeded)
 
     def _begin(self, opened: Opened) -> Ahead:
-        if any(not reasons <= KNOWN_REASONS for reasons in opened.reasons):
-            raise Barred
-        labels = [bits_of(reasons) or CERTAIN_BIT for reasons in opened.reasons]
-        items = self._names.indexes(opened.items)
+        members = self._names.indexes(opened.members)
+        begun = Ahead.starting(*opened.beginning(members))
         if opened.links:
             came_from = self._names.indexes(opened.came_from)
-            links = self._told.opened(opened.links)
-            self._record_told(links, came_from, items[: len(opened.links)], depth=1)
+            self._record_told(self._told.opened(opened.links), came_from, members, depth=1)
         self._reach_out()
-        return Ahead.starting(items, np.array(labels, dtype=np.int64))
+        return begun
 
     def _advance(self, most: int | None) -> Ints | None:
         """Walk on until the domain must tell of some items, or until a level has more than `most` paths (then none);

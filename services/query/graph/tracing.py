@@ -14,9 +14,7 @@ from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, first_of_each, in_order, once
 from services.query.graph.links import (
     CERTAIN_BIT,
-    KNOWN_REASONS,
     LinkColumns,
-    bits_of,
     joined,
     plain_into,
     plain_out_of,
@@ -49,7 +47,7 @@ class GraphWalk:
         fresh = Paths.starting(starts, np.full(len(starts), CERTAIN_BIT), forward=self.forward)
         seen.take(fresh)
         members = seen.take(self._begin(opened))
-        seeded = self.names.indexes(opened.seeded)
+        seeded = opened.seeded.items
         incomplete: list[str] = []
         depth = 0
         while len(fresh) or len(members):
@@ -68,21 +66,19 @@ class GraphWalk:
             if seen.more_than(self.limits.items):
                 incomplete.append("row_limit")
                 break
-        if len(starts) + len(opened.items) < _FEW_LINKS and sum(map(len, self._tables)) < _FEW_LINKS:
+        if len(starts) + len(opened) < _FEW_LINKS and sum(map(len, self._tables)) < _FEW_LINKS:
             return self._walked(starts, seen, seeded=seeded, incomplete=incomplete)
         return await asyncio.to_thread(self._walked, starts, seen, seeded=seeded, incomplete=incomplete)
 
     def _begin(self, opened: Opened) -> Paths:
-        if any(not reasons <= KNOWN_REASONS for reasons in opened.reasons):
-            raise Barred
-        labels = [bits_of(reasons) or CERTAIN_BIT for reasons in opened.reasons]
+        members = self.names.indexes(opened.members)
+        items, labels = opened.beginning(members)
         if opened.links:
             self._tables.append(self._told.opened(opened.links))
-            self._arrived.append(self.names.indexes(opened.items[: len(opened.links)]))
+            self._arrived.append(members)
             self._came_from.append(self.names.indexes(opened.came_from))
             self._hops.append(np.ones(len(opened.links), dtype=np.int64))
-        items = self.names.indexes(opened.items)
-        return Paths.starting(items, np.array(labels, dtype=np.int64), forward=self.forward)
+        return Paths.starting(items, labels, forward=self.forward)
 
     def _step(self, seen: Seen, fresh: Paths, links: LinkColumns, *, born: tuple[Ints, Ints], depth: int) -> Paths:
         """Take the links that leave the frontier; the paths that are new. `born`: its items, and when each was."""

@@ -5,29 +5,57 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+import numpy as np
+
 from domain.answers import Conflict, Gap, Superseded
 from domain.ids import ItemId
 from domain.links import Link
 from services.query.graph.groups import Bools, Ints
-from services.query.graph.links import LinkColumns
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a walk begins with beside the items asked about: members one hop away, then exposed items.
-
-    `links` lead to the members from `came_from`; exposed items have none.
-    """
-
-    items: Sequence[ItemId] = ()
-    reasons: Sequence[frozenset[str]] = ()
-    links: Sequence[Link] = ()
-    came_from: Sequence[ItemId] = ()
-    seeded: Sequence[ItemId] = ()
+from services.query.graph.links import CERTAIN_BIT, KNOWN_REASONS, LinkColumns, bits_of
 
 
 class Barred(Exception):
     """The walk came to an item that only the domain can answer about."""
+
+
+def label_of(reasons: frozenset[str]) -> int:
+    """The label of a path that is only possible for these reasons; certain without any. Raises Barred."""
+    if not reasons <= KNOWN_REASONS:
+        raise Barred
+    return bits_of(reasons) or CERTAIN_BIT
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """Exposed items, each once, and the label of each."""
+
+    items: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    labels: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a walk begins with beside the items asked about: members one hop away, and exposed items.
+
+    `links` lead to the members from `came_from`; exposed items have none.
+    """
+
+    members: Sequence[ItemId] = ()
+    reasons: Sequence[frozenset[str]] = ()
+    links: Sequence[Link] = ()
+    came_from: Sequence[ItemId] = ()
+    seeded: Seeded = field(default_factory=Seeded)
+
+    def __len__(self) -> int:
+        return len(self.members) + len(self.seeded)
+
+    def beginning(self, members: Ints) -> tuple[Ints, Ints]:
+        """(items, labels) that paths begin with, where the members are at these positions. Raises Barred."""
+        labels = np.array([label_of(reasons) for reasons in self.reasons], dtype=np.int64)
+        return np.concatenate([members, self.seeded.items]), np.concatenate([labels, self.seeded.labels])
 
 
 class ByNumber(Protocol):
