@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 
 from bench.sizes import Size
-from domain.ports import EventLog, Record
+from domain.ports import EventLog, LogUnavailable, Record
 from services.access import Caller
 from services.factory import SOURCES, Event, generate
 from services.ingest.judging import Judged, Posted, judge
@@ -28,6 +28,8 @@ LOG_PARTITIONS = 4
 _UNITS_EACH = 6_000
 """of a projector that builds the views: for fewer, to start another takes longer"""
 _WRITERS = 2
+_PATIENCE = 10
+"""of questions to the log without an answer, one after the other"""
 _STORY_UNITS, _STORY_EVENTS = 125_000, 3_000
 OTHER_SHARE = 10
 """The second tenant makes one unit for so many of the first, with the same ids: an answer that mixed them up would
@@ -147,7 +149,7 @@ async def until_projected(
     wrote, projected = told
     while True:
         done = writing.done()
-        written, applied = sum((await log.end()).values()), await _applied(pool)
+        written, applied = await _written(log), await _applied(pool)
         wrote(written)
         projected(applied)
         if done:
@@ -155,6 +157,20 @@ async def until_projected(
             if applied >= written:
                 return written
         await asyncio.sleep(0.1)
+
+
+async def _written(log: EventLog) -> int:
+    """How many records the log holds. Raises LogUnavailable where it gives no answer again and again.
+
+    Answers may be late: rivals take their rows in meanwhile, in this process.
+    """
+    for patience in range(_PATIENCE, -1, -1):
+        try:
+            return sum((await log.end()).values())
+        except LogUnavailable:
+            if not patience:
+                raise
+    raise AssertionError("unreachable")
 
 
 async def _applied(pool: asyncpg.Pool) -> int:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from bench import reference
 from bench.asked import Asked, asking
+from bench.cases.backward import compared
 from bench.cases.growth import Tenth, tenth_of
 from bench.cases.line import Line, line_of
 from bench.cases.rivals import Loaded, load_all
@@ -31,6 +32,8 @@ class Prepared:
     copies: Copies
     references: list[Reference] = field(default_factory=list)
     rivals: "asyncio.Task[list[Loaded]] | None" = None
+    same: "asyncio.Task[bool] | None" = None
+    """whether the domain says the same of some bikes, backward"""
     line: "asyncio.Task[Line] | None" = None
     tenth: "asyncio.Task[Tenth | None] | None" = None
 
@@ -55,6 +58,8 @@ async def prepared(this: World, only: Sequence[str]) -> AsyncIterator[Prepared]:
             ready.references = await reference.written(this, questions, quick=asked.quick, domain=asked.domain)
         if "rivals" in only:
             ready.rivals = tasks.begin(_loaded(this, ready.references))
+        if "backward" in only:
+            ready.same = tasks.begin(compared(this, asked))
         await tasks.done()
         yield ready
 

@@ -10,8 +10,7 @@ from typing import TypeVar
 import asyncpg
 from rich.console import Console
 
-from bench.asked import Asked
-from bench.cases.backward import backward, compared, many
+from bench.cases.backward import backward, many
 from bench.cases.bounded import memory
 from bench.cases.capture import capture
 from bench.cases.exposure import exposure
@@ -99,7 +98,9 @@ async def _asking(this: World, only: Sequence[str], took: dict[str, float]) -> A
             "forward": lambda: forward(asked, copies, references),
             "rivals": lambda: of(ready.rivals, lambda every: rivals(asked, every, references=references)),
             "hopping": lambda: hopping(asked),
-            "backward": lambda: _backward(this, asked),
+            "backward": lambda: of(
+                ready.same, lambda equal: _both(backward(this, asked, equal=equal), many(this, asked))
+            ),
             "exposure": lambda: exposure(this, asked),
             "bounded": lambda: _both(memory(asked, references), starved(this, asked, references)),
             "recalls": lambda: recalls(this, asked),
@@ -114,12 +115,6 @@ async def of(made: "asyncio.Task[T] | None", group: Callable[[T], AsyncIterator[
     """A group of what was prepared for it. Raises what kept it from being made."""
     assert made is not None
     async for row in group(await made):
-        yield row
-
-
-async def _backward(this: World, asked: Asked) -> AsyncIterator[Row]:
-    equal = await compared(this, asked)
-    async for row in _both(backward(this, asked, equal=equal), many(this, asked)):
         yield row
 
 

@@ -33,18 +33,24 @@ async def recalls(world: World, asked: Asked) -> AsyncIterator[Row]:
     """Members are held against the nodes of the trace and its seed: items, levels, certainty."""
     questions = forward_questions(world.size.units)
     previewed = [q for q in questions if q.nodes <= _PREVIEWED][-1]
-    # Graphs are there in the query process; in this one the first freeze, of a small set, builds them.
-    limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
     async with contextlib.AsyncExitStack() as stack:
-        # The first preview is compared, not timed: meanwhile the process starts that freezes.
-        cases, compared = await asyncio.gather(
-            stack.enter_async_context(world.process("cases-bench", world.url, **limits)),
-            _compared(asked, previewed),
+        # The first preview and the first freeze are not timed: side by side.
+        coordinator, compared = await asyncio.gather(
+            _freezing(world, asked, stack, lot=questions[0].lot), _compared(asked, previewed)
         )
         yield await _preview(asked, compared)
-        coordinator = await stack.enter_async_context(connected(cases.url, asked.key))
-        await _frozen(asked.quick, coordinator, questions[0].lot)
         yield await _freeze(asked, coordinator, questions[-1])
+
+
+async def _freezing(world: World, asked: Asked, stack: contextlib.AsyncExitStack, *, lot: str) -> Connection:
+    """A connection to a process that freezes, once it has frozen the lot: that builds its graph."""
+    # The query process has its graph.
+    limits = {"statement_timeout_seconds": 900, "trace_graph_min_links": 0}
+    cases = await stack.enter_async_context(world.process("cases-bench", world.url, **limits))
+    coordinator = await stack.enter_async_context(connected(cases.url, asked.key))
+    async with connected(asked.process.url, asked.key) as query:
+        await _frozen(query, coordinator, lot)
+    return coordinator
 
 
 @dataclass(frozen=True, slots=True)
