@@ -138,8 +138,9 @@ class ExposureEvents:
     async def around(self) -> Around:
         """Those in the window, and some on each side."""
         rows = await self._rows([INSIDE, *self._sides], NEIGHBOURS_READ)
-        inside = [event_no for side, event_no, _ in rows if side == INSIDE]
-        return Around(inside, {side: _beside(rows, side, NEIGHBOURS_READ) for side in self._sides})
+        near = [row for row in rows if row[0] != INSIDE]
+        inside = [row[1] for row in rows if row[0] == INSIDE]
+        return Around(inside, {side: _beside(near, side, NEIGHBOURS_READ) for side in self._sides})
 
     async def beside(self, side: int, most: int) -> Beside:
         """Some more on one side, from its edge on: `most`, and those of the last one's instant."""

@@ -40,6 +40,8 @@ class ExposedRows:
 
     def and_these(self, more: "ExposedRows") -> "ExposedRows":
         """Both, one after the other."""
+        if not len(more):
+            return self
         columns = zip(_columns(self), _columns(more), strict=True)
         return ExposedRows(*(np.concatenate(both) for both in columns))
 
@@ -107,6 +109,8 @@ class Exposing:
 
     def rows(self, events: Ints, *, reasons: frozenset[str] = frozenset()) -> ExposedRows:
         """What these events exposed, and why only possibly."""
+        if not len(events):
+            return ExposedRows.none()
         mentions = self._graph.mentions
         _, rows = self._graph.by_event.expand(events)
         rows = rows[self._exposed(rows)]
