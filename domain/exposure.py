@@ -117,13 +117,18 @@ def neighbours(circumstance: Circumstance, happened: Iterable[Happened]) -> list
     """
     if {d for d, _ in circumstance.dimensions} & RECEIVED:
         return []
-    open_ended = [h for h in happened if h.facts.started_us is None and not is_booked(h.facts)]
+    open_ended = [h for h in happened if tells_no_start(h.facts)]
     since_us, until_us = circumstance.since_us, circumstance.until_us
     before = [h for h in open_ended if since_us is not None and h.facts.latest_us < since_us]
     after = [h for h in open_ended if until_us is not None and h.facts.earliest_us >= until_us]
     last_us = max((h.facts.latest_us for h in before), default=None)
     first_us = min((h.facts.earliest_us for h in after), default=None)
     return [h for h in before if h.facts.latest_us == last_us] + [h for h in after if h.facts.earliest_us == first_us]
+
+
+def tells_no_start(facts: EventFacts) -> bool:
+    """Whether the event may have lasted longer than it says."""
+    return facts.started_us is None and not is_booked(facts)
 
 
 def exposed_items(circumstance: Circumstance, mentions: Iterable[Mention]) -> list[Mention]:

@@ -3,11 +3,13 @@
 The rules, by number, are those of docs/semantics.md, "Line loading".
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from domain.bookings import BOOKED_LATER, is_booked, may_begin_us
 from domain.facts import EventFacts
+from domain.happened import Happened
 from domain.ids import ItemId
 from domain.links import ALWAYS_US, NEVER_US
 from domain.record import LoadSign, Making
@@ -110,6 +112,28 @@ def stood_during(position: Position, facts: EventFacts) -> frozenset[str] | None
         return frozenset({BOOKED_LATER})
     sure = any(s.sure_from_us < begins_us and done_us < s.sure_until_us and not s.start.event.pending for s in there)
     return frozenset() if sure else frozenset({"edge"})
+
+
+def beside_stands(
+    position: Position, open_ended: Iterable[Happened], *, since_us: int | None, until_us: int | None
+) -> set[int]:
+    """Of events that tell no start, by number: the last before each stand in [since, until), and the first after it.
+
+    They may have lasted into it; several of one instant all. While something stood there: see `stood_during`.
+    """
+    events = list(open_ended)
+    ends, begins = sorted(e.facts.latest_us for e in events), sorted(e.facts.earliest_us for e in events)
+    last, first = set[int](), set[int]()
+    for stand in position.stands:
+        from_us = stand.from_us if since_us is None else max(stand.from_us, since_us)
+        to_us = stand.until_us if until_us is None else min(stand.until_us, until_us - 1)
+        if from_us > to_us:
+            continue
+        if before := bisect_left(ends, from_us):
+            last.add(ends[before - 1])
+        if (after := bisect_right(begins, to_us)) < len(begins):
+            first.add(begins[after])
+    return {e.no for e in events if e.facts.latest_us in last or e.facts.earliest_us in first}
 
 
 def _near_start(stand: Stand, begins_us: int, units_between: UnitsBetween) -> bool:

@@ -76,8 +76,13 @@ async def exposed(graphs: Graphs, asked: Asked, exposure: Exposure) -> Sequence[
 async def _seeds(asked: Asked, part: Part, exposure: Exposure) -> list[Seed]:
     matching, why = await doubted(asked, part, await _matching(asked, part.circumstance))
     if exposure.position is not None:
-        equipment = exposure.value("equipment") or ""
-        matching, more = await at_position(asked, equipment, exposure.position, matching=matching)
+        matching, more = await at_position(
+            asked,
+            part.circumstance,
+            equipment=exposure.value("equipment") or "",
+            position=exposure.position,
+            matching=matching,
+        )
         why = {no: why.get(no, frozenset()) | more.get(no, frozenset()) for no in {*why, *more}}
     return seeds(part.circumstance, matching, stretch=part.stretch, doubted=why)
 

@@ -275,14 +275,27 @@ async def test_what_was_made_while_a_feeder_was_in_use(service: httpx.AsyncClien
     on = {"equipment": ["SMT-POS"]}
     position = await post(
         service,
+        made("p-early", "06:00", **on),
         made("p-before", "07:00", **on),
+        made("p-told", "07:30", started_at="07:20", **on),
         {"kind": "mounted", "occurred_at": DAY.format("08:00"), **feeder, **reel},
         made("p-in", "09:00", **on),
         made("p-edge", "10:10", started_at="09:50", **on),
         {"kind": "unmounted", "occurred_at": DAY.format("10:00"), **feeder},
         made("p-after", "11:00", **on),
+        made("p-late", "12:00", **on),
     )
-    assert await exposed(service, position, **feeder) == {"p-in": "certain", "p-edge": "edge"}
+    beside = {"p-before": "duration_unknown", "p-after": "duration_unknown"}
+    assert await exposed(service, position, **feeder) == {"p-in": "certain", "p-edge": "edge", **beside}
+    since = DAY.format("09:30")
+    expected = {"p-in": "duration_unknown", "p-edge": "edge", "p-after": "duration_unknown"}
+    assert await exposed(service, position, **feeder, since=since) == expected
+    assert await exposed(service, position, **feeder, since=since, until=DAY.format("09:40")) == {
+        "p-in": "duration_unknown",
+        "p-after": "duration_unknown",
+    }
+    lasting = await exposed(service, position, **feeder, since=DAY.format("10:30"))
+    assert lasting == {"p-in": "duration_unknown"}, "it was made from the feeder, and may have gone on until then"
     unknown = await service.post("/v1/exposures", json={**feeder, "position": "F8"})
     assert (unknown.status_code, unknown.json()["dimension"]) == (404, "position")
     assert (await service.post("/v1/exposures", json={"position": "F7"})).status_code == 422
