@@ -24,7 +24,7 @@ from services.embedded.kafka_broker import KafkaBrokerFailed, KafkaToolMissing
 from services.embedded.roles import ALL_ROLES
 from services.settings import Settings, SettingsError, load_settings, unknown_variables
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0002
 
 _YOUNG_OBJECTS = 20_000
 YOUNG_OBJECTS_PROJECTING = 400_000
@@ -95,7 +95,7 @@ def collect_seldom(objects: int = _YOUNG_OBJECTS) -> None:
 
 
 def take_turns() -> None:
-    """Let a thread that computes keep the interpreter for half a millisecond, not for five, while another waits.
+    """Let a thread that computes keep the interpreter for a fifth of a millisecond, not for five, while another waits.
 
     A small question gives it up at each statement and each piece it sends, and had to wait so long every time.
     """

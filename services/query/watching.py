@@ -15,6 +15,8 @@ log_to = structlog.get_logger("zhuisu.query")
 
 CLIENT_LEFT = 499
 """Status of an answer that nobody reads: it is for logs and counters only."""
+SENT_AT_ONCE_BYTES = 256 * 1024
+"""Then others have their turn: to hand a large piece to the operating system takes as long as a small answer."""
 
 
 async def until_gone(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
@@ -67,11 +69,13 @@ class Streamed(StreamingResponse):
         self._rest = rest
         super().__init__(self._pieces(begun), headers=dict(headers), media_type=media_type)
 
-    async def _pieces(self, begun: list[bytes]) -> AsyncIterator[bytes]:
+    async def _pieces(self, begun: list[bytes]) -> AsyncIterator[memoryview]:
         while begun:
-            yield begun.pop(0)
+            async for some in _in_turns(begun.pop(0)):
+                yield some
         async for piece in self._rest:
-            yield piece
+            async for some in _in_turns(piece):
+                yield some
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -81,3 +85,11 @@ class Streamed(StreamingResponse):
             raise
         finally:
             await self._rest.aclose()
+
+
+async def _in_turns(piece: bytes) -> AsyncIterator[memoryview]:
+    """A piece in parts, between which others are answered."""
+    whole = memoryview(piece)
+    for start in range(0, len(piece), SENT_AT_ONCE_BYTES):
+        yield whole[start : start + SENT_AT_ONCE_BYTES]
+        await asyncio.sleep(0)

@@ -1,5 +1,6 @@
 """The walk forward without a date comes to the same as the walk that knows all of a path, for any links."""
 
+import threading
 from collections.abc import Iterable
 from typing import cast
 
@@ -162,6 +163,21 @@ async def test_both_walks_reach_the_same_by_the_same_links(seed: int) -> None:
         node: min(hops for (_, to), hops in arrived.items() if to == node) for node in one.nodes.tolist()
     }
     assert _hops(one) == arrived
+
+
+async def test_however_few_items_a_walk_begins_with_it_keeps_no_other_request_waiting() -> None:
+    """Who was made of one lot may be a hundred thousand, which the lot does not tell."""
+    dice, walking = np.random.default_rng(1), set[int]()
+
+    class Watched(_Told):
+        def links(self, items: Ints) -> LinkColumns:
+            walking.add(threading.get_ident())
+            return super().links(items)
+
+    told = Watched(_links(dice, 8), np.full(ITEMS, NEVER_US))
+    await ForwardWalk(_nothing(), _Odd(), told, limits=Limits(50, 1_000)).run(np.arange(2))  # type: ignore[arg-type]
+    assert walking
+    assert threading.get_ident() not in walking
 
 
 def _said(walked: Walked) -> list[tuple[int, ...]]:

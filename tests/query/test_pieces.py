@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import pytest
+from starlette.types import Message
 
 from services.query.pieces import one_ahead
+from services.query.watching import SENT_AT_ONCE_BYTES, Streamed
 
 SECONDS = 20.0
 
@@ -42,3 +44,37 @@ async def test_where_a_piece_cannot_be_made_those_before_it_were_given() -> None
         assert await anext(pieces) == b"0"
         with pytest.raises(ValueError, match="not this one"):
             await anext(pieces)
+
+
+async def test_while_a_large_piece_is_sent_others_have_their_turn() -> None:
+    large, begun = bytes(range(256)) * (SENT_AT_ONCE_BYTES // 64), b"begun" * SENT_AT_ONCE_BYTES
+    turns, taken, turns_before = 0, bytearray(), list[int]()
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def rest() -> AsyncGenerator[bytes, None]:
+        yield large
+        yield b"and the rest"
+
+    async def sending(message: Message) -> None:
+        body = message.get("body", b"")
+        assert len(body) <= SENT_AT_ONCE_BYTES
+        taken.extend(body)
+        if len(body) == SENT_AT_ONCE_BYTES:
+            turns_before.append(turns)
+
+    async def stays() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    answering = asyncio.create_task(other())
+    scope = {"type": "http", "path": "/", "asgi": {"version": "3.0", "spec_version": "2.4"}}
+    await Streamed([begun], rest(), media_type="text/csv", headers={})(scope, stays, sending)
+    answering.cancel()
+    assert bytes(taken) == begun + large + b"and the rest"
+    assert len(turns_before) >= 8
+    assert len(set(turns_before)) == len(turns_before)

@@ -32,6 +32,7 @@ from services.query.graph.walked import Barred, Opened, Walked
 from services.query.graph.walking import Collision
 from services.query.snapshot import Asked
 from services.query.totals import one_a_thing
+from services.turns import give_way
 
 _PENDING = bit_of("replacement_pending")
 _RECEIVED_RANK = 4
@@ -49,6 +50,8 @@ class OverGraph:
         self.trace = Trace(())
         self.nodes: Nodes
         self.order: Ints = np.zeros(0, dtype=np.int64)
+        self._pending = self.order
+        """nodes for which a replacement is still to come"""
 
     async def walk(
         self,
@@ -92,7 +95,11 @@ class OverGraph:
 
     def _order(self, walked: Walked) -> None:
         self.nodes = Nodes(self.graph, self.names, walked)
+        give_way()
         self.order = self.nodes.ordered()
+        give_way()
+        verdicts = self.nodes.verdict(np.arange(len(walked.nodes)))
+        self._pending = walked.nodes[(verdicts != CERTAIN_BIT) & (verdicts & _PENDING > 0)]
 
     def narrow(self, *, since_us: int | None, until_us: int | None, after: tuple[int, str] | None) -> None:
         """Show only nodes reached in [since, until), after the node (level, id)."""
@@ -201,9 +208,8 @@ class OverGraph:
     # -- what is told beside the nodes
 
     async def _tell(self, starts: Ints, walked: Walked, way: Way) -> None:
-        verdicts = self.nodes.verdict(np.arange(len(walked.nodes)))
-        pending = walked.nodes[(verdicts != CERTAIN_BIT) & (verdicts & _PENDING > 0)]
-        everything = once(np.concatenate([walked.nodes, starts]))
+        pending = self._pending
+        everything = once(np.concatenate([walked.nodes, starts])) if way is Way.BACKWARD else starts
         if way is Way.BACKWARD:
             await self._tell_two_parents(everything)
         if len(pending):

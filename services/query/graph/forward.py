@@ -38,7 +38,7 @@ from services.query.graph.walked import Barred, Opened, Walked
 from services.turns import give_way
 
 _FEW = 2_000
-"""Paths of a level that are extended at once; more in a thread, since that takes longer than changing to one."""
+"""So many items are told of at once; more in a thread, since that takes longer than changing to one."""
 
 
 class ForwardWalk:
@@ -62,14 +62,11 @@ class ForwardWalk:
         self._members = self._reached.take(begun, 1)
         seeded = opened.seeded.items
         while True:
-            if len(self._fresh) < _FEW:
-                strange = self._advance(_FEW)
-            else:
-                strange = await asyncio.to_thread(self._advance, None)
+            # Never here: one lot may lead to a hundred thousand units, and nobody is answered meanwhile.
+            strange = await asyncio.to_thread(self._advance)
             if strange is None:
                 break
-            if len(strange):
-                await self._told.ask(strange)
+            await self._told.ask(strange)
         if self._reached.items < _FEW:
             return self._walked(starts, seeded)
         return await asyncio.to_thread(self._walked, starts, seeded)
@@ -83,10 +80,8 @@ class ForwardWalk:
         self._reach_out()
         return begun
 
-    def _advance(self, most: int | None) -> Ints | None:
-        """Walk on until the domain must tell of some items, or until a level has more than `most` paths (then none);
-        None: there is nothing more to walk.
-        """
+    def _advance(self) -> Ints | None:
+        """Walk on until the domain must tell of some items; None: there is nothing more to walk."""
         while len(self._fresh) or len(self._members):
             frontier = self._fresh.item[first_of_each(self._fresh.item)]
             if self._names.barred(frontier):
@@ -98,8 +93,6 @@ class ForwardWalk:
             strange = frontier[odd] if odd.any() else frontier[:0]
             unknown = self._told.unknown(strange) if len(strange) else strange
             if len(unknown):
-                return unknown
-            if most is not None and len(self._fresh) > most:
                 return unknown
             self._step(strange)
             if self._reached.items > self._limits.items:

@@ -251,4 +251,5 @@ def _no_window(count: int) -> dict[str, Ints]:
 
 
 def _all(count: int, value: int) -> Ints:
+    give_way()  # of a hundred thousand links each column takes as long as a small answer
     return np.full(count, value, dtype=np.int64)

@@ -46,8 +46,10 @@ class Nodes:
         """Made when somebody looks at it: who only counts needs none of it."""
         walked = self.walked
         rows = positions(walked.nodes, walked.arrived)
+        give_way()
         links = np.flatnonzero(rows >= 0)
         order = in_order(rows[links])
+        give_way()
         links = links[order]
         rows = rows[links]
         give_way()
@@ -58,6 +60,7 @@ class Nodes:
         give_way()
         with_event = self._has_event(links)
         rows, links = rows[with_event], links[with_event]
+        give_way()
         starts = np.searchsorted(rows, np.arange(len(self) + 1))
         reached_us = self._reached(rows, links)
         give_way()
@@ -114,7 +117,9 @@ class Nodes:
         """Predecessors one level up, each once, by id; and where those of each node begin."""
         near = self.walked.hops[links] == level[rows]
         rows, items = rows[near], self.walked.came_from[links[near]]
+        give_way()
         order = np.lexsort((self.names.ranks(items), rows))
+        give_way()
         rows, items = rows[order], items[order]
         first = first_of_each(pairs(rows, items))
         return items[first], np.searchsorted(rows[first], np.arange(len(self) + 1))
@@ -144,8 +149,11 @@ class Nodes:
             ),
             np.where(by_domain | (c.mention[at] < 0), 0, self._told(at)),
         ]
+        give_way()
         mixes = mixed(columns)
+        give_way()
         _, first, which = np.unique(mixes, return_index=True, return_inverse=True)
+        give_way()
         if not all(np.array_equal(values, values[first[which]]) for values in columns):
             raise Collision
         keep = ~several
@@ -165,6 +173,7 @@ class Nodes:
 
     def _reached(self, rows: Ints, links: Ints) -> Ints:
         reach, since = self.walked.links.reach_us[links], self.walked.links.since_us[links]
+        give_way()
         at = np.where(reach != NEVER_US, reach, np.where(since != NEVER_US, since, ALWAYS_US))
         found = np.full(len(self), ALWAYS_US, dtype=np.int64)
         if len(rows):
@@ -176,11 +185,14 @@ class Nodes:
         """In the order in which answers list the links of a node (`Link.sort_key`)."""
         c = self.walked.links
         ends = [self.names.ranks(end[links]) for end in (c.target, c.source)]
+        give_way()
         keys = [*ends, _BY_WORD[c.relation[links]]]
         same = rows[1:] == rows[:-1]
         if not same.any():
             return links
+        give_way()
         order = np.lexsort((*keys, rows))
+        give_way()
         links, keys = links[order], [k[order] for k in keys]
         for key in keys:
             same &= key[1:] == key[:-1]

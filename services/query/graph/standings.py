@@ -23,6 +23,7 @@ from services.query.graph.stance import MOST_OCCURRED, Remembered, shipped_out
 from services.query.graph.standing import last_events, stand
 from services.query.node_columns import Stands
 from services.query.snapshot import Asked
+from services.turns import give_way
 
 _FEW = 500
 _ASKED_AT_ONCE = 1_000
@@ -81,17 +82,9 @@ class Standings:
 
         Of plain ones `remembered` has what counts, if they are to be `counted`, and they have codes if `coded`.
         """
-        inside = items < len(self._graph)
+        begin = partial(self._by_arrays, items, counted=counted, coded=coded)
+        inside, plain, kept = begin() if len(items) < _FEW else await asyncio.to_thread(begin)
         known = items[inside]
-        odd, changed = self._graph.standing.odd[known], self._changed.state[known]
-        plain = ~odd & ~changed
-        fresh = self.remembered.untold(known[plain], counted=counted, coded=coded)
-        tell = partial(self.remembered.tell, fresh, counted=counted, coded=coded)
-        if len(fresh) < _FEW:
-            tell()
-        else:
-            await asyncio.to_thread(tell)
-        kept = odd & ~changed & (self._lasting and not self._changed.reaches_far)
         await self._tell_stock(known[kept & self._graph.standing.stock[known]])
         stood = Stood(
             np.full(len(items), -1, dtype=np.int64), np.ones(len(items), dtype=np.bool_), self.remembered.stands
@@ -112,6 +105,18 @@ class Standings:
         remembered = stood.codes[(stood.codes >= 0) & stood.by_domain].tolist()
         stood.troubled.update(key for code in remembered for key in self.remembered.troubled.get(code, ()))
         return stood
+
+    def _by_arrays(self, items: Ints, *, counted: bool, coded: bool) -> tuple[Bools, Bools, Bools]:
+        """Have the plain ones remembered; (which items the graph has, and of these: plain ones, ones to be kept)."""
+        inside = items < len(self._graph)
+        known = items[inside]
+        odd, changed = self._graph.standing.odd[known], self._changed.state[known]
+        plain = ~odd & ~changed
+        give_way()
+        self.remembered.tell(
+            self.remembered.untold(known[plain], counted=counted, coded=coded), counted=counted, coded=coded
+        )
+        return inside, plain, odd & ~changed & (self._lasting and not self._changed.reaches_far)
 
     async def _tell_instants(self, stood: Stood, items: Ints, places: Ints) -> None:
         """When the items at these places were last named, as the event says it."""
