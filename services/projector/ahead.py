@@ -6,6 +6,7 @@ little to do nothing is read ahead.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from domain.ports import EventLog, StoredRecord
@@ -39,8 +40,10 @@ class Read:
 class Ahead:
     """The batches of a partition after an offset, for one who writes them one after the other. Close it."""
 
-    def __init__(self, log: EventLog, partition: int, *, after: int, max_records: int, tenants: Tenants) -> None:
-        self._log, self._tenants, self._max_records = log, tenants, max_records
+    def __init__(
+        self, log: EventLog, partition: int, *, after: int, max_records: int, tenants: Tenants, turn: asyncio.Lock
+    ) -> None:
+        self._log, self._tenants, self._max_records, self._turn = log, tenants, max_records, turn
         self._pages = log.read(partition, after=after, max_records=max_records)
         self._ready, self._decoding, self._writing = Read(""), False, False
         self._told, self._asked = asyncio.Event(), asyncio.Event()
@@ -78,12 +81,13 @@ class Ahead:
         async for records in self._pages:
             # Asked after they were read: if it is the log that the views were built from, that is where they are from.
             self._ready, self._decoding = Read(await self._log.identity()), True
-            async for some, found in sorted_out(records, self._tenants):
-                self._ready.add(some, found)
-                self._decoding = some[-1] is not records[-1]
-                self._told.set()
-            # Only while there is much to do: otherwise the next batch would be what came in the first moment of this.
             much = len(records) >= self._max_records // 2
+            async with self._turn if much else nullcontext():
+                async for some, found in sorted_out(records, self._tenants):
+                    self._ready.add(some, found)
+                    self._decoding = some[-1] is not records[-1]
+                    self._told.set()
+            # Only while there is much to do: otherwise the next batch would be what came in the first moment of this.
             while self._ready.records or (self._writing and not much):
                 self._asked.clear()
                 await self._asked.wait()

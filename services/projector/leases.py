@@ -14,6 +14,18 @@ _NOW_US = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _LONGEST_US = 600_000_000
 """A lease, or a life, that has longer to go was told before the clock was put back: its holder has not renewed it.
 Where leases of this projector are longer, twice theirs."""
+_TELL = f"""
+-- where the log ends, when that was seen, and the leases that are still ours; `others` may pass over locked rows
+UPDATE {{schema}}.checkpoints c
+SET log_end = greatest(c.log_end, w.log_end), measured_us = CASE WHEN $5 THEN {_NOW_US} ELSE 0 END,
+    leased_until_us = CASE WHEN c.epoch = w.epoch THEN {_NOW_US} + $6 ELSE c.leased_until_us END
+FROM (
+    SELECT log_partition FROM {{schema}}.checkpoints WHERE log_partition = ANY($1::int[]) AND log_id = $4
+    ORDER BY log_partition FOR NO KEY UPDATE {{others}}
+) AS free JOIN unnest($1::int[], $2::bigint[], $3::bigint[]) AS w(log_partition, log_end, epoch) USING (log_partition)
+WHERE c.log_partition = free.log_partition
+RETURNING c.log_partition, c.epoch = w.epoch
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +51,44 @@ class Leases:
     async def beat(self, now: LogNow, held: Mapping[int, Lease], *, fresh: bool = True) -> set[int]:
         """Tell that this projector lives and where the log ends; renew its leases. Returns the partitions it lost.
 
-        Not `fresh`: it lives, but answers stay `stale`. Raises ForeignLog, with nothing changed, where the views are
-        another log's already.
+        Not `fresh`: it lives, but answers stay `stale`. Raises ForeignLog where the views are another log's already,
+        with nothing changed unless they became so at this moment.
         """
+        known = await self._pool.fetch(f"SELECT log_partition, log_id FROM {self._schema}.checkpoints")
+        if {row[0] for row in known if row[1] == now.identity} >= now.ends.keys():
+            kept = await self._tell(now, held, fresh=fresh)
+        else:
+            kept = await self._begin(now, held, fresh=fresh)
+        return set(held) - kept
+
+    async def _tell(self, now: LogNow, held: Mapping[int, Lease], *, fresh: bool) -> set[int]:
+        """Of views that are this log's. Returns the partitions that stay held.
+
+        A batch holds its checkpoint until it is written: who waited for one while holding others would hold all up.
+        """
+        kept, told = set[int](), set[int]()
+        async with self._pool.acquire() as connection:
+            for partitions, others in ((sorted(now.ends), "SKIP LOCKED"), *(([p], "") for p in sorted(now.ends))):
+                if told.issuperset(partitions):
+                    continue
+                rows = await connection.fetch(
+                    _TELL.format(schema=self._schema, others=others),
+                    partitions,
+                    [now.ends[p] for p in partitions],
+                    [held[p].epoch if p in held else None for p in partitions],
+                    now.identity,
+                    fresh,
+                    self._lease_us,
+                )
+                told |= {row[0] for row in rows}
+                kept |= {row[0] for row in rows if row[1]}
+                if not (others or rows):
+                    raise ForeignLog("the views became another log's at this moment")
+            await self._live(connection, now.identity)
+        return kept
+
+    async def _begin(self, now: LogNow, held: Mapping[int, Lease], *, fresh: bool) -> set[int]:
+        """Of views that do not know each partition, or not which log it is of. Returns what stays held."""
         async with self._pool.acquire() as connection, connection.transaction():
             # Checkpoints before all else, as every other writer: a rebuild that swaps the tables locks them first.
             ours = await connection.fetch(
@@ -75,7 +122,7 @@ class Leases:
                 [lease.epoch for lease in held.values()],
                 self._lease_us,
             )
-        return set(held) - {row[0] for row in renewed}
+        return {row[0] for row in renewed}
 
     async def distrust(self, log_id: str) -> None:
         """Tell that this projector reads another log than the views' own, or one that lost records.

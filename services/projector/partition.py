@@ -63,7 +63,7 @@ class Stamps:
 
     def passed(self, records: Sequence[StoredRecord]) -> None:
         """These are in the views."""
-        self.newest_us = max(self.newest_us, *(to_us(r.appended_at) for r in records))
+        self.newest_us = max(self.newest_us, to_us(max(r.appended_at for r in records)))
 
 
 async def project(
@@ -75,6 +75,7 @@ async def project(
     max_records: int,
     batch_seconds: float = 120.0,
     told: Callable[[Progress], None],
+    turn: asyncio.Lock,
 ) -> None:
     """Apply the partition from the lease's checkpoint on, until cancelled.
 
@@ -82,7 +83,9 @@ async def project(
     has what comes next), and what asyncpg raises when the database is away.
     """
     stamps = Stamps(await writer.newest_us(lease.partition))
-    ahead = Ahead(log, lease.partition, after=lease.applied_offset, max_records=max_records, tenants=tenants)
+    ahead = Ahead(
+        log, lease.partition, after=lease.applied_offset, max_records=max_records, tenants=tenants, turn=turn
+    )
     try:
         while (read := await ahead.next()) is not None:
             try:

@@ -68,6 +68,7 @@ class Projector:
         self._tenants: frozenset[int] = frozenset()
         self._trusted: set[int] = set()
         self._troubles: dict[int | None, str] = {}
+        self._turn = asyncio.Lock()
 
     @property
     def trouble(self) -> str | None:
@@ -170,6 +171,7 @@ class Projector:
                     max_records=self._pace.batch_records,
                     batch_seconds=self._pace.batch_seconds,
                     told=told,
+                    turn=self._turn,
                 )
                 return
             except LeaseLost as error:

@@ -74,17 +74,19 @@ class ViewWriter:
 
     async def apply(self, batch: Batch) -> int:
         """Write a batch; returns how many events were new. Raises LeaseLost and what asyncpg raises."""
-        numbered = await self.number(batch)
-        try:
+        # One connection for both: each that goes back to the pool is cleaned by a statement.
+        async with self._pool.acquire() as connection:
+            numbered = await self._number(connection, batch)
             try:
-                return await self.write(numbered)
-            except Unnumbered:
-                await self._number_members(numbered)
-                return await self.write(numbered)
-        except LeaseLost:
-            if self._numbers is numbered.numbers:
-                self._numbers = None  # the tables may be others now
-            raise
+                try:
+                    return await self._write(connection, numbered)
+                except Unnumbered:
+                    await self._number_members(connection, numbered)
+                    return await self._write(connection, numbered)
+            except LeaseLost:
+                if self._numbers is numbered.numbers:
+                    self._numbers = None  # the tables may be others now
+                raise
 
     async def newest_us(self, partition: int) -> int:
         """When the newest of what the views have of a partition was appended; 0: they have nothing of it."""
@@ -97,34 +99,43 @@ class ViewWriter:
         )
         return newest_us
 
-    async def _number_members(self, numbered: "Numbered") -> None:
+    async def _number_members(self, connection: asyncpg.Connection, numbered: Numbered) -> None:
         """Of a set that names items before anything else did, which is rare: see that each has a number."""
         for one in numbered.batch.events:
             if one.members is not None:
                 items = [(one.envelope.tenant_id, item) for item in one.members.items()]
-                await numbered.numbers.of_listed(self._pool, items)
+                await numbered.numbers.of_listed(connection, items)
 
-    async def number(self, batch: Batch) -> "Numbered":
+    async def number(self, batch: Batch) -> Numbered:
         """First half of `apply`: see that everything the batch names has a number, each in a transaction of its own."""
+        async with self._pool.acquire() as connection:
+            return await self._number(connection, batch)
+
+    async def _number(self, connection: asyncpg.Connection, batch: Batch) -> Numbered:
         if self._numbers is None:
-            generation = await self._pool.fetchval(_GENERATION.format(schema=self._schema))
+            generation = await connection.fetchval(_GENERATION.format(schema=self._schema))
             self._numbers = Numbers(self._schema, generation=generation, cache_size=self._cache_size)
         numbers = self._numbers
+        await numbers.reserve(connection, _NUMBERS_AN_EVENT * len(batch.events))
         items = await numbers.of_items(
-            self._pool, [(a.envelope.tenant_id, item) for a in batch.events for item in a.items()]
+            connection, [(a.envelope.tenant_id, item) for a in batch.events for item in a.items()]
         )
         items |= await numbers.of_listed(
-            self._pool, [(a.envelope.tenant_id, item) for a in batch.events for item in a.listed()]
+            connection, [(a.envelope.tenant_id, item) for a in batch.events for item in a.listed()]
         )
         keys = await numbers.of_keys(
-            self._pool, [(a.envelope.tenant_id, i) for a in batch.events for i in a.event_ids()]
+            connection, [(a.envelope.tenant_id, i) for a in batch.events for i in a.event_ids()]
         )
-        return Numbered(batch, numbers, items, keys, await numbers.take(self._pool, len(batch.events)))
+        return Numbered(batch, numbers, items, keys, await numbers.take(connection, len(batch.events)))
 
-    async def write(self, numbered: "Numbered") -> int:
+    async def write(self, numbered: Numbered) -> int:
         """Second half of `apply`: all rows and the checkpoint in one transaction."""
+        async with self._pool.acquire() as connection:
+            return await self._write(connection, numbered)
+
+    async def _write(self, connection: asyncpg.Connection, numbered: Numbered) -> int:
         batch, items, keys, event_nos = numbered.batch, numbered.items, numbered.keys, numbered.event_nos
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with connection.transaction():
             await self._advance(connection, batch, numbered.numbers.generation)
             fresh, disputed = await self._fresh(connection, batch, keys)
             numbers = list(zip(fresh, event_nos, strict=False))
@@ -243,6 +254,9 @@ class ViewWriter:
             [(*d.position, d.appended_us, d.tenant_id, d.event_id, d.code, d.detail, d.key, d.value) for d in dead],
         )
 
+
+_NUMBERS_AN_EVENT = 3
+"""Numbers of a batch are asked for at once: one for the event, one for its id, and one for what it is the first to name."""
 
 _GENERATION = "SELECT '{schema}.checkpoints'::regclass::oid::bigint"
 """A rebuild brings other tables under the same names; their identity tells."""

@@ -37,21 +37,23 @@ class Numbers:
         self._cache_size = cache_size
         self._free: list[range] = []
 
-    async def of_items(self, pool: asyncpg.Pool, wanted: Iterable[tuple[int, ItemId]]) -> dict[Key, int]:
+    async def of_items(self, connection: asyncpg.Connection, wanted: Iterable[tuple[int, ItemId]]) -> dict[Key, int]:
         """The number of each (tenant, item); new ones get contiguous numbers in the order wanted."""
         found, missing = self._cached(self._items, wanted)
         if missing:
-            numbers = await self.take(pool, len(missing))
+            numbers = await self.take(connection, len(missing))
             rows = [(no, *item_row(t, ItemId(uri))) for no, (t, uri) in zip(numbers, missing, strict=True)]
             rows.sort(key=lambda r: (r[1], r[2]))
             got = await self._insert(
-                pool, insert=_INSERT_ITEMS, select=_SELECT_ITEMS, columns=list(zip(*rows, strict=True))
+                connection, insert=_INSERT_ITEMS, select=_SELECT_ITEMS, columns=list(zip(*rows, strict=True))
             )
             self._remember(self._items, got, self._cache_size)
             found |= got
         return found
 
-    async def of_listed(self, pool: asyncpg.Pool, wanted: Sequence[tuple[int, ItemId]]) -> dict[Key, int]:
+    async def of_listed(
+        self, connection: asyncpg.Connection, wanted: Sequence[tuple[int, ItemId]]
+    ) -> dict[Key, int]:
         """As `of_items`, of items that nearly always have one and are not soon wanted again: they are looked up before
         any is given, and a million of them do not push others out of the cache.
         """
@@ -65,33 +67,38 @@ class Numbers:
                 found[key] = number
         if missing:
             tenants, uris = (list(column) for column in zip(*missing, strict=True))
-            rows = await pool.fetch(_FIND_ITEMS.format(schema=self._schema), tenants, uris)
+            rows = await connection.fetch(_FIND_ITEMS.format(schema=self._schema), tenants, uris)
             for place, number in rows:
                 found[missing[place - 1]] = number
             if len(rows) < len(missing):
-                found |= await self.of_items(pool, [(t, ItemId(uri)) for t, uri in missing if (t, uri) not in found])
+                unknown = [(t, ItemId(uri)) for t, uri in missing if (t, uri) not in found]
+                found |= await self.of_items(connection, unknown)
         return found
 
-    async def of_keys(self, pool: asyncpg.Pool, wanted: Iterable[Key]) -> dict[Key, int]:
+    async def of_keys(self, connection: asyncpg.Connection, wanted: Iterable[Key]) -> dict[Key, int]:
         """The number of each (tenant, event id)."""
         found, missing = self._cached(self._keys, wanted)
         if missing:
-            numbers = await self.take(pool, len(missing))
+            numbers = await self.take(connection, len(missing))
             rows = sorted((t, event_id, no) for no, (t, event_id) in zip(numbers, missing, strict=True))
             got = await self._insert(
-                pool, insert=_INSERT_KEYS, select=_SELECT_KEYS, columns=list(zip(*rows, strict=True))
+                connection, insert=_INSERT_KEYS, select=_SELECT_KEYS, columns=list(zip(*rows, strict=True))
             )
             self._remember(self._keys, got, self._cache_size // KEYS_SHARE)
             found |= got
         return found
 
-    async def take(self, pool: asyncpg.Pool, count: int) -> list[int]:
-        """Fresh numbers, contiguous where they come from one block."""
+    async def reserve(self, connection: asyncpg.Connection, count: int) -> None:
+        """See that so many can be taken without asking the database for each purpose."""
         while (missing := count - sum(len(r) for r in self._free)) > 0:  # others may have taken while we waited
             blocks = -(-missing // BLOCK)
             statement = f"SELECT nextval('{self._schema}.numbers') FROM generate_series(1, $1)"
-            firsts = [r[0] for r in await pool.fetch(statement, blocks)]
+            firsts = [r[0] for r in await connection.fetch(statement, blocks)]
             self._free += [range(n * BLOCK, (n + 1) * BLOCK) for n in firsts]
+
+    async def take(self, connection: asyncpg.Connection, count: int) -> list[int]:
+        """Fresh numbers, contiguous where they come from one block."""
+        await self.reserve(connection, count)
         taken: list[int] = []
         while len(taken) < count:
             block = self._free[0]
@@ -122,14 +129,12 @@ class Numbers:
             cache.popitem(last=False)
 
     async def _insert(
-        self, pool: asyncpg.Pool, *, insert: str, select: str, columns: Sequence[Sequence[Any]]
+        self, connection: asyncpg.Connection, *, insert: str, select: str, columns: Sequence[Sequence[Any]]
     ) -> dict[Key, int]:
-        async with pool.acquire() as connection:
-            async with connection.transaction():
-                await connection.execute(insert.format(schema=self._schema), *columns)
-            # Now that it is committed, in a snapshot of its own: whoever was first, the number is there to be read.
-            tenants, names = (columns[1], columns[2]) if insert is _INSERT_ITEMS else (columns[0], columns[1])
-            rows = await connection.fetch(select.format(schema=self._schema), tenants, names)
+        await connection.execute(insert.format(schema=self._schema), *columns)
+        # Now that it is committed, in a snapshot of its own: whoever was first, the number is there to be read.
+        tenants, names = (columns[1], columns[2]) if insert is _INSERT_ITEMS else (columns[0], columns[1])
+        rows = await connection.fetch(select.format(schema=self._schema), tenants, names)
         return {(r[0], r[1]): r[2] for r in rows}
 
 
