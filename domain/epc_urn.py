@@ -26,7 +26,7 @@ class InvalidId(ValueError):
 
 def check_digit(digits: str) -> str:
     """The GS1 mod-10 check digit of the digits before it."""
-    total = sum(int(d) * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits)))
+    total = 3 * sum(map(int, digits[::-2])) + sum(map(int, digits[-2::-2]))
     return str(-total % 10)
 
 

@@ -92,6 +92,7 @@ class PostgresEventLog:
             min_size=0,
             max_size=self._max_connections,
             init=_watched,
+            reset=_left_as_it_was,
             command_timeout=_ANSWER_SECONDS,
             timeout=_ANSWER_SECONDS,
             server_settings=_session(durable=True),
@@ -256,6 +257,10 @@ class PostgresEventLog:
 
 async def _watched(connection: asyncpg.Connection) -> None:
     watch_peer(connection)
+
+
+async def _left_as_it_was(_: asyncpg.Connection) -> None:
+    """Questions to the log are one statement each, which leaves nothing behind: to clean up would be another."""
 
 
 def _session(*, durable: bool) -> dict[str, str]:

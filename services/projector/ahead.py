@@ -38,7 +38,11 @@ class Read:
 
 
 class Ahead:
-    """The batches of a partition after an offset, for one who writes them one after the other. Close it."""
+    """The batches of a partition after an offset, for one who writes them one after the other. Close it.
+
+    `turn` is one for all partitions of a process: with much to do they are decoded one after the other, so that one is
+    written while another is decoded. Else all would be decoded at once, and then all written.
+    """
 
     def __init__(
         self, log: EventLog, partition: int, *, after: int, max_records: int, tenants: Tenants, turn: asyncio.Lock

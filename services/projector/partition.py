@@ -83,9 +83,7 @@ async def project(
     has what comes next), and what asyncpg raises when the database is away.
     """
     stamps = Stamps(await writer.newest_us(lease.partition))
-    ahead = Ahead(
-        log, lease.partition, after=lease.applied_offset, max_records=max_records, tenants=tenants, turn=turn
-    )
+    ahead = Ahead(log, lease.partition, after=lease.applied_offset, max_records=max_records, tenants=tenants, turn=turn)
     try:
         while (read := await ahead.next()) is not None:
             try:

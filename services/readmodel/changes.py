@@ -256,7 +256,7 @@ class ViewWriter:
 
 
 _NUMBERS_AN_EVENT = 3
-"""Numbers of a batch are asked for at once: one for the event, one for its id, and one for what it is the first to name."""
+"""Numbers of a batch are asked for at once: for an event, its id, and what it is the first to name."""
 
 _GENERATION = "SELECT '{schema}.checkpoints'::regclass::oid::bigint"
 """A rebuild brings other tables under the same names; their identity tells."""

@@ -51,9 +51,7 @@ class Numbers:
             found |= got
         return found
 
-    async def of_listed(
-        self, connection: asyncpg.Connection, wanted: Sequence[tuple[int, ItemId]]
-    ) -> dict[Key, int]:
+    async def of_listed(self, connection: asyncpg.Connection, wanted: Sequence[tuple[int, ItemId]]) -> dict[Key, int]:
         """As `of_items`, of items that nearly always have one and are not soon wanted again: they are looked up before
         any is given, and a million of them do not push others out of the cache.
         """

@@ -2,9 +2,10 @@
 
 import asyncio
 
+from domain.clock import SystemClock
 from domain.ports import Position
 from services.eventlog.memory import MemoryEventLog
-from services.projector.ahead import BREATH_RECORDS, WORTH_RECORDS
+from services.projector.ahead import BREATH_RECORDS, WORTH_RECORDS, Ahead
 from services.projector.continuity import LogNow
 from services.projector.leases import Lease, Leases
 from services.projector.partition import project
@@ -56,7 +57,15 @@ async def _project(lease: Lease, log: Told, writer: Held, *, max_records: int) -
     async def tenants(_: frozenset[int]) -> frozenset[int]:
         return frozenset({1})
 
-    await project(lease, log=log, writer=writer, tenants=tenants, max_records=max_records, told=lambda _: None)
+    await project(
+        lease,
+        log=log,
+        writer=writer,
+        tenants=tenants,
+        max_records=max_records,
+        told=lambda _: None,
+        turn=asyncio.Lock(),
+    )
 
 
 async def test_the_next_batch_is_read_while_one_is_written(site: Site) -> None:
@@ -123,3 +132,48 @@ async def test_a_batch_read_ahead_is_dropped_with_the_lease(site: Site) -> None:
     assert await site.event_ids() == set()
     assert (await site.fresh()).vector.get(0, -1) == -1
     assert (await log.append(named("later", 1), deadline_seconds=5)) == [Position(0, 3 * BATCH)]
+
+
+async def test_with_much_to_do_partitions_are_decoded_in_turn() -> None:
+    """One is ready to be written while others are decoded."""
+    count, turn = 4 * BREATH_RECORDS, asyncio.Lock()
+    log = MemoryEventLog(partitions=2, clock=SystemClock())
+    await log.start()
+    await log.append(named("first", 3 * count), deadline_seconds=5)
+    assert min((await log.end()).values()) > count
+    ready: list[tuple[int, int]] = []
+
+    async def tenants(_: frozenset[int]) -> frozenset[int]:
+        return frozenset({1})
+
+    def ahead(partition: int) -> Ahead:
+        return Ahead(log, partition, after=-1, max_records=count, tenants=tenants, turn=turn)
+
+    one, other = ahead(0), ahead(1)
+
+    async def first_of(partition: int, its: Ahead) -> None:
+        read = await its.next()
+        assert read is not None
+        ready.append((partition, len(other._ready.records if partition == 0 else one._ready.records)))
+
+    try:
+        await asyncio.wait_for(asyncio.gather(first_of(0, one), first_of(1, other)), 10)
+        assert ready[0][1] <= BREATH_RECORDS  # of the other next to nothing was decoded by then
+    finally:
+        await asyncio.gather(one.close(), other.close())
+
+
+async def test_who_has_little_to_do_does_not_wait_for_the_turn() -> None:
+    log, turn = await log_of("first", 1), asyncio.Lock()
+
+    async def tenants(_: frozenset[int]) -> frozenset[int]:
+        return frozenset({1})
+
+    async with turn:
+        ahead = Ahead(log, 0, after=-1, max_records=BATCH, tenants=tenants, turn=turn)
+        try:
+            read = await asyncio.wait_for(ahead.next(), 5)
+            assert read is not None
+            assert len(read.records) == 1
+        finally:
+            await ahead.close()

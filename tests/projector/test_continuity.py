@@ -92,8 +92,17 @@ async def test_a_batch_of_another_log_is_not_applied_even_before_the_next_heartb
     async def tenants(_: frozenset[int]) -> frozenset[int]:
         return frozenset({1})
 
+    writer = ViewWriter(site.views)
     reading = asyncio.create_task(
-        project(lease, log=log, writer=ViewWriter(site.views), tenants=tenants, max_records=50, told=lambda _: None)
+        project(
+            lease,
+            log=log,
+            writer=writer,
+            tenants=tenants,
+            max_records=50,
+            told=lambda _: None,
+            turn=asyncio.Lock(),
+        )
     )
     await site.until_applied(9)
     await log.wipe(records=named("other", 25))
