@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from domain.answers import Gap
 from domain.bookings import UNSURE_BASES, made_since_us
@@ -22,13 +23,15 @@ from domain.uses import Used
 class ClassUses:
     """The uses of a class without lot, which may be very many: those about the time of a lot are found by search.
 
-    `alone`: uses of transformations that are one event, by when that began; nothing of these began earlier.
+    `alone`: uses of transformations that are one event, by when that began; nothing of these began earlier. `by_site`:
+    which of these each site has.
     """
 
     all: list[Naming]
     alone: list[Naming]
     others: list[Naming]
     longest_us: int
+    by_site: dict[str | None, list[int]]
 
     @classmethod
     def of(cls, uses: list[Naming]) -> "ClassUses":
@@ -36,15 +39,24 @@ class ClassUses:
         alone.sort(key=lambda n: n.event.facts.begins_us)
         others = [n for n in uses if n.event.facts.transformation != f"event {n.event.facts.event_id}"]
         longest_us = max((n.event.facts.latest_us - n.event.facts.begins_us for n in alone), default=0)
-        return cls(uses, alone, others, longest_us)
+        by_site: dict[str | None, list[int]] = {}
+        for number, n in enumerate(alone):
+            by_site.setdefault(n.event.facts.site, []).append(number)
+        return cls(uses, alone, others, longest_us, by_site)
 
     def near(self, lot: ItemId, presence: Presence) -> list[Naming]:
         """Without those that surely were before the lot came, or after it was surely gone."""
         first_us, last_us = presence.span(lot)
         begin = bisect_left(self.alone, first_us - self.longest_us, key=_begins_us)
         end = bisect_right(self.alone, last_us, key=_begins_us)
-        later = [n for n in self.alone[end:] if presence.stays(lot, n.event.facts.site)]
-        return [n for n in (*self.alone[begin:end], *later, *self.others) if n.event.facts.latest_us >= first_us]
+        uses = [*self.alone[begin:end], *self._from(end, lot, presence), *self.others]
+        return [n for n in uses if n.event.facts.latest_us >= first_us]
+
+    def _from(self, first: int, lot: ItemId, presence: Presence) -> list[Naming]:
+        """The later uses where the lot stays: of each site it is asked once, since every lot has many."""
+        numbers = [its[bisect_left(its, first) :] for its in self.by_site.values()]
+        stay = [its for its in numbers if its and presence.stays(lot, self.alone[its[0]].event.facts.site)]
+        return [self.alone[number] for number in sorted(chain.from_iterable(stay))]
 
 
 def _begins_us(use: Naming) -> int:

@@ -7,7 +7,8 @@ import pytest
 
 from domain import events as ev
 from domain.answers import Way
-from domain.ids import PlaceId
+from domain.ids import ItemId, PlaceId
+from domain.presence import Presence
 from tests.domain.telling import History, at, item, q
 
 S, T = PlaceId.parse("S"), PlaceId.parse("T")
@@ -114,3 +115,22 @@ def test_a_lot_whose_id_does_not_say_that_it_is_one(name: str) -> None:
     h.tell(ev.MaterialReceived(occurred_at=at(1), site=S, **fields))
     used(h, hour=5)
     assert both_ways(h, name)
+
+
+def test_of_each_site_it_is_asked_once_whether_a_lot_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class that is used everywhere has very many later uses, and very many lots."""
+    asked: list[tuple[ItemId, str | None]] = []
+    stays = Presence.stays
+
+    def counted(self: Presence, lot: ItemId, site: str | None) -> bool:
+        asked.append((lot, site))
+        return stays(self, lot, site)
+
+    monkeypatch.setattr(Presence, "stays", counted)
+    h = History()
+    stored(h, hour=1)
+    h.made(["N/1"], [ev.Input(item=item(LOT), quantity=Decimal(5))], at_hour=3)
+    for hour in range(10, 30):
+        used(h, hour=hour, site=S if hour % 2 else T)
+    assert item(OUT) not in h.forward(LOT)
+    assert sorted(asked) == [(item(LOT), S), (item(LOT), T)]
