@@ -19,6 +19,8 @@ class Size:
     """backward traces whose times make the percentiles"""
     rates: int = 0
     """rounds of what takes processes or databases of its own; 0: as many as `rounds`"""
+    projected: int = 0
+    """events of one run of a projector; 0: as many as `events`"""
     serials: int = 5_000
     budget_seconds: float = 8.0
     """for the rounds of one case: a slow one has fewer"""
@@ -42,6 +44,7 @@ SIZES = {
             rounds=3,
             rates=2,
             events=4_000,
+            projected=8_000,
             singles=1_000,
             seconds=2.0,
             asked=200,

@@ -35,7 +35,7 @@ _NOT_YET = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg
 
 async def projector(world: World) -> AsyncIterator[Row]:
     """Each run begins with empty views and the same log. One process; then two beside one."""
-    events = list(records_of(world.tenant, Events(world.size.events).lines()))
+    events = list(records_of(world.tenant, Events(world.size.projected or world.size.events).lines()))
     # As a projector process does; what other groups left behind is never looked at.
     collect_seldom(YOUNG_OBJECTS_PROJECTING)
     live, rebuilt, barely = await rates_in_turn(
