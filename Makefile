@@ -37,7 +37,7 @@ setup: .venv/.installed  ## Make .venv from the lock file
 	@touch $@
 
 test: setup  ## Run all tests, on real PostgreSQL and, where Maven is, real Kafka (ARGS=... some of them)
-	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests.halves)
+	@$(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests.parts)
 
 check: check-static  ## Format, lint, types, layers and the fast tests: under a minute
 	@$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
