@@ -16,6 +16,7 @@ from domain.links import ALWAYS_US
 from domain.record import Happened, Naming
 from domain.sightings import Lasting, Leaving, Sighting, emptyings_of, sightings_of, swapping
 from domain.stays import Balance, Containment, Mark, StandIn, Stay, marks_of, takings_of
+from domain.steps_down import Deep, to_the_end
 
 
 class Simulation:
@@ -133,7 +134,7 @@ class Simulation:
         named = taking.mention.item
         is_itself = named in self._own or not may_be_box(named)
         if is_itself or self._contents.get(named) or self._untold(taking, named):
-            return self._stand_ins(taking, StandIn(named), seen=frozenset(), ways={})
+            return to_the_end(self._stand_ins(taking, StandIn(named), seen=frozenset(), ways={}))
         return []
 
     def _apply(self, at_us: int, marks: list[Mark]) -> None:
@@ -240,7 +241,7 @@ class Simulation:
 
     def _stand_ins(
         self, taking: Naming, way: StandIn, *, seen: frozenset[ItemId], ways: dict[ItemId, list[StandIn]]
-    ) -> list[StandIn]:
+    ) -> Deep[list[StandIn]]:
         """What the item of a `way` stands for now, at every depth; itself where it held nothing or is its own thing.
 
         A lot or class always is itself, and what it holds is only possible: any of its boxes may have been used.
@@ -265,14 +266,14 @@ class Simulation:
             if doubted or self._may_have_left(stay, taking, seen | {item}):
                 doubts.add("inferred")
             within = StandIn(item, named, frozenset(doubts), untold=of_lot, of_lot=of_lot)
-            inner = self._stand_ins(taking, _onward(way, within, stay.child), seen=seen | {item}, ways=ways)
+            inner = yield self._stand_ins(taking, _onward(way, within, stay.child), seen=seen | {item}, ways=ways)
             _take_in(inner, within, into=found)
         for mark in sorted(self._untold(taking, item), key=lambda m: (m.child or "", m.order)):
             if mark.child is not None and mark.child not in self._contents.get(item, {}):
                 self._doubted.add((mark.event.no, mark.child))
                 doubts = {"inferred", *self._doubts.get(item, ()), *(("replacement_pending",) * mark.event.pending)}
                 within = StandIn(item, named, frozenset(doubts), untold=True, of_lot=of_lot)
-                inner = self._stand_ins(taking, _onward(way, within, mark.child), seen=seen | {item}, ways=ways)
+                inner = yield self._stand_ins(taking, _onward(way, within, mark.child), seen=seen | {item}, ways=ways)
                 _take_in(inner, within, into=found)
         return list(found.values())
 

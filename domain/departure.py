@@ -54,23 +54,32 @@ def first_departures(known: Known, units: Sequence[ItemId]) -> Generator[Need, F
     A unit in a carton on a pallet leaves when the pallet does, a module in a bike when the bike does.
     """
     scene = yield from scene_of(known, units)
-    climbing: set[ItemId] = set()
 
-    def departures(item: ItemId, inside: _Inside) -> Iterator[tuple[EventFacts, bool]]:  # one climb, one answer
-        for n in known.found.namings.get(item, []):
-            if _leaves(n) and inside.may_hold(n.event.facts):
-                yield n.event.facts, inside.holds(n.event.facts)
-        stays: list[Stay | Part] = [*scene.around.stays.get(item, []), *scene.parts.get(item, [])]
-        for stay in stays:
-            above, then = stay.parent if isinstance(stay, Stay) else stay.whole, inside.within(stay)
-            if then.since_us <= then.until_us and above not in climbing:
-                climbing.add(above)
-                yield from departures(above, then)
-                climbing.discard(above)
+    def departures(unit: ItemId) -> Iterator[tuple[EventFacts, bool]]:
+        climbing: set[ItemId] = set()
+        todo: list[tuple[ItemId, _Inside | None]] = [(unit, _Inside())]
+        while todo:
+            item, inside = todo.pop()
+            if inside is None:  # all above it was seen
+                climbing.discard(item)
+                continue
+            if item in climbing:
+                continue
+            if todo:  # the unit itself is no step of the climb
+                climbing.add(item)
+            todo.append((item, None))
+            for n in known.found.namings.get(item, []):
+                if _leaves(n) and inside.may_hold(n.event.facts):
+                    yield n.event.facts, inside.holds(n.event.facts)
+            stays: list[Stay | Part] = [*scene.around.stays.get(item, []), *scene.parts.get(item, [])]
+            for stay in stays:
+                above, then = stay.parent if isinstance(stay, Stay) else stay.whole, inside.within(stay)
+                if then.since_us <= then.until_us:
+                    todo.append((above, then))
 
     found = {}
     for unit in units:
-        left = list(departures(unit, _Inside()))
+        left = list(departures(unit))
         if left:
             by_us = min((f.latest_us for f, sure in left if sure), default=None)
             found[unit] = Departure(min(f.begins_us for f, _ in left), by_us)

@@ -1,6 +1,7 @@
 """Reading one item's facts together with those of what it is in: place, holder, status, flags (SEMANTICS §4)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from domain.assembly import Part
 from domain.facts import INHERITED, Action, EventFacts, Role, Status
@@ -13,6 +14,23 @@ Greatest = tuple[Order, str | None]
 
 INHERITED_RANKS = frozenset({3, 4, 5, 6, 7})
 """shipped, received, sold, returned, scrapped, destroyed: what contents share with their container"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """Since when something has been in what it is in, through all of that."""
+
+    since: Order
+    since_us: int
+
+    @classmethod
+    def of(cls, stay: Stay, inner: "_Within | None") -> "_Within":
+        here = cls(stay.start.facts.order, stay.since_us)
+        return here if inner is None else cls(max(here.since, inner.since), max(here.since_us, inner.since_us))
+
+    def shares(self, order: Order, status: Status) -> bool:
+        """Whether what happened to the outermost happened to what is inside, too."""
+        return status in INHERITED and order[1] in INHERITED_RANKS and order[0] >= self.since_us and order > self.since
 
 
 class Places:
@@ -125,28 +143,29 @@ class Places:
         return (facts[-1][2], facts[-1][0][0]) if facts else None
 
     def _ordered_status(self, item: ItemId, at_us: int) -> list[tuple[Order, int, Status]]:
-        return sorted(self._status_facts(item, at_us, frozenset()), key=lambda f: (f[0], f[2]))
+        return sorted(self._status_facts(item, at_us), key=lambda f: (f[0], f[2]))
 
-    def _status_facts(self, item: ItemId, at_us: int, below: frozenset[ItemId]) -> Iterable[tuple[Order, int, Status]]:
+    def _status_facts(self, item: ItemId, at_us: int) -> Iterator[tuple[Order, int, Status]]:
+        """Of the item, and of what happened to what it was in while it was inside. Boxes may be in boxes a thousand
+        deep, so nothing here calls itself.
+        """
+        todo: list[tuple[ItemId, int, frozenset[ItemId], _Within | None]] = [(item, at_us, frozenset(), None)]
+        while todo:
+            here, until_us, below, inside = todo.pop()
+            for order, earliest_us, status in self._own_status(here, until_us):
+                if inside is None or inside.shares(order, status):
+                    yield order, earliest_us, status
+            for stay in self._around.stays.get(here, []):
+                if stay.since_us <= until_us and stay.parent not in below:
+                    end_us = until_us if stay.until_us is None else min(until_us, stay.until_us)
+                    todo.append((stay.parent, end_us, below | {here}, _Within.of(stay, inside)))
+
+    def _own_status(self, item: ItemId, at_us: int) -> Iterator[tuple[Order, int, Status]]:
         for naming in self._namings.get(item, []):
             facts, status = naming.event.facts, naming.mention.status
             if status is not None and facts.latest_us <= at_us and self._is_itself(naming):
                 yield facts.order, facts.earliest_us, status
         yield from self._taken_facts(item, at_us)
-        for stay in self._around.stays.get(item, []):
-            if stay.since_us <= at_us and stay.parent not in below:
-                end_us = at_us if stay.until_us is None else min(at_us, stay.until_us)
-                for order, earliest_us, status in self._container_facts(stay, end_us, below | {item}):
-                    if order > stay.start.facts.order:
-                        yield order, earliest_us, status
-
-    def _container_facts(
-        self, stay: Stay, end_us: int, below: frozenset[ItemId]
-    ) -> Iterable[tuple[Order, int, Status]]:
-        """What happened to the container while it was inside, and to what that container was in."""
-        for order, earliest_us, status in self._status_facts(stay.parent, end_us, below):
-            if status in INHERITED and order[1] in INHERITED_RANKS and order[0] >= stay.since_us:
-                yield order, earliest_us, status
 
     def _taken_facts(self, item: ItemId, at_us: int) -> Iterable[tuple[Order, int, Status]]:
         """Used up or fitted through a container; taken out again."""

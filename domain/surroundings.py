@@ -22,12 +22,13 @@ def surroundings(
     up, down = set(items), set(inside)
     seen_up: set[ItemId] = set()
     seen_down: set[ItemId] = set()
+    above = _Above()
     while up - seen_up or down - seen_down:
         fresh_up, fresh_down = up - seen_up, down - seen_down
         yield from known.require(Need(linked=frozenset(fresh_up | fresh_down)))
         seen_up |= fresh_up | fresh_down
         for item in fresh_up | fresh_down:
-            up |= _containers(known, item)
+            up |= above.add(known, item)
             if _contents_decide(known, item):
                 down.add(item)
         yield from _load_contents(known, fresh_down)
@@ -36,8 +37,7 @@ def surroundings(
             up |= children
             down |= {c for c in children if _is_container(known, c)}
         seen_down |= fresh_down
-        boxes = {c for c in up & seen_up if c not in seen_down and _is_container(known, c)}
-        down |= {c for c in boxes if _containers(known, c) & seen_down or _taken_above(known, c)}
+        down |= {c for c in above.boxes - seen_down if not seen_down.isdisjoint(above.of[c]) or above.is_taken(c)}
     namings = {item: known.found.namings.get(item, []) for item in seen_up}
     lots = frozenset(item for item, ns in namings.items() if is_lot(item, ns))
     doubts = {item: known.things.doubts(item) for item in seen_up}
@@ -53,18 +53,43 @@ def _is_container(known: Known, item: ItemId) -> bool:
     return any(n.mention.role is Role.PARENT for n in known.found.namings.get(item, []))
 
 
-def _taken_above(known: Known, box: ItemId) -> bool:
-    """Whether something it was in was used up or fitted: a box that only stood for its contents stays, an empty one
-    leaves with them.
+class _Above:
+    """What items are in, as far as it is loaded, and whether something that a box was in was used up or fitted: a box
+    that only stood for its contents stays, an empty one leaves with them. An item is looked at once, however deep.
     """
-    above, todo = {box}, [box]
-    while todo:
-        outer = _containers(known, todo.pop()) - above
-        if any(takings_of(known.found.namings.get(o, [])) for o in outer):
-            return True
-        above |= outer
-        todo += outer
-    return False
+
+    def __init__(self) -> None:
+        self.of: dict[ItemId, set[ItemId]] = {}
+        self.boxes: set[ItemId] = set()
+        self._within: dict[ItemId, list[ItemId]] = {}
+        self._taken: dict[ItemId, frozenset[ItemId]] = {}
+        """Up to two that were taken, of all that it was in and itself: one is always another than itself."""
+
+    def add(self, known: Known, item: ItemId) -> set[ItemId]:
+        """Take in an item that was loaded; what it was in."""
+        if item in self.of:
+            return self.of[item]
+        outer = self.of[item] = _containers(known, item)
+        if _is_container(known, item):
+            self.boxes.add(item)
+        for container in outer:
+            self._within.setdefault(container, []).append(item)
+        taken = frozenset({item}) if takings_of(known.found.namings.get(item, [])) else frozenset[ItemId]()
+        self._hand_down(item, taken.union(*(self._taken.get(container, ()) for container in outer)))
+        return outer
+
+    def is_taken(self, box: ItemId) -> bool:
+        return bool(self._taken.get(box, frozenset()) - {box})
+
+    def _hand_down(self, item: ItemId, taken: frozenset[ItemId]) -> None:
+        todo = [(item, taken)]
+        while todo:
+            here, told = todo.pop()
+            before = self._taken.get(here, frozenset())
+            if len(before) > 1 or told <= before:
+                continue
+            now = self._taken[here] = frozenset((*before, *sorted(told - before))[:2])
+            todo += [(inner, now) for inner in self._within.get(here, ())]
 
 
 def _contents_decide(known: Known, item: ItemId) -> bool:

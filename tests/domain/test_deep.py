@@ -1,0 +1,55 @@
+"""Boxes in boxes, and parts in parts, deeper than Python calls may be in one another: a hostile record is answered."""
+
+from collections.abc import Generator
+
+from domain import events as ev
+from domain.contents import contents
+from domain.departure import Departure, first_departures
+from domain.ids import ItemId
+from domain.record import Found, Known, Need, answer
+from tests.domain.telling import History, at, item, us
+
+DEEP = 1_100
+
+
+def packed_deep() -> History:
+    h = History()
+    for n in range(DEEP):
+        h.pack(f"box:{n + 1}", f"box:{n}" if n else "U/1", at_hour=1 + n / 10_000)
+    h.tell(ev.Shipped(occurred_at=at(3), items=(ev.ItemQuantity(item=item(f"box:{DEEP}")),)))
+    return h
+
+
+def test_a_unit_in_a_thousand_boxes_has_its_state() -> None:
+    h = packed_deep()
+    state = h.state("U/1", at_hour=4)
+    assert (state.status, len(state.containers)) == ("in_transit", DEEP)
+    held = answer(contents(item(f"box:{DEEP}"), at_us=us(4)), h.view().look_up)
+    assert (len(held), held[-1].item) == (DEEP, item("U/1"))
+
+
+def test_what_a_thousand_boxes_stand_for_is_found() -> None:
+    h = packed_deep()
+    h.tell(
+        ev.Transformed(
+            occurred_at=at(5),
+            inputs=(ev.Input(item=item(f"box:{DEEP}")),),
+            outputs=(ev.Output(item=item("W/1")),),
+        )
+    )
+    assert h.state("U/1", at_hour=6).status == "consumed"
+
+
+def test_a_part_in_a_thousand_parts_left_with_the_outermost() -> None:
+    h = History()
+    for n in range(DEEP):
+        h.fit(f"P/{n + 1}", f"P/{n}", at_hour=1 + n / 10_000)
+    h.tell(ev.Shipped(occurred_at=at(3), items=(ev.ItemQuantity(item=item(f"P/{DEEP}")),)))
+    known = Known()
+    found = answer(_departures(known, item("P/0")), h.view().look_up)
+    assert found[item("P/0")].by_us == us(3)
+
+
+def _departures(known: Known, unit: ItemId) -> Generator[Need, Found, dict[ItemId, Departure]]:
+    yield from known.start([unit])
+    return (yield from first_departures(known, [unit]))
