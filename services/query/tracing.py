@@ -208,13 +208,14 @@ async def _by_columns(ask: TraceAsked, asked: Asked, start: Start, *, walk: Walk
     over = walk.over_graph
     assert over is not None
     after = (ask.cursor.level, ask.cursor.item) if ask.cursor is not None else None
-    await asyncio.to_thread(over.narrow, since_us=ask.since_us, until_us=ask.until_us, after=after)
+    if not (ask.since_us is None and ask.until_us is None and after is None):
+        await asyncio.to_thread(over.narrow, since_us=ask.since_us, until_us=ask.until_us, after=after)
     following = _following(ask, asked, over.last(ask.limit) if ask.limit is not None else None)
     if ask.cursor is not None:
         over.order = over.order[: ask.limit]
     totals = Totals(()) if ask.cursor is None else None
     dressing = Dressing(asked, at_us=_at_us(ask, asked), totals=totals)
-    columns = await asyncio.to_thread(ColumnDressing, dressing, over, tells=ask.form.tells)
+    columns = ColumnDressing(dressing, over, tells=ask.form.tells)
     form = ask.form.columns if ask.form.shows_nodes else None
 
     async def pieces() -> AsyncIterator[bytes]:

@@ -11,6 +11,7 @@ import numpy as np
 from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.groups import Bools, Ints, in_order
 from services.query.graph.links import CERTAIN_BIT, REASONS, bit_of
+from services.query.graph.sparse import zeros
 from services.turns import give_way
 
 _AGAINST, _TOUCHED = bit_of("against_time"), bit_of("touched")
@@ -19,6 +20,8 @@ CONSISTENT, ORDERED, IN_CHAIN = (1 << (len(REASONS) + 1 + n) for n in range(3))
 _ENDS = 32
 """Bits above this are the number of a chain's ends; 0: it has none."""
 START = CERTAIN_BIT | CONSISTENT | ORDERED
+ROOM = 10_000
+"""So many items may come up in a walk until what is kept by item must be copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,8 @@ class Reached:
     """All paths so far, by item, and after how many hops each came up."""
 
     def __init__(self, count: int) -> None:
-        self._head = np.full(count, -1, dtype=np.int32)
-        """by item: its newest row; -1: none"""
+        self._head = zeros(count + ROOM, np.int32)
+        """by item: one more than its newest row; 0: it has none"""
         self._rows = 0
         self._paths = Ahead(*(np.zeros(64, dtype=np.int64) for _ in range(4)))
         self._before = np.zeros(64, dtype=np.int32)
@@ -209,7 +212,7 @@ class Reached:
         paths = _once(paths)
         give_way()
         self._reach_out(int(paths.item[-1]) + 1)
-        head = self._head[paths.item]
+        head = self._head[paths.item] - 1
         known = np.flatnonzero(head >= 0)
         if not len(known):
             self._add(paths, head, depth)
@@ -243,7 +246,7 @@ class Reached:
         self._before[begin:end] = np.where(again, numbers - 1, head)
         last = np.ones(len(paths), dtype=np.bool_)
         last[:-1] = ~again[1:]
-        self._head[paths.item[last]] = numbers[last]
+        self._head[paths.item[last]] = numbers[last] + 1
         self.items += int(np.count_nonzero(~again & (head < 0)))
         self._rows = end
 
@@ -259,7 +262,7 @@ class Reached:
         """Items that came up since."""
         more = count - len(self._head)
         if more > 0:
-            self._head = np.concatenate([self._head, np.full(more, -1, dtype=np.int32)])
+            self._head = np.concatenate([self._head, np.zeros(more + ROOM, dtype=np.int32)])
 
     def by_item(self, but: Ints) -> tuple[Ints, Ints, Ints]:
         """(item, marks, depth) of each path, by item and then as they came up; but for some items."""

@@ -14,6 +14,7 @@ from services.query.graph.facts import STATUSES
 from services.query.graph.groups import Bools, Ints
 from services.query.graph.kinds import CONTAINER, UNIT
 from services.query.graph.links import CERTAIN_BIT
+from services.query.graph.sparse import zeros
 from services.query.graph.stance import shipped_out
 from services.query.graph.standings import Stood
 from services.query.totals import Totals
@@ -24,10 +25,11 @@ _IN_TRANSIT, _CONSUMED = STATUSES.index(Status.IN_TRANSIT), STATUSES.index(Statu
 
 @dataclass(slots=True)
 class Counting:
-    """Takes nodes some at a time, in the order of answers. `counts`: by row of the nodes, which of them count."""
+    """Takes nodes some at a time, in the order of answers."""
 
     over: OverGraph
-    counts: Bools
+    _counts: Bools | None = None
+    """by row of the nodes, which of them count"""
     _plain: list[Ints] = field(default_factory=list)
     """rows of plain nodes that count"""
     _told: list[tuple[int, Whereabouts]] = field(default_factory=list)
@@ -35,7 +37,10 @@ class Counting:
 
     def take(self, rows: Ints, stood: Stood) -> None:
         """Count these nodes."""
-        counted = self.counts[rows]
+        if self._counts is None:
+            self._counts = self.over.counts()
+            give_way()
+        counted = self._counts[rows]
         self._plain.append(rows[counted & ~stood.by_domain])
         strange = np.flatnonzero(counted & stood.by_domain).tolist()
         self._told += [(int(rows[at]), stood.state(at)) for at in strange]
@@ -67,7 +72,7 @@ class Counting:
         rows = np.concatenate([np.zeros(0, dtype=np.int64), *self._plain])
         items, certain = walked.nodes[rows], (walked.ordered_labels[rows] & CERTAIN_BIT) > 0
         units = self.over.graph.standing.kind[items] <= UNIT
-        affected, unit = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+        affected, unit = zeros(count, np.bool_), zeros(count, np.bool_)
         strange = walked.nodes[np.array([row for row, _ in self._told], dtype=np.int64)]
         affected[items] = affected[strange] = True
         unit[items[units]] = True

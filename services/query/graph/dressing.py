@@ -29,7 +29,8 @@ CHUNK = 5_000
 COUNTED_AT_ONCE = 100_000
 QUIET_SECONDS = 15.0
 """So long an answer may be sent, to a slow client perhaps, with nothing asked of the database."""
-_FEW = 500
+_FEW, _FEW_COUNTED = 500, 20_000
+"""So few nodes that are shown, of so few that are looked through to count these, are no work for another thread."""
 
 
 class ColumnDressing:
@@ -39,7 +40,7 @@ class ColumnDressing:
         """`tells`: the answer tells of all of them together, too: totals, gaps, conflicts."""
         self.dressing, self._over = dressing, over
         self._nodes, self._remembered = over.nodes, over.standings.remembered
-        self._counting = Counting(over, over.counts()) if tells else None
+        self._counting = Counting(over) if tells else None
 
     async def about(self, items: Sequence[ItemId]) -> None:
         """What must be told of items that are asked about and are no nodes."""
@@ -59,19 +60,13 @@ class ColumnDressing:
         """All nodes, in the order of answers; the first `show` of them in the form, if there is one."""
         order = self._over.order
         works = self._works(form, show=show)
-        if len(order) < _FEW:
+        if len(order) < _FEW and len(self._nodes) < _FEW_COUNTED:
             async for work in works:
                 yield work()
         else:
             async with aclosing(one_ahead(works)) as pieces:
                 async for piece in pieces:
                     yield piece
-        if self._counting is not None and self.dressing.totals is not None:
-            finish = partial(self._counting.finish, self.dressing.totals)
-            if len(order) < _FEW:
-                finish()
-            else:
-                await asyncio.to_thread(finish)
 
     async def _works(self, form: Form | None, *, show: int | None) -> AsyncIterator[Callable[[], bytes]]:
         """What makes the pieces; to be done one after the other."""
@@ -87,7 +82,8 @@ class ColumnDressing:
                 await self.dressing.asked.stay()
                 asked = loop.time()
             stood = await self._stand(rows, coded=left > 0)
-            yield partial(self._take, rows, stood, form=form, show=min(left, len(rows)))
+            last = start + size >= len(order)
+            yield partial(self._take, rows, stood, form=form, show=min(left, len(rows)), last=last)
             left = max(0, left - len(rows))
 
     async def _stand(self, rows: Ints, *, coded: bool) -> Stood:
@@ -101,11 +97,14 @@ class ColumnDressing:
 
     # -- counted, and as columns
 
-    def _take(self, rows: Ints, stood: Stood, *, form: Form | None, show: int) -> bytes:
+    def _take(self, rows: Ints, stood: Stood, *, form: Form | None, show: int, last: bool) -> bytes:
         give_way()
         if self._counting is not None:
-            self._counting.take(rows, stood)
             self._counting.gather(rows, stood, self.dressing)
+            if self.dressing.totals is not None:
+                self._counting.take(rows, stood)
+                if last:
+                    self._counting.finish(self.dressing.totals)
         return form(self._columns(rows[:show], stood)) if show and form is not None else b""
 
     def _columns(self, rows: Ints, stood: Stood) -> NodeColumns:

@@ -10,6 +10,7 @@ from services.query.graph.ahead import (
     CONSISTENT,
     LABELS,
     ORDERED,
+    ROOM,
     START,
     Ahead,
     Ends,
@@ -33,12 +34,10 @@ from services.query.graph.links import (
 )
 from services.query.graph.names import Names
 from services.query.graph.recorded import Recorded
+from services.query.graph.sparse import zeros
 from services.query.graph.told import Told
 from services.query.graph.walked import Barred, Opened, Walked
 from services.turns import give_way
-
-_FEW = 2_000
-"""So many items are told of at once; more in a thread, since that takes longer than changing to one."""
 
 
 class ForwardWalk:
@@ -49,8 +48,7 @@ class ForwardWalk:
         self._ends = Ends()
         self._reached = Reached(names.count)
         self._recorded = Recorded(graph)
-        self._expanded = np.zeros(names.count, dtype=np.bool_)
-        self._timed = np.zeros(names.count, dtype=np.bool_)
+        self._expanded, self._timed = zeros(names.count + ROOM, np.bool_), zeros(names.count + ROOM, np.bool_)
         self._fresh = self._members = Ahead.starting(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
         self._depth = 0
         self._incomplete: list[str] = []
@@ -63,13 +61,15 @@ class ForwardWalk:
         seeded = opened.seeded.items
         while True:
             # Never here: one lot may lead to a hundred thousand units, and nobody is answered meanwhile.
-            strange = await asyncio.to_thread(self._advance)
-            if strange is None:
-                break
-            await self._told.ask(strange)
-        if self._reached.items < _FEW:
-            return self._walked(starts, seeded)
-        return await asyncio.to_thread(self._walked, starts, seeded)
+            found = await asyncio.to_thread(self._go_on, starts, seeded)
+            if isinstance(found, Walked):
+                return found
+            await self._told.ask(found)
+
+    def _go_on(self, starts: Ints, seeded: Ints) -> Ints | Walked:
+        """As `_advance`; and at the end what was walked."""
+        strange = self._advance()
+        return self._walked(starts, seeded) if strange is None else strange
 
     def _begin(self, opened: Opened) -> Ahead:
         members = self._names.indexes(opened.members)
@@ -239,8 +239,8 @@ class ForwardWalk:
         """Room for items that came up since."""
         more = self._names.count - len(self._expanded)
         if more > 0:
-            self._expanded = np.concatenate([self._expanded, np.zeros(more, dtype=np.bool_)])
-            self._timed = np.concatenate([self._timed, np.zeros(more, dtype=np.bool_)])
+            room = np.zeros(more + ROOM, dtype=np.bool_)
+            self._expanded, self._timed = (np.concatenate([c, room]) for c in (self._expanded, self._timed))
 
     # -- the answer
 

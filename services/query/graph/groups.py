@@ -32,11 +32,25 @@ class Groups:
 
     def expand(self, keys: Ints) -> tuple[Ints, Ints]:
         """All rows of the keys: (position in `keys`, row), in the order of the keys. A negative key has none."""
-        first = self.start[keys]
-        counts = np.where(keys < 0, 0, self.start[keys + 1] - first)
+        first, counts = self._rows(keys)
+        most = int(counts.max(initial=0))
+        if most <= 1:  # nothing is repeated
+            at = np.flatnonzero(counts)
+            return at, self.order[first if len(at) == len(keys) else first[at]]
         at = np.repeat(np.arange(len(keys)), counts)
-        within = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return at, self.order[np.repeat(first, counts) + within]
+        return at, self.order[np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(len(at))]
+
+    def count(self, keys: Ints) -> Ints:
+        """How many rows each of the keys has. A negative key has none."""
+        return self._rows(keys)[1]
+
+    def _rows(self, keys: Ints) -> tuple[Ints, Ints]:
+        """(first row, how many rows) of each of the keys."""
+        first = self.start[keys]
+        counts: Ints = self.start[keys + 1] - first
+        if int(keys.min(initial=0)) < 0:
+            counts[keys < 0] = 0
+        return first, counts
 
     def counts(self) -> Ints:
         """How many rows each key has."""

@@ -131,6 +131,20 @@ def plain_into(graph: Graph, items: Ints) -> LinkColumns:
     )
 
 
+def most_into(graph: Graph, items: Ints) -> Ints:
+    """How many plain links arrive at each of these items, at most: a part that one event names twice counts twice."""
+    at, rows = graph.made.expand(items)
+    event, made = graph.mentions.event[rows], graph.mentions.role[rows] == Role.OUTPUT
+    found = np.zeros(len(rows), dtype=np.int64)
+    found[made] = graph.inputs.count(graph.events.flow[event[made]])
+    found[~made] = graph.by_event.count(event[~made])
+    counts = np.zeros(len(items), dtype=np.int64)
+    for others in (graph.members.by_other, graph.same.by_one, graph.same.by_other):
+        counts += others.count(items)
+    np.add.at(counts, at, found)
+    return counts
+
+
 def plain_reasons(graph: Graph, used: Ints, against: Bools) -> Ints:
     """Why the derivations of these inputs are only possible, as bits."""
     reasons = np.zeros(len(used), dtype=np.int64)

@@ -11,8 +11,8 @@ from services.query.graph.links import (
     identities,
     joined,
     members,
+    most_into,
     parts,
-    plain_into,
     plain_reasons,
 )
 from services.query.graph.walked import Arrived, SameThings
@@ -92,11 +92,11 @@ class Recorded:
         return [(k, to) for k, (_, to, _) in zip(self._told, self._told_ends, strict=True)]
 
     def _most(self, nodes: Ints) -> Ints:
-        """All plain links that lead to each of the nodes, sorted, walked or not; and those that were told."""
-        known = nodes[nodes < len(self._graph)]
-        ends = [plain_into(self._graph, known).target, *(to for _, to in self._told_to())]
-        every = np.sort(np.concatenate(ends))
-        return np.searchsorted(every, nodes, side="right") - np.searchsorted(every, nodes)
+        """How many links lead to each of the nodes, at most: plain ones, walked or not, and those that were told."""
+        found, known = np.zeros(len(nodes), dtype=np.int64), nodes < len(self._graph)
+        found[known] = most_into(self._graph, nodes[known])
+        told = np.sort(np.concatenate([nodes[:0], *(to for _, to in self._told_to())]))
+        return found + np.searchsorted(told, nodes, side="right") - np.searchsorted(told, nodes)
 
     def arrived(self) -> Arrived:
         """As columns."""

@@ -1,11 +1,20 @@
 """A number for each of very many items, of which one question touches few."""
 
 import mmap
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.query.graph.groups import Bools, Ints
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+def zeros(count: int, dtype: type[Number]) -> NDArray[Number]:
+    """So many zeros that cost what is written to: np.zeros clears all of what it is given a second time."""
+    room = mmap.mmap(-1, max(1, count * np.dtype(dtype).itemsize))
+    return np.frombuffer(room, dtype=dtype, count=count)
 
 
 class Sparse:
@@ -16,8 +25,7 @@ class Sparse:
     """
 
     def __init__(self, count: int, dtype: type[np.signedinteger]) -> None:
-        room = mmap.mmap(-1, max(1, count * np.dtype(dtype).itemsize))
-        self._flipped: NDArray[np.signedinteger] = np.frombuffer(room, dtype=dtype, count=count)
+        self._flipped: NDArray[np.signedinteger] = zeros(count, dtype)
 
     def __len__(self) -> int:
         return len(self._flipped)

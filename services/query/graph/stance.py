@@ -12,7 +12,7 @@ from domain.ids import ItemId
 from domain.state import SHIPPED_OUT, Whereabouts
 from services.query.graph.facts import STATUSES, Stays
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, positions
+from services.query.graph.groups import Bools, Ints, picked, positions
 from services.query.graph.kinds import KINDS
 from services.query.graph.names import Names
 from services.query.graph.single import SingleItems
@@ -30,16 +30,20 @@ class Words:
     """Sites, holders and their like of a graph, and where among them each is that has a number."""
 
     texts: Sequence[str]
+    """sorted: what is counted by them is told in this order"""
     _numbers: Ints
+    _places: Ints
 
     @classmethod
     def of(cls, texts: Mapping[int, str]) -> "Words":
-        numbers = np.sort(np.array(list(texts), dtype=np.int64))
-        return cls([texts[number] for number in numbers.tolist()], numbers)
+        words = sorted(texts, key=lambda number: texts[number])
+        numbers = np.array(words, dtype=np.int64)
+        by_number = np.argsort(numbers)
+        return cls([texts[number] for number in words], numbers[by_number], by_number)
 
     def places(self, numbers: Ints) -> Ints:
         """Of each number; -1 where there is no such text."""
-        return positions(self._numbers, numbers)
+        return picked(self._places, positions(self._numbers, numbers))
 
 
 MOST_OCCURRED = 200_000
