@@ -14,6 +14,7 @@ from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.forward import ForwardWalk
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
+from services.query.graph.leads import ODD
 from services.query.graph.links import (
     CERTAIN_BIT,
     CONTAINED_IN,
@@ -80,6 +81,9 @@ class _Odd:
 
     def odd(self, items: Ints, *, forward: bool) -> Bools:
         return np.ones(len(items), dtype=np.bool_)
+
+    def leads(self, items: Ints) -> Ints:
+        return np.full(len(items), ODD, dtype=np.int8)
 
     def indexes(self, ids: object) -> Ints:
         return np.zeros(0, dtype=np.int64)

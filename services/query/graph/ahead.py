@@ -36,7 +36,7 @@ class Ahead:
     def __len__(self) -> int:
         return len(self.item)
 
-    def take(self, rows: Ints | Bools) -> "Ahead":
+    def take(self, rows: Ints | Bools | slice) -> "Ahead":
         return Ahead(self.item[rows], self.early_us[rows], self.sure_us[rows], self.marks[rows])
 
     def to(self, item: Ints) -> "Ahead":
@@ -240,15 +240,20 @@ class Reached:
         mine.item[begin:end], mine.marks[begin:end] = paths.item, paths.marks
         mine.early_us[begin:end], mine.sure_us[begin:end] = paths.early_us, paths.sure_us
         self._depth[begin:end] = depth
+        self._rows = end
         again = np.zeros(len(paths), dtype=np.bool_)
         again[1:] = paths.item[1:] == paths.item[:-1]
         numbers = np.arange(begin, end, dtype=np.int32)
+        if not again.any():
+            self._before[begin:end] = head
+            self._head[paths.item] = numbers + 1
+            self.items += int(np.count_nonzero(head < 0))
+            return
         self._before[begin:end] = np.where(again, numbers - 1, head)
         last = np.ones(len(paths), dtype=np.bool_)
         last[:-1] = ~again[1:]
         self._head[paths.item[last]] = numbers[last] + 1
         self.items += int(np.count_nonzero(~again & (head < 0)))
-        self._rows = end
 
     def _make_room(self, rows: int) -> None:
         if rows > len(self._before):
@@ -286,12 +291,13 @@ def _columns(paths: Ahead) -> tuple[Ints, ...]:
 def _once(paths: Ahead) -> Ahead:
     """Paths by item; those that agree in all but labels are one."""
     item = paths.item
-    if not (item[1:] > item[:-1]).all():
-        paths = paths.take(in_order(item))
-    differs = _differs(paths)
+    if (item[1:] > item[:-1]).all():
+        return paths
+    paths = paths.take(in_order(item))
     again = paths.item[1:] == paths.item[:-1]
     if not again.any():
         return paths
+    differs = _differs(paths)
     if (differs & again).any():
         paths = paths.take(np.lexsort((paths.marks & ~LABELS, paths.sure_us, paths.early_us, paths.item)))
         differs = _differs(paths)

@@ -25,6 +25,7 @@ from services.query.graph.ahead import (
 )
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, first_of_each
+from services.query.graph.leads import BARRED, FITTED, HAS_MEMBERS, NAMED, ODD, USED, any_of
 from services.query.graph.links import (
     CONTAINED_IN,
     DERIVATION,
@@ -83,41 +84,45 @@ class ForwardWalk:
     def _advance(self) -> Ints | None:
         """Walk on until the domain must tell of some items; None: there is nothing more to walk."""
         while len(self._fresh) or len(self._members):
-            frontier = self._fresh.item[first_of_each(self._fresh.item)]
-            if self._names.barred(frontier):
+            bits = self._names.leads(self._fresh.item)
+            any_bits = any_of(bits)
+            if any_bits & BARRED:
                 raise Barred
             if self._depth >= self._limits.depth:
                 self._incomplete.append("depth_limit")
                 return None
-            odd = self._names.odd(frontier, forward=True)
-            strange = frontier[odd] if odd.any() else frontier[:0]
+            strange = self._fresh.item[bits & ODD > 0] if any_bits & ODD else self._fresh.item[:0]
+            strange = strange[first_of_each(strange)]
             unknown = self._told.unknown(strange) if len(strange) else strange
             if len(unknown):
                 return unknown
-            self._step(strange)
+            self._step(strange, bits)
             if self._reached.items > self._limits.items:
                 self._incomplete.append("row_limit")
                 return None
         return None
 
-    def _step(self, strange: Ints) -> None:
-        """Take the links that leave the frontier."""
+    def _step(self, strange: Ints, bits: Ints) -> None:
+        """Take the links that leave the frontier. `bits`: of each of its paths, what leaves it."""
         self._depth += 1
         fresh = self._fresh
         tables = []
         if len(strange):
             self._reach_out()
-            odd = np.isin(fresh.item, strange)
+            odd = bits & ODD > 0
             tables.append(self._take_told(fresh.take(odd), strange))
-            fresh = fresh.take(~odd)
+            fresh, bits = fresh.take(~odd), bits[~odd]
         if len(fresh):
             fresh = at_birth(fresh, self._graph.born_us[fresh.item])
             new = self._first_time(fresh.item)
-            for follow in (self._derive, self._fit, self._belong, self._equate):
-                give_way()
-                tables += follow(fresh, new)
+            any_bits = any_of(bits)
+            ways = (USED, self._derive), (FITTED, self._fit), (HAS_MEMBERS, self._belong), (NAMED, self._equate)
+            for bit, follow in ways:
+                if any_bits & bit:
+                    give_way()
+                    tables += follow(fresh, new)
         give_way()
-        found = together(tables) if tables else fresh
+        found = together(tables) if tables else fresh.take(slice(0))
         self._fresh = self._reached.take(found, self._depth)
         if len(self._members):  # one hop away already
             both = together([self._fresh, self._members])
@@ -171,8 +176,6 @@ class ForwardWalk:
 
     def _belong(self, fresh: Ahead, new: Bools) -> list[Ahead]:
         graph = self._graph
-        if not len(graph.members.event):
-            return []
         at, rows = graph.members.by_one.expand(fresh.item)
         if not len(rows):
             return []
@@ -183,8 +186,6 @@ class ForwardWalk:
 
     def _equate(self, fresh: Ahead, new: Bools) -> list[Ahead]:
         same, found = self._graph.same, []
-        if not len(same.event):
-            return []
         for turned, groups, ends in ((0, same.by_one, same.other), (1, same.by_other, same.one)):
             at, rows = groups.expand(fresh.item)
             to = self._arrive(ends[rows])
@@ -202,7 +203,8 @@ class ForwardWalk:
     def _take_told(self, fresh: Ahead, strange: Ints) -> Ahead:
         fresh = at_birth(fresh, self._told.born_us(fresh.item))
         links = self._told.links(strange)
-        links = links.take(np.argsort(links.source, kind="stable"))
+        if (links.source[1:] < links.source[:-1]).any():
+            links = links.take(np.argsort(links.source, kind="stable"))
         first = np.searchsorted(links.source, fresh.item)
         counts = np.searchsorted(links.source, fresh.item, side="right") - first
         at = np.repeat(np.arange(len(fresh)), counts)
@@ -215,19 +217,19 @@ class ForwardWalk:
     def _extended(self, paths: Ahead, k: LinkColumns) -> Ahead:
         """Each path with the link of the same row at its end, whatever kind it is of."""
         interval, names = (k.relation == PART_OF) | (k.relation == CONTAINED_IN), k.relation >= IDENTIFIED_AS
-        leaving, window, other = ~interval & ~names, k.take(np.flatnonzero(interval)), k.take(np.flatnonzero(names))
-        gone = k.take(np.flatnonzero(leaving))
-        derives = gone.relation == DERIVATION
-        sure = np.maximum(gone.reach_us, gone.reach_until_us)
-        by = Leaving(gone.leave_us, gone.leave_until_us, gone.reach_us, sure, gone.against, gone.reasons, derives)
-        over = Holding(window.first_us, window.sure_first_us, window.end_us, window.sure_end_us, window.reasons)
-        return together(
-            [
-                left(paths.take(leaving), gone.target, by, self._ends),
-                held(paths.take(interval), window.target, over, self._ends),
-                named(paths.take(names), other.target, other.reasons),
-            ]
-        )
+        tables = [paths.take(slice(0))]
+        if len(rows := np.flatnonzero(~interval & ~names)):
+            gone = k.take(rows)
+            derives, sure = gone.relation == DERIVATION, np.maximum(gone.reach_us, gone.reach_until_us)
+            by = Leaving(gone.leave_us, gone.leave_until_us, gone.reach_us, sure, gone.against, gone.reasons, derives)
+            tables.append(left(paths.take(rows), gone.target, by, self._ends))
+        if len(rows := np.flatnonzero(interval)):
+            window = k.take(rows)
+            over = Holding(window.first_us, window.sure_first_us, window.end_us, window.sure_end_us, window.reasons)
+            tables.append(held(paths.take(rows), window.target, over, self._ends))
+        if len(rows := np.flatnonzero(names)):
+            tables.append(named(paths.take(rows), k.target[rows], k.reasons[rows]))
+        return together(tables)
 
     def _record_told(self, links: LinkColumns, came_from: Ints, to: Ints, *, depth: int) -> None:
         self._reach_out()

@@ -126,6 +126,10 @@ class Graph:
     standing: Standing
     loaded: frozenset[str]
     """equipment on which something was ever mounted"""
+    leads: Ints
+    """by item, what leaves it: bits (`leads.py`)"""
+    reasoned: bool
+    """whether any derivation is only possible for what its event says"""
     born_us: Ints
     """by when each item came forth, where that is known (domain.uses.born_us); NEVER elsewhere"""
 

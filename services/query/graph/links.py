@@ -10,6 +10,7 @@ from domain.facts import Role
 from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, once
+from services.query.graph.leads import FITTED, HAS_MEMBERS, NAMED, USED, any_of
 from services.turns import give_way
 
 DERIVATION, PART_OF, MEMBER_OF_LOT, CONTAINED_IN, IDENTIFIED_AS, SIMILAR_TO = range(6)
@@ -110,6 +111,23 @@ def plain_out_of(graph: Graph, items: Ints) -> LinkColumns:
             *_identities(graph, items, forward=True),
         ]
     )
+
+
+def led_to(graph: Graph, items: Ints) -> Ints:
+    """What the plain links that leave these items lead to, link by link."""
+    mentions, events, same = graph.mentions, graph.events, graph.same
+    bits = any_of(graph.leads[items])
+    found = [items[:0]]
+    if bits & USED:
+        made = graph.outputs.expand(events.flow[mentions.event[graph.used.expand(items)[1]]])[1]
+        found.append(mentions.item[made])
+    if bits & FITTED:
+        found.append(events.parent[mentions.event[graph.fitted.expand(items)[1]]])
+    if bits & HAS_MEMBERS:
+        found.append(graph.members.other[graph.members.by_one.expand(items)[1]])
+    if bits & NAMED:
+        found += [same.other[same.by_one.expand(items)[1]], same.one[same.by_other.expand(items)[1]]]
+    return np.concatenate(found)
 
 
 def plain_into(graph: Graph, items: Ints) -> LinkColumns:

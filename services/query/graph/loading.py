@@ -14,6 +14,7 @@ from services.query.graph.drawn import Drawn
 from services.query.graph.graph import Events, Graph, Mentions, Numbers, Relations, Told
 from services.query.graph.groups import Bools, Groups, Ints, any_by, positions, small
 from services.query.graph.kinds import LOT
+from services.query.graph.leads import leads
 from services.query.graph.lookup import Lookup
 from services.query.graph.plain import odd_items, several_inputs, things
 from services.query.graph.raw import Raw, read
@@ -93,6 +94,12 @@ def drawn(raw: Raw) -> Graph:
     standing = standing_of(
         rows, raw.events, said=spelled.mentions, odd=odd.state, recalled=raw.recalled, texts=raw.texts
     )
+    used = Groups.of(np.where((mentions.role == Role.INPUT) & (of_flow >= 0), mentions.item, -1), count)
+    fitted = Groups.of(
+        np.where((mentions.role == Role.COMPONENT) & (parent[mentions.event] >= 0), mentions.item, -1), count
+    )
+    members, same = (_relations(pairs, troubled, count) for pairs in (rows.members, rows.same))
+    barred = any_by(item, rows.barring, count)
     return Graph(
         vector=raw.vector,
         applied_us=raw.applied_us,
@@ -102,15 +109,13 @@ def drawn(raw: Raw) -> Graph:
         numbers=numbers,
         material=spelled.material,
         odd=odd,
-        barred=any_by(item, rows.barring, count),
+        barred=barred,
         events=events,
         mentions=mentions,
         told=told,
         by_item=Groups.of(mentions.item, count),
-        used=Groups.of(np.where((mentions.role == Role.INPUT) & (of_flow >= 0), mentions.item, -1), count),
-        fitted=Groups.of(
-            np.where((mentions.role == Role.COMPONENT) & (parent[mentions.event] >= 0), mentions.item, -1), count
-        ),
+        used=used,
+        fitted=fitted,
         made=Groups.of(np.where(np.isin(mentions.role, (Role.OUTPUT, Role.WHOLE)), mentions.item, -1), count),
         is_parent=any_by(mentions.item, mentions.role == Role.PARENT, count),
         received=any_by(mentions.item, events.rank[mentions.event] == RECEIVED_RANK, count),
@@ -118,13 +123,22 @@ def drawn(raw: Raw) -> Graph:
         outputs=Groups.of(np.where(mentions.role == Role.OUTPUT, of_flow, -1), flows),
         by_event=Groups.of(mentions.event, len(events)),
         below=Groups.of(np.where(inside, parent[mentions.event], -1), count),
-        members=_relations(rows.members, troubled, count),
-        same=_relations(rows.same, troubled, count),
+        members=members,
+        same=same,
         declared=rows.declared,
         renamed=rows.renamed,
         doubted=doubted(rows),
         standing=standing,
         loaded=raw.loaded,
+        leads=leads(
+            used=used,
+            fitted=fitted,
+            members=members.by_one,
+            same=(same.by_one, same.by_other),
+            odd=odd.out,
+            barred=barred,
+        ),
+        reasoned=bool(mentions.several.any() or not mentions.sure_basis.all()),
         born_us=births(
             events,
             mentions,

@@ -7,6 +7,7 @@ import numpy as np
 from domain.ids import ItemId
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
+from services.query.graph.leads import BARRED, ODD
 from services.query.graph.newer import Changed
 from services.query.graph.texts import Texts
 from services.query.weaving import Column, Part
@@ -32,6 +33,21 @@ class Names:
         odd, found = self._graph.odd.out if forward else self._graph.odd.into, ~inside
         known = items[inside]
         found[inside] = odd[known] if self._changed is None else odd[known] | self._changed.links[known]
+        return found
+
+    def leads(self, items: Ints) -> Ints:
+        """What leaves each item forward, as it is known now: bits (`leads.py`)."""
+        inside, changed = items < self._base, self._changed
+        if not self._later:
+            found = self._graph.leads[items]
+        else:
+            found = np.full(len(items), ODD, dtype=np.int8)
+            found[inside] = self._graph.leads[items[inside]]
+        if changed is not None and changed.events:
+            rows = np.flatnonzero(inside)
+            found[rows[changed.links[items[rows]]]] |= ODD
+            if changed.barred and not changed.barred.isdisjoint(self.texts(items)):
+                found |= BARRED
         return found
 
     def barred(self, items: Ints) -> bool:

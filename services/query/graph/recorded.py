@@ -55,7 +55,6 @@ class Recorded:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._any_reason = bool(graph.mentions.several.any() or not graph.mentions.sure_basis.all())
         self.derivations, self.parts, self.members, self.names = Rows(), Rows(), Rows(), Rows()
         self._told: list[LinkColumns] = []
         self._told_ends: list[tuple[Ints, Ints, int]] = []
@@ -67,7 +66,7 @@ class Recorded:
 
     def reasons(self, used: Ints, against: Bools) -> Ints | None:
         """The reasons of derivations; None where none has any."""
-        if not self._any_reason and not against.any():
+        if not self._graph.reasoned and not against.any():
             return None
         found = plain_reasons(self._graph, used, against)
         return found if found.any() else None

@@ -7,6 +7,8 @@ to the walk over columns.
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+
 from domain.answers import Gap, Limits, Node, Trace, Way, node_reached
 from domain.ids import ItemId
 from domain.walk import (
@@ -26,13 +28,18 @@ from domain.walk import (
     shown_forward,
 )
 from services.query.graph.graph import Graph
-from services.query.graph.kinds import CLASS
+from services.query.graph.kinds import CLASS, LOT
+from services.query.graph.links import led_to
 from services.query.graph.memory import Memory
 from services.query.graph.newer import Changed
 from services.query.graph.single import SingleItems, Told, TooMuch
 
 MOST_LINKS = 150
 """Links of a walk: with more it is left to the walk over columns, which takes as long as some two hundred of these."""
+
+
+_LOOK_AHEAD = 3
+"""Hops from a lot: to what was drawn from it, to another name of that, and to what it was made into."""
 
 
 class SmallWalk:
@@ -70,6 +77,8 @@ class SmallWalk:
         starts: list[int] = graph.lookup.find(list(dict.fromkeys(items))).tolist()
         if any(start < 0 or graph.standing.kind[start] == CLASS or graph.is_parent[start] for start in starts):
             raise TooMuch
+        if self._forward and any(graph.standing.kind[start] == LOT for start in starts) and self._goes_far(starts):
+            raise TooMuch
         first = START_FORWARD if self._forward else START_BACKWARD
         for start in starts:
             self._reached[start] = Reached({first: ONLY_CERTAIN}, {first: ONLY_CERTAIN})
@@ -84,6 +93,16 @@ class SmallWalk:
                 touched |= self._expand(item, states, level)
             frontier = touched
         return self._answer(items, frozenset(starts))
+
+    def _goes_far(self, starts: list[int]) -> bool:
+        """Whether plain links lead to too many within a few hops. To see that takes less than to walk half the way."""
+        items, links = np.array(starts), 0
+        for _ in range(_LOOK_AHEAD):
+            items = led_to(self._graph, items)
+            links += len(items)
+            if not 0 < links <= MOST_LINKS:
+                break
+        return links > MOST_LINKS
 
     # -- the walk, as `domain.genealogy` has it
 
