@@ -17,11 +17,11 @@ from domain.state import Whereabouts
 from domain.walk import CERTAIN
 from services.query import node_cells as cells
 from services.query import rendering
-from services.query.graph.groups import Bools, Ints, told_apart
+from services.query.graph.groups import Ints, told_apart
 from services.query.graph.kinds import KINDS
 from services.query.graph.texts import Texts
 from services.query.graph.times import iso_texts
-from services.query.weaving import Column, each, escaped, follows, grouped, taken, where, woven
+from services.query.weaving import Column, Part, Several, but, each, escaped, follows, taken, where, woven
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +115,14 @@ class Stands:
 
 def json_lines(nodes: NodeColumns, *, before: bytes, after: bytes) -> bytes:
     """Each node as JSON, between what stands before and after each in place of its braces."""
-    froms = woven(
-        (where(follows(nodes.from_bounds), b","), b'"', escaped(nodes.came_from), b'"'), nodes.came_from.count
-    )
+    froms = (where(follows(nodes.from_bounds), b","), b'"', escaped(nodes.came_from), b'"')
     pieces = (
         before + b'"item":"',
         escaped(nodes.items),
         each(nodes.heads, lambda code: b'",%b,"from":[' % _head_json(nodes.head_table[code])),
-        Column.of(grouped(froms, nodes.from_bounds)),
+        Several(froms, nodes.from_bounds),
         each(nodes.from_counts, lambda count: b'],"from_count":%d,"links":[' % count),
-        Column.of(_links_json(nodes)),
+        _links_json(nodes),
         each(nodes.link_counts, lambda count: b'],"link_count":%d,"occurred_at":' % count),
         _reached(nodes, before=b'"', after=b'"').but(
             {at: orjson.dumps(t) for at, t in nodes.reached_otherwise.items()}
@@ -136,11 +134,9 @@ def json_lines(nodes: NodeColumns, *, before: bytes, after: bytes) -> bytes:
     return woven(pieces, len(nodes)).data
 
 
-def _links_json(nodes: NodeColumns) -> Texts:
+def _links_json(nodes: NodeColumns) -> Several:
     """By node, its links."""
-    next_ones = follows(nodes.link_bounds)
     pieces = (
-        where(next_ones, b","),
         each(nodes.said, lambda code: b'{"relation":"%b","from":"' % nodes.said_table[code].relation.encode()),
         escaped(nodes.sources),
         b'","to":"',
@@ -152,16 +148,16 @@ def _links_json(nodes: NodeColumns) -> Texts:
         each(nodes.said, lambda code: b'",%b}' % _said_json(nodes.said_table[code])),
     )
     told = {at: orjson.dumps(rendering.link_json(link)) for at, link in nodes.links_told.items()}
-    return _with_told(woven(pieces, len(nodes.said)), told, next_ones, sign=b",", bounds=nodes.link_bounds)
+    return _with_told(pieces, told, sign=b",", bounds=nodes.link_bounds)
 
 
 def csv_lines(nodes: NodeColumns) -> bytes:
     """Each node as a row of formats.COLUMNS, with its line end."""
-    froms = woven((where(follows(nodes.from_bounds), b"; "), nodes.came_from), nodes.came_from.count)
+    froms = Several((where(follows(nodes.from_bounds), b"; "), nodes.came_from), nodes.from_bounds)
     pieces = (
-        nodes.items if nodes.items.plain else _cells(taken(nodes.items), ()),
+        _cells(nodes.items, (nodes.items,)),
         each(nodes.heads, lambda code: b",%b," % cells.head_cells(nodes.head_table[code]).encode()),
-        _cells(grouped(froms, nodes.from_bounds), (nodes.came_from,)),
+        _cells(froms, (nodes.came_from,)),
         each(nodes.from_counts, b",%d,".__mod__),
         _cells(_links_csv(nodes), () if nodes.links_told else (nodes.sources, nodes.targets, nodes.events)),
         each(nodes.link_counts, b",%d,".__mod__),
@@ -173,11 +169,9 @@ def csv_lines(nodes: NodeColumns) -> bytes:
     return woven(pieces, len(nodes)).data
 
 
-def _links_csv(nodes: NodeColumns) -> Texts:
+def _links_csv(nodes: NodeColumns) -> Several:
     """By node, its links."""
-    next_ones = follows(nodes.link_bounds)
     pieces = (
-        where(next_ones, b"; "),
         each(nodes.said, lambda code: b"%b " % nodes.said_table[code].relation.encode()),
         nodes.sources,
         b" > ",
@@ -186,15 +180,17 @@ def _links_csv(nodes: NodeColumns) -> Texts:
         nodes.events,
     )
     told = {at: cells.link_text(rendering.link_json(link)).encode() for at, link in nodes.links_told.items()}
-    return _with_told(woven(pieces, len(nodes.said)), told, next_ones, sign=b"; ", bounds=nodes.link_bounds)
+    return _with_told(pieces, told, sign=b"; ", bounds=nodes.link_bounds)
 
 
-def _with_told(links: Texts, told: Mapping[int, bytes], next_ones: Bools, *, sign: bytes, bounds: Ints) -> Texts:
-    """Links by node; those that were told stand in place of what was woven."""
-    if told:
-        told = {at: sign + text if next_ones[at] else text for at, text in told.items()}
-        links = taken(Column.of(links).but(told))
-    return grouped(links, bounds)
+def _with_told(pieces: Sequence[Column | bytes], told: Mapping[int, bytes], *, sign: bytes, bounds: Ints) -> Several:
+    """Links by node, a sign between them; those that were told stand in place of what is woven."""
+    between = where(follows(bounds), sign)
+    if not told:
+        return Several((between, *pieces), bounds)
+    count, rows = int(bounds[-1]), list(told)
+    texts = Column(count, (Part(Texts.of(list(told.values())), np.arange(len(rows)), np.array(rows)),))
+    return Several((between, *(but(piece, rows, count) for piece in pieces), texts), bounds)
 
 
 def _reached(nodes: NodeColumns, *, before: bytes = b"", after: bytes = b"") -> Column:
@@ -215,9 +211,12 @@ def _standing(nodes: NodeColumns, form: Callable[[Stands], Written]) -> Column |
     return texts[0] if len(texts) == 1 else Column.of(Texts.of(texts), which)
 
 
-def _cells(texts: Texts, made_of: Sequence[Column]) -> Column:
-    """As they stand between commas. `made_of`: the columns they were woven of; none where others are in them, too."""
-    if (made_of and all(column.plain for column in made_of)) or texts.plain:
+def _cells(piece: Column | Several, made_of: Sequence[Column]) -> Column | Several:
+    """As they stand between commas. `made_of`: the columns of ids in them; none where others are in them, too."""
+    if made_of and all(column.plain for column in made_of):
+        return piece
+    texts = taken(piece)
+    if texts.plain:
         return Column.of(texts)
     return Column.of(Texts.of([cells.written(text.decode()).encode() for text in texts.pieces()]))
 

@@ -6,6 +6,7 @@ side by side. Texts of one length are copied together, which takes some ten nano
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,8 @@ from services.query.graph.texts import Texts
 from services.turns import give_way
 
 _SHORT = 1 << 16
+_Bytes = NDArray[np.uint8]
+_Measured = tuple[Ints | int, Callable[[_Bytes, Ints], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,43 @@ class Column:
             parts.append(Part(part.texts, part.rows[kept[places]], places[kept[places]]))
         return Column(self.count, tuple(parts))
 
-    def lengths(self) -> Ints:
-        """Bytes of each."""
+    def measured(self) -> _Measured:
+        """Bytes of each, and how they are put where each begins."""
+        first = [part.texts.start[part.rows] for part in self.parts]
+        lengths = [part.texts.start[part.rows + 1] - at for part, at in zip(self.parts, first, strict=True)]
+        if len(self.parts) == 1 and self.parts[0].places is None:
+            return lengths[0], partial(_put, self.parts[0].texts, first[0], lengths[0])
         found = np.zeros(self.count, dtype=np.int64)
-        for part in self.parts:
-            lengths = part.texts.start[part.rows + 1] - part.texts.start[part.rows]
-            if part.places is None:
-                return lengths
-            found[part.places] = lengths
-        return found
+        for part, length in zip(self.parts, lengths, strict=True):
+            found[slice(None) if part.places is None else part.places] = length
+
+        def put(out: _Bytes, at: Ints) -> None:
+            for part, begin, length in zip(self.parts, first, lengths, strict=True):
+                _put(part.texts, begin, length, out, at if part.places is None else at[part.places])
+
+        return found, put
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """For row i its texts from `bounds[i]` on, before `bounds[i + 1]`, each of them laid of pieces."""
+
+    pieces: Sequence[Column | bytes]
+    bounds: Ints
+
+    @property
+    def count(self) -> int:
+        return len(self.bounds) - 1
+
+    def measured(self) -> _Measured:
+        """As of a column."""
+        inner, start = _measured(self.pieces, int(self.bounds[-1]))
+        first = start[self.bounds]
+
+        def put(out: _Bytes, at: Ints) -> None:
+            _lay(inner, out, start[:-1] + np.repeat(at - first[:-1], np.diff(self.bounds)))
+
+        return np.diff(first), put
 
 
 def each(codes: Ints, write: Callable[[int], bytes]) -> Column | bytes:
@@ -77,34 +108,39 @@ def each(codes: Ints, write: Callable[[int], bytes]) -> Column | bytes:
     return Column.of(Texts.of([write(code) for code in found.tolist()]), which)
 
 
-def woven(pieces: Sequence[Column | bytes], count: int) -> Texts:
+def woven(pieces: Sequence[Column | Several | bytes], count: int) -> Texts:
     """For each of `count` rows its text in every column, one after the other, and those that are the same in all."""
-    lengths = [len(piece) if isinstance(piece, bytes) else piece.lengths() for piece in pieces]
-    start = np.zeros(count + 1, dtype=np.int64)
-    for length in lengths:
-        start[1:] += length
-    np.cumsum(start, out=start)
-    out, at = np.empty(start[-1], dtype=np.uint8), start[:-1].copy()
-    for piece, length in zip(pieces, lengths, strict=True):
-        give_way()
-        if isinstance(piece, bytes):
-            _repeat(piece, out, at)
-        else:
-            for part in piece.parts:
-                _put(part, out, at if part.places is None else at[part.places])
-        at += length
+    measured, start = _measured(pieces, count)
+    out = np.empty(start[-1], dtype=np.uint8)
+    _lay(measured, out, start[:-1].copy())
     return Texts(out.tobytes(), start)
 
 
-def _repeat(piece: bytes, out: NDArray[np.uint8], at: Ints) -> None:
+def _measured(pieces: Sequence[Column | Several | bytes], count: int) -> tuple[list[_Measured], Ints]:
+    """Each piece measured, and where the text of each row begins."""
+    measured = [(len(p), partial(_repeat, p)) if isinstance(p, bytes) else p.measured() for p in pieces]
+    start = np.zeros(count + 1, dtype=np.int64)
+    for length, _ in measured:
+        start[1:] += length
+    np.cumsum(start, out=start)
+    return measured, start
+
+
+def _lay(measured: Sequence[_Measured], out: _Bytes, at: Ints) -> None:
+    """Lay pieces side by side, each row from where it begins; `at` goes on with them."""
+    for length, put in measured:
+        give_way()
+        put(out, at)
+        at += length
+
+
+def _repeat(piece: bytes, out: _Bytes, at: Ints) -> None:
     if piece and len(at):
         _windows(out, len(piece))[at] = np.frombuffer(piece, dtype=np.dtype((np.void, len(piece))))[0]
 
 
-def _put(part: Part, out: NDArray[np.uint8], at: Ints) -> None:
-    """Copy the texts of a part to where each begins."""
-    first = part.texts.start[part.rows]
-    lengths = part.texts.start[part.rows + 1] - first
+def _put(texts: Texts, first: Ints, lengths: Ints, out: _Bytes, at: Ints) -> None:  # noqa: PLR0917
+    """Copy the texts that begin at `first` to where each is to begin."""
     if not len(lengths):
         return
     longest = int(lengths.max())
@@ -114,12 +150,23 @@ def _put(part: Part, out: NDArray[np.uint8], at: Ints) -> None:
     for begin, end in pairwise([*first_of_each(lengths).tolist(), len(lengths)]):
         length = int(lengths[begin])
         if length:
-            _windows(out, length)[at[begin:end]] = _windows(part.texts.data, length)[first[begin:end]]
+            _windows(out, length)[at[begin:end]] = _windows(texts.data, length)[first[begin:end]]
 
 
-def _windows(data: bytes | NDArray[np.uint8], length: int) -> NDArray[np.void]:
+def _windows(data: bytes | _Bytes, length: int) -> NDArray[np.void]:
     """The `length` bytes from each byte on, in place."""
     return np.ndarray((len(data) - length + 1,), np.dtype((np.void, length)), data, strides=(1,))
+
+
+def but(piece: Column | bytes, rows: Sequence[int], count: int) -> Column | bytes:
+    """A piece of `count` rows, with nothing in some of them."""
+    if not rows or not piece:
+        return piece
+    if isinstance(piece, Column):
+        return piece.but(dict.fromkeys(rows, b""))
+    chosen = np.ones(count, dtype=np.bool_)
+    chosen[list(rows)] = False
+    return where(chosen, piece)
 
 
 def follows(bounds: Ints) -> Bools:
@@ -134,12 +181,7 @@ def where(chosen: Bools, sign: bytes) -> Column | bytes:
     return Column.of(Texts.of([b"", sign]), chosen.astype(np.int64)) if chosen.any() else b""
 
 
-def grouped(texts: Texts, bounds: Ints) -> Texts:
-    """The texts of each group in one."""
-    return Texts(texts.data, texts.start[bounds])
-
-
-def taken(column: Column) -> Texts:
+def taken(column: Column | Several) -> Texts:
     """The texts of a column, end to end."""
     return woven((column,), column.count)
 

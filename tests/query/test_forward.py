@@ -1,4 +1,4 @@
-"""The walk forward without a date comes to the same as the walk that knows all of a path, for any links."""
+"""The walks without a date come to the same as the walk that knows all of a path, for any links."""
 
 import threading
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ import pytest
 from domain.answers import Limits, Way
 from domain.ids import ItemId
 from domain.links import ALWAYS_US, NEVER_US
+from services.query.graph.backward import BackwardWalk
 from services.query.graph.forward import ForwardWalk
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
@@ -92,8 +93,8 @@ class _Odd:
 class _Told:
     """Links that are given."""
 
-    def __init__(self, links: LinkColumns, born: Ints) -> None:
-        self._links, self._born, self.beside = links, born, dict[object, None]()
+    def __init__(self, links: LinkColumns, born: Ints, *, forward: bool) -> None:
+        self._links, self._born, self._forward, self.beside = links, born, forward, dict[object, None]()
 
     def unknown(self, items: Ints) -> Ints:
         return items[:0]
@@ -102,7 +103,8 @@ class _Told:
         return
 
     def links(self, items: Ints) -> LinkColumns:
-        return self._links.take(np.flatnonzero(np.isin(self._links.source, items)))
+        ends = self._links.source if self._forward else self._links.target
+        return self._links.take(np.flatnonzero(np.isin(ends, items)))
 
     def born_us(self, items: Ints) -> Ints:
         return self._born[items]
@@ -149,27 +151,31 @@ def _links(dice: np.random.Generator, count: int) -> LinkColumns:
     )
 
 
+@pytest.mark.parametrize("way", Way)
 @pytest.mark.parametrize("seed", range(120))
-async def test_both_walks_reach_the_same_by_the_same_links(seed: int) -> None:
+async def test_both_walks_reach_the_same_by_the_same_links(seed: int, way: Way) -> None:
     dice = np.random.default_rng(seed)
     table, born = _links(dice, int(dice.integers(4, 18))), dice.choice([NEVER_US, *range(INSTANTS)], size=ITEMS)
     starts, depth = dice.choice(ITEMS, size=2, replace=False).tolist(), int(dice.choice([2, 50, 50]))
-    told, limits = _Told(table, born), Limits(depth, 1_000)
+    told, limits = _Told(table, born, forward=way is Way.FORWARD), Limits(depth, 1_000)
     begin = np.array(sorted(starts), dtype=np.int64)
-    graph = _nothing()
-    one = await ForwardWalk(graph, _Odd(), told, limits=limits).run(begin)  # type: ignore[arg-type]
-    other = await GraphWalk(graph, _Odd(), told, way=Way.FORWARD, at_us=None, limits=limits).run(begin)  # type: ignore[arg-type]
+    graph, lean = _nothing(), ForwardWalk if way is Way.FORWARD else BackwardWalk
+    one = await lean(graph, _Odd(), told, limits=limits).run(begin)  # type: ignore[arg-type]
+    other = await GraphWalk(graph, _Odd(), told, way=way, at_us=None, limits=limits).run(begin)  # type: ignore[arg-type]
     assert _said(one) == _said(other)
     assert one.incomplete == other.incomplete
-    assert one.level is not None
     arrived = _hops(other)
+    assert _hops(one) == arrived
+    if way is Way.BACKWARD:
+        return
+    assert one.level is not None
     assert dict(zip(one.nodes.tolist(), one.level.tolist(), strict=True)) == {
         node: min(hops for (_, to), hops in arrived.items() if to == node) for node in one.nodes.tolist()
     }
-    assert _hops(one) == arrived
 
 
-async def test_however_few_items_a_walk_begins_with_it_keeps_no_other_request_waiting() -> None:
+@pytest.mark.parametrize("way", Way)
+async def test_however_few_items_a_walk_begins_with_it_keeps_no_other_request_waiting(way: Way) -> None:
     """Who was made of one lot may be a hundred thousand, which the lot does not tell."""
     dice, walking = np.random.default_rng(1), set[int]()
 
@@ -178,8 +184,9 @@ async def test_however_few_items_a_walk_begins_with_it_keeps_no_other_request_wa
             walking.add(threading.get_ident())
             return super().links(items)
 
-    told = Watched(_links(dice, 8), np.full(ITEMS, NEVER_US))
-    await ForwardWalk(_nothing(), _Odd(), told, limits=Limits(50, 1_000)).run(np.arange(2))  # type: ignore[arg-type]
+    told = Watched(_links(dice, 8), np.full(ITEMS, NEVER_US), forward=way is Way.FORWARD)
+    lean = ForwardWalk if way is Way.FORWARD else BackwardWalk
+    await lean(_nothing(), _Odd(), told, limits=Limits(50, 1_000)).run(np.arange(2))  # type: ignore[arg-type]
     assert walking
     assert threading.get_ident() not in walking
 

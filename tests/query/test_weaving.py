@@ -22,7 +22,7 @@ from services.query.graph.texts import Texts
 from services.query.graph.times import iso_texts
 from services.query.node_columns import Head, NodeColumns, Said, Stands
 from services.query.rendering import node_json
-from services.query.weaving import Column, follows, grouped, taken, where, woven
+from services.query.weaving import Column, Several, but, follows, taken, where, woven
 
 TEXTS = st.lists(st.text(max_size=40), min_size=1, max_size=12)
 INSTANTS = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)
@@ -52,9 +52,17 @@ def test_rows_are_their_texts_side_by_side(one: list[str], other: list[str], dat
 def test_rows_of_a_group_are_listed_with_a_sign_between(sizes: list[int]) -> None:
     bounds = np.array([0, *accumulate(sizes)])
     texts = [str(n).encode() for n in range(int(bounds[-1]))]
-    lines = woven((where(follows(bounds), b"; "), Column.of(Texts.of(texts))), len(texts))
+    lines = Several((where(follows(bounds), b"; "), Column.of(Texts.of(texts))), bounds)
     expected = [b"; ".join(texts[end - size : end]) for size, end in zip(sizes, bounds[1:].tolist(), strict=True)]
-    assert grouped(lines, bounds).pieces() == expected
+    assert taken(lines).pieces() == expected
+    around = woven((b"[", lines, b"]"), len(sizes))
+    assert around.pieces() == [b"[%b]" % text for text in expected]
+
+
+def test_rows_are_left_out_of_a_column_and_of_what_is_the_same_in_all() -> None:
+    column = Column.of(Texts.of([b"a", b"b", b"c"]))
+    pieces = [but(piece, [1], 3) for piece in (b"<", column, b">")]
+    assert woven(pieces, 3).pieces() == [b"<a>", b"", b"<c>"]
 
 
 @settings(deadline=None)

@@ -15,6 +15,7 @@ from domain.links import ALWAYS_US
 from domain.record import Known, Need
 from domain.state import Whereabouts
 from services.query.answering import answered
+from services.query.graph.backward import BackwardWalk
 from services.query.graph.forward import ForwardWalk
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, once, positions
@@ -93,6 +94,8 @@ class OverGraph:
         told = Told(self.names, record, base=len(self.graph), forward=forward, memory=memory)
         if forward and at_us is None:
             return await ForwardWalk(self.graph, self.names, told, limits=limits).run(starts, opened)
+        if at_us is None:
+            return await BackwardWalk(self.graph, self.names, told, limits=limits).run(starts, opened)
         return await GraphWalk(self.graph, self.names, told, way=way, at_us=at_us, limits=limits).run(starts, opened)
 
     def _order(self, walked: Walked) -> None:

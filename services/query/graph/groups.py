@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.signedinteger[Any]]
 Bools = NDArray[np.bool_]
 
+_MOST_BITS = 63
 _NEAR = 8
 """Numbers that lie this near to each other, by row, are told apart without sorting them."""
 
@@ -140,3 +141,15 @@ def in_order(keys: Ints) -> Ints:
     packed = (keys.astype(np.int64) << bits) | np.arange(len(keys))
     packed.sort()
     return packed & ((1 << bits) - 1)
+
+
+def in_order_of(*keys: Ints) -> Ints:
+    """The rows by several keys, none of them negative, the first one first; equal ones in any order."""
+    packed, bits = np.zeros(len(keys[0]), dtype=np.int64), 0
+    for key in keys:
+        width = int(key.max(initial=0)).bit_length()
+        bits += width
+        if bits > _MOST_BITS:
+            return np.lexsort(keys[::-1])
+        packed = (packed << width) | key
+    return np.argsort(packed)

@@ -26,7 +26,7 @@ from services.query.graph.stance import shipped_out
 from services.query.graph.standings import Standings, Stood
 from services.query.graph.texts import Texts
 from services.query.set_lines import LINES_AT_ONCE, Counts
-from services.query.weaving import Column, escaped, follows, grouped, where, woven
+from services.query.weaving import Column, Several, escaped, follows, where, woven
 
 WAYS_SHOWN = 3
 """Predecessors of a member, and events that link it to them."""
@@ -233,7 +233,7 @@ class MemberColumns:
         return Column.of(ids, events[first]), np.searchsorted(node[first], np.arange(count + 1))
 
     def _lines(  # noqa: PLR0917
-        self, rows: Ints, froms: Column | bytes, sure: Column, events: Column | bytes, heads: Column
+        self, rows: Ints, froms: Several | bytes, sure: Column, events: Several | bytes, heads: Column
     ) -> Texts:
         items = escaped(self._over.names.column(self._items[rows]))
         return woven((b'{"came_from":[', froms, sure, events, b'],"item":"', items, b'",', heads, b"}\n"), len(rows))
@@ -251,10 +251,9 @@ class MemberColumns:
         return Column.of(_CERTAINTIES, (verdict == CERTAIN_BIT).astype(np.int64)), heads
 
 
-def listed(column: Column, bounds: Ints) -> Column:
+def listed(column: Column, bounds: Ints) -> Several:
     """The texts of each group as what stands in a list of JSON."""
-    texts = woven((where(follows(bounds), b","), b'"', escaped(column), b'"'), column.count)
-    return Column.of(grouped(texts, bounds))
+    return Several((where(follows(bounds), b","), b'"', escaped(column), b'"'), bounds)
 
 
 def _head(kind: int, level: int, verdict: int, *marks: bool) -> dict[str, object]:

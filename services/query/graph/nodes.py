@@ -10,7 +10,7 @@ from domain.answers import FROM_SHOWN, LINKS_SHOWN, Node
 from domain.links import ALWAYS_US, NEVER_US, Link, Relation
 from domain.walk import ORDER_UNCERTAIN
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, first_of_each, in_order, pairs, picked, positions
+from services.query.graph.groups import Bools, Ints, first_of_each, in_order, in_order_of, pairs, picked, positions
 from services.query.graph.links import CERTAIN_BIT, REASONS, RELATIONS, bit_of
 from services.query.graph.names import Names
 from services.query.graph.walked import Walked
@@ -118,7 +118,8 @@ class Nodes:
         near = self.walked.hops[links] == level[rows]
         rows, items = rows[near], self.walked.came_from[links[near]]
         give_way()
-        order = np.lexsort((self.names.ranks(items), rows))
+        ranks = self.names.ranks(items)
+        order = in_order_of(rows, ranks)
         give_way()
         rows, items = rows[order], items[order]
         first = first_of_each(pairs(rows, items))
@@ -126,11 +127,7 @@ class Nodes:
 
     def _once(self, rows: Ints, links: Ints) -> tuple[Ints, Ints]:
         """Links that say the same once, as first met."""
-        several = np.zeros(len(rows), dtype=np.bool_)
-        same = rows[1:] == rows[:-1]
-        several[1:] |= same
-        several[:-1] |= same
-        some = np.flatnonzero(several)
+        some = self._maybe_again(rows, links)
         if not len(some):
             return rows, links
         known: dict[Link, int] = {}
@@ -156,9 +153,24 @@ class Nodes:
         give_way()
         if not all(np.array_equal(values, values[first[which]]) for values in columns):
             raise Collision
-        keep = ~several
+        keep = np.ones(len(rows), dtype=np.bool_)
+        keep[some] = False
         keep[some[first]] = True
         return rows[keep], links[keep]
+
+    def _maybe_again(self, rows: Ints, links: Ints) -> Ints:
+        """Which links may say what another one of their node does: both have its ends and its event."""
+        c = self.walked.links
+        again = np.flatnonzero(rows[1:] == rows[:-1])
+        if not len(again):
+            return again
+        mixes = mixed([rows, c.source[links], c.target[links], c.event[links]])
+        order = np.argsort(mixes)
+        same = np.flatnonzero(mixes[order[1:]] == mixes[order[:-1]])
+        found = np.zeros(len(rows), dtype=np.bool_)
+        found[order[same]] = True
+        found[order[same + 1]] = True
+        return np.flatnonzero(found)
 
     def _told(self, links: Ints) -> Ints:
         mention = self.walked.links.mention[links]
@@ -191,7 +203,7 @@ class Nodes:
         if not same.any():
             return links
         give_way()
-        order = np.lexsort((*keys, rows))
+        order = in_order_of(rows, *reversed(keys))
         give_way()
         links, keys = links[order], [k[order] for k in keys]
         for key in keys:

@@ -1,4 +1,4 @@
-"""The links that a walk forward takes, by the rows of the graph that tell them: columns only for who looks at them."""
+"""The links that a walk without a date takes, by rows of the graph that tell them: columns only for who looks."""
 
 import numpy as np
 
@@ -53,8 +53,8 @@ class Rows:
 class Recorded:
     """All links of one walk, each once."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph, *, forward: bool = True) -> None:
+        self._graph, self._forward = graph, forward
         self.derivations, self.parts, self.members, self.names = Rows(), Rows(), Rows(), Rows()
         self._told: list[LinkColumns] = []
         self._told_ends: list[tuple[Ints, Ints, int]] = []
@@ -63,6 +63,12 @@ class Recorded:
         """Links of the domain."""
         self._told.append(links)
         self._told_ends.append((came_from, to, depth))
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        plain = (self.derivations, self.parts, self.members, self.names)
+        return sum(map(len, plain)) + sum(map(len, self._told))
 
     def reasons(self, used: Ints, against: Bools) -> Ints | None:
         """The reasons of derivations; None where none has any."""
@@ -115,10 +121,11 @@ class Recorded:
             ]
         )
         none = [np.zeros(0, dtype=np.int64)]
+        near, far = (plain.source, plain.target) if self._forward else (plain.target, plain.source)
         return Arrived(
             links=joined([plain, *self._told]),
-            node=np.concatenate([plain.target, *(to for _, to, _ in self._told_ends)]),
-            came_from=np.concatenate([plain.source, *(came_from for came_from, _, _ in self._told_ends)]),
+            node=np.concatenate([far, *(to for _, to, _ in self._told_ends)]),
+            came_from=np.concatenate([near, *(came_from for came_from, _, _ in self._told_ends)]),
             hops=np.concatenate(
                 [hops_d, hops_p, hops_m, hops_n, *none, *(np.full(len(to), d) for _, to, d in self._told_ends)]
             ),

@@ -6,6 +6,7 @@ labels as bits. Rows that agree in everything but labels are one row.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -25,10 +26,38 @@ _AGAINST, _TOUCHED = bit_of("against_time"), bit_of("touched")
 
 
 @dataclass(frozen=True, slots=True)
-class Paths:
-    """See `domain.walk.Path`; `next_…` are the backward walk's."""
+class States:
+    """Paths, one a row: the item each ends in (begins in, backward), its labels as bits, and what else is known."""
 
     item: Ints
+    labels: Ints
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def columns(self) -> list[Ints]:
+        return [getattr(self, f.name) for f in fields(self)]
+
+    def agreeing(self) -> list[Ints]:
+        """What rows must agree in to be one."""
+        return [getattr(self, f.name) for f in fields(self) if f.name != "labels"]
+
+    def take(self: "S", rows: Ints | Bools) -> "S":
+        """The paths at these rows; a mask is looked at once, not for each column."""
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)
+            if len(rows) == len(self):
+                return self
+        return type(self)(*(column.take(rows) for column in self.columns()))
+
+
+S = TypeVar("S", bound=States)
+
+
+@dataclass(frozen=True, slots=True)
+class Paths(States):
+    """See `domain.walk.Path`; `next_…` are the backward walk's."""
+
     consistent: Bools
     in_chain: Bools
     chain_from_us: Ints
@@ -41,18 +70,6 @@ class Paths:
     sure_from_us: Ints
     sure_to_us: Ints
     sure_bound_us: Ints
-    labels: Ints
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    def take(self, rows: Ints | Bools) -> "Paths":
-        """The paths at these rows; a mask is looked at once, not for each column."""
-        if rows.dtype == np.bool_:
-            rows = np.flatnonzero(rows)
-            if len(rows) == len(self):
-                return self
-        return Paths(*(getattr(self, name).take(rows) for name in _COLUMNS))
 
     @classmethod
     def starting(cls, items: Ints, labels: Ints, *, forward: bool) -> "Paths":
@@ -60,30 +77,27 @@ class Paths:
         n = len(items)
         return cls(
             items,
-            np.ones(n, dtype=np.bool_),
-            np.zeros(n, dtype=np.bool_),
-            _all(n, NEVER_US),
-            _all(n, ALWAYS_US),
-            _all(n, NEVER_US if forward else ALWAYS_US),
-            _all(n, ALWAYS_US),
-            _all(n, ALWAYS_US),
-            np.zeros(n, dtype=np.bool_),
-            np.ones(n, dtype=np.bool_),
-            _all(n, NEVER_US),
-            _all(n, ALWAYS_US),
-            _all(n, NEVER_US if forward else ALWAYS_US),
             labels,
+            np.ones(n, dtype=np.bool_),
+            np.zeros(n, dtype=np.bool_),
+            _all(n, NEVER_US),
+            _all(n, ALWAYS_US),
+            _all(n, NEVER_US if forward else ALWAYS_US),
+            _all(n, ALWAYS_US),
+            _all(n, ALWAYS_US),
+            np.zeros(n, dtype=np.bool_),
+            np.ones(n, dtype=np.bool_),
+            _all(n, NEVER_US),
+            _all(n, ALWAYS_US),
+            _all(n, NEVER_US if forward else ALWAYS_US),
         )
 
 
-_COLUMNS = tuple(f.name for f in fields(Paths))
-
-
-def concatenated(tables: list[Paths]) -> Paths:
+def concatenated(tables: list[S]) -> S:
     """All rows of several tables, in order."""
     if len(tables) == 1:
         return tables[0]
-    return Paths(*(np.concatenate([getattr(t, name) for t in tables]) for name in _COLUMNS))
+    return type(tables[0])(*map(np.concatenate, zip(*(t.columns() for t in tables), strict=True)))
 
 
 def extended(paths: Paths, links: LinkColumns, *, forward: bool, at_us: int | None) -> tuple[Paths, Bools]:
@@ -210,7 +224,7 @@ def _in_order(paths: Paths, bound_us: int) -> Paths:
 
 
 def _where(chosen: Bools, these: Paths, those: Paths) -> Paths:
-    return Paths(*(np.where(chosen, getattr(these, name), getattr(those, name)) for name in _COLUMNS))
+    return Paths(*(np.where(chosen, *both) for both in zip(these.columns(), those.columns(), strict=True)))
 
 
 def closed(paths: Paths) -> Paths:
@@ -242,50 +256,54 @@ def of_birth(links: LinkColumns, born_us: Ints) -> LinkColumns:
     return replace(links, reach_until_us=np.where(early, NEVER_US, links.reach_until_us))
 
 
-class Seen:
+class Seen(Generic[S]):
     """All paths so far, and which are new: rows of one item are told apart by a 64-bit mix of what they agree in.
 
     Of an item that was never met nothing is compared, and most are met once. Tables of paths that came together are
     joined as they get many, so that there are few.
     """
 
-    def __init__(self) -> None:
-        self._tables: list[Paths] = []
-        self._met = np.zeros(0, dtype=np.bool_)
+    def __init__(self, none: S, *, items: int) -> None:
+        """`none`: no paths. `items`: how many there are, as far as is known."""
+        self._none = none
+        self._tables: list[S] = []
+        self._met = np.zeros(items, dtype=np.bool_)
         """by item: whether a path ends in it; none beyond"""
 
-    def take(self, paths: Paths) -> Paths:
+    def take(self, paths: S) -> S:
         """Add paths; those that say something new, with the labels that are new. Raises Collision."""
         if not len(paths):
             return paths
         paths = _once(paths)
         self._reach_out(int(paths.item.max()) + 1)
-        fresh, known = paths.labels.copy(), np.zeros(len(paths), dtype=np.bool_)
         met = np.flatnonzero(self._met.take(paths.item))
-        if len(met):
-            some, its = paths.take(met), np.zeros(len(self._met), dtype=np.bool_)
-            its[some.item] = True
-            for labels, at in self._found(some, its):
-                here = np.flatnonzero(at >= 0)
-                rows, at = met[here], at[here]
-                known[rows] = True
-                fresh[rows] &= ~labels[at]
-                labels[at] |= paths.labels[rows]
         self._met[paths.item] = True
+        if not len(met):
+            self._add(paths)
+            return paths
+        fresh, known = paths.labels.copy(), np.zeros(len(paths), dtype=np.bool_)
+        some, its = paths.take(met), np.zeros(len(self._met), dtype=np.bool_)
+        its[some.item] = True
+        for labels, at in self._found(some, its):
+            here = np.flatnonzero(at >= 0)
+            rows, at = met[here], at[here]
+            known[rows] = True
+            fresh[rows] &= ~labels[at]
+            labels[at] |= paths.labels[rows]
         self._add(paths.take(~known))
         return replace(paths, labels=fresh).take(fresh > 0)
 
-    def _found(self, paths: Paths, its: Bools) -> Iterator[tuple[Ints, Ints]]:
+    def _found(self, paths: S, its: Bools) -> Iterator[tuple[Ints, Ints]]:
         """(labels of a table, the row of each path among them; -1 where it is not there), table by table.
 
         `its`: by item, whether a path ends in it. Raises Collision.
         """
-        mixes = mixed([getattr(paths, name) for name in _KEYS])
+        mixes = mixed(paths.agreeing())
         for table in self._tables:
             rows = np.flatnonzero(its.take(table.item))
             theirs = table.take(rows)
-            others = mixed([getattr(theirs, name) for name in _KEYS])
-            order = np.argsort(others, kind="stable")
+            others = mixed(theirs.agreeing())
+            order = np.argsort(others)
             at = positions(others[order], mixes)
             there = np.flatnonzero(at >= 0)
             at[there] = order[at[there]]
@@ -294,7 +312,7 @@ class Seen:
             at[there] = rows[at[there]]
             yield table.labels, at
 
-    def _add(self, paths: Paths) -> None:
+    def _add(self, paths: S) -> None:
         """The labels of what is kept change: they are its own."""
         if len(paths):
             self._tables.append(replace(paths, labels=paths.labels.copy()))
@@ -307,10 +325,9 @@ class Seen:
             self._met = np.concatenate([self._met, np.zeros(max(count, 2 * len(self._met)), dtype=np.bool_)])
 
     @property
-    def paths(self) -> Paths:
+    def paths(self) -> S:
         """All of them."""
-        none = np.zeros(0, dtype=np.int64)
-        return concatenated(self._tables or [Paths.starting(none, none, forward=True)])
+        return concatenated(self._tables or [self._none])
 
     def more_than(self, items: int) -> bool:
         """Whether they end in more items than that."""
@@ -321,7 +338,6 @@ class Collision(Exception):
     """Two different paths have one mix: the domain must answer. Not seen in practice."""
 
 
-_KEYS = tuple(f.name for f in fields(Paths) if f.name != "labels")
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -346,7 +362,7 @@ def distinct(columns: Sequence[Ints | Bools]) -> tuple[Ints, Ints]:
     return first, which
 
 
-def _once(paths: Paths) -> Paths:
+def _once(paths: S) -> S:
     """The paths; those that agree in all but labels are one. Raises Collision."""
     by_item = in_order(paths.item)
     item = paths.item.take(by_item)
@@ -357,8 +373,8 @@ def _once(paths: Paths) -> Paths:
     rows = by_item[again]
     if not len(rows):
         return paths
-    mixes = mixed([getattr(paths, name).take(rows) for name in _KEYS])
-    order = np.argsort(mixes, kind="stable")
+    mixes = mixed([key.take(rows) for key in paths.agreeing()])
+    order = np.argsort(mixes)  # as one of several that agree any of them will do
     starts = first_of_each(mixes[order])
     if len(starts) == len(rows):
         return paths
@@ -373,8 +389,8 @@ def _once(paths: Paths) -> Paths:
     return replace(paths, labels=labels).take(kept)
 
 
-def _alike(one: Paths, other: Paths) -> bool:
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in _KEYS)
+def _alike(one: S, other: S) -> bool:
+    return all(map(np.array_equal, one.agreeing(), other.agreeing()))
 
 
 def _all(count: int, value: int) -> Ints:
