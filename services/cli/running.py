@@ -103,7 +103,8 @@ def take_turns() -> None:
 
 
 def told_by(hand: Hand, running: Running) -> None:
-    """Where it listens, and the key."""
+    """Where it listens, and the key. It is up: what its roles loaded stays, too, and is not looked at for garbage."""
+    gc.freeze()
     if hand.as_json:
         hand.json({"url": running.url, "key": running.key or None})
         return

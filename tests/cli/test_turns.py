@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from services.cli.options import Hand
-from services.cli.running import SWITCH_SECONDS, complete
+from services.cli.running import SWITCH_SECONDS, complete, told_by
+from services.embedded.app import Running
 
 pytestmark = pytest.mark.usefixtures("as_before")
 
@@ -34,3 +35,10 @@ def test_a_thread_that_computes_does_not_keep_others_waiting_for_long() -> None:
     ran.join()
     assert told == [pytest.approx(SWITCH_SECONDS)]
     assert SWITCH_SECONDS < 0.001
+
+
+def test_what_is_there_when_a_service_is_up_is_not_looked_at_for_garbage_again() -> None:
+    lasting = [[n] for n in range(1000)]
+    assert any(one is lasting for one in gc.get_objects())
+    told_by(Hand(str, as_json=True), Running("http://127.0.0.1:1", key=""))
+    assert not any(one is lasting for one in gc.get_objects())
