@@ -58,7 +58,9 @@ def without_nul(record: StoredRecord) -> StoredRecord | None:
     """
     if b"\\u0000" not in record.value:
         return None
-    return replace(record, value=orjson.dumps(_marked(orjson.loads(record.value))))
+    document = orjson.loads(record.value)
+    # A text may spell it, too: such a record is what it was, and would be looked at again without end.
+    return replace(record, value=orjson.dumps(marked)) if (marked := _marked(document)) != document else None
 
 
 def _marked(value: Any) -> Any:
