@@ -58,7 +58,7 @@ class Delta:
 
     def __init__(self, desk: CaseDesk, views: asyncpg.Pool, *, evaluator: Evaluator) -> None:
         self._desk, self._evaluator = desk, evaluator
-        self._watching = Watching(views)
+        self._watching = Watching(views, skew_us=int(desk.settings.skew_bound_seconds * 1_000_000))
         self._states: dict[Subject, DeltaState] = {}
         self._sets = KeptSets()
         self._quiet: dict[Subject, tuple[float, float]] = {}

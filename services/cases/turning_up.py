@@ -60,7 +60,9 @@ class TurningUp:
         closed = next(a for a in reversed(case.history) if a.act is case.closing)
         looked = self._looked.setdefault((work.tenant_id, case.case_id, closed.sequence or 0), {})
         async with looking(self._desk, work.tenant_id) as asked:
-            about = (work.tenant_id, case.case_id, closed.place[0])
+            # Clocks of partitions may be apart: what may have been told after the closing was not seen by it.
+            skew_us = int(self._desk.settings.skew_bound_seconds * 1_000_000)
+            about = (work.tenant_id, case.case_id, closed.place[0] - skew_us)
             seen = (list(looked), list(looked.values()))
             touches = await asked.connection.fetch(_TOUCHES, *about, *seen, EVENTS_AT_ONCE)
             numbers = [t["event_no"] for t in touches]

@@ -138,10 +138,13 @@ class Look:
 
 
 class Watching:
-    """`views` acts as the projector: past row-level security, each statement names the tenant."""
+    """`views` acts as the projector: past row-level security, each statement names the tenant.
 
-    def __init__(self, views: asyncpg.Pool, *, look_seconds: float = 0.25) -> None:
-        self._views = views
+    `skew_us`: how far the append times of two partitions may be apart at one instant.
+    """
+
+    def __init__(self, views: asyncpg.Pool, *, look_seconds: float = 0.25, skew_us: int = 0) -> None:
+        self._views, self._skew_us = views, skew_us
         self.look_seconds = look_seconds
         self._looked: tuple[float, Look] | None = None
 
@@ -239,11 +242,11 @@ class Watching:
             if approved is None:
                 return
             rows = await connection.fetch(
-                _MOVED, list(items), [int(f) for f in MOVES], approved.latest_us, approved.appended_us
+                _MOVED, list(items), [int(f) for f in MOVES], approved.latest_us, approved.told_us(self._skew_us)
             )
             candidates = [Candidate(r[0], r[1], MOVES[r[2]]) for r in rows]
             if candidates:
-                await raise_alerts(connection, SCHEMA, candidates)
+                await raise_alerts(connection, SCHEMA, candidates, skew_us=self._skew_us)
 
     async def _approval(self, connection: asyncpg.Connection, of: Subject) -> Approval | None:
         found = await approvals(connection, SCHEMA, [(of.tenant_id, of.case_id)])

@@ -81,6 +81,7 @@ def pace_of(settings: Settings) -> "Pace":
         batch_records=settings.projector_batch_events,
         lease_seconds=settings.projector_lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
+        skew_seconds=settings.skew_bound_seconds,
     )
 
 

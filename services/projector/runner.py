@@ -30,7 +30,7 @@ _STRANGERS = -1  # no partition: the place of what they are told under
 class Pace:
     """How a projector works: records a batch and the seconds it may take, seconds a lease lasts, between heartbeats.
 
-    `items_remembered`: whose numbers are kept in memory.
+    `items_remembered`: whose numbers are kept in memory. `skew_seconds`: how far the log's clocks may be apart.
     """
 
     batch_records: int = 2_000
@@ -39,6 +39,7 @@ class Pace:
     heartbeat_seconds: float = 1.0
     retry_seconds: float = 0.5
     items_remembered: int = 500_000
+    skew_seconds: float = 0.0
 
 
 class Projector:
@@ -61,7 +62,12 @@ class Projector:
         self._ends: dict[int, int] = {}
         self._schema = schema
         self._name = name
-        self.writer = ViewWriter(pool, schema=schema, cache_size=self._pace.items_remembered)
+        self.writer = ViewWriter(
+            pool,
+            schema=schema,
+            cache_size=self._pace.items_remembered,
+            skew_us=int(self._pace.skew_seconds * 1_000_000),
+        )
         self._leases = Leases(pool, schema=schema, name=name, seconds=self._pace.lease_seconds)
         self._held: dict[int, Lease] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

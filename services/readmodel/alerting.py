@@ -148,9 +148,13 @@ class Approval:
     appended_us: int
     latest_us: int
 
-    def concerns(self, latest_us: int, appended_us: int) -> bool:
-        """Whether an event must be told: it happened after, or it became known after."""
-        return latest_us >= self.latest_us or appended_us > self.appended_us
+    def told_us(self, skew_us: int) -> int:
+        """What was appended later may have been told after the approval: other partitions have other clocks."""
+        return self.appended_us - skew_us
+
+    def concerns(self, latest_us: int, appended_us: int, *, skew_us: int) -> bool:
+        """Whether an event must be told: it happened after, or it may have become known after."""
+        return latest_us >= self.latest_us or appended_us > self.told_us(skew_us)
 
 
 Raised = tuple[int, str, int, str, bool]
@@ -192,14 +196,18 @@ async def raise_alerts(
     candidates: Sequence[Candidate],
     *,
     joined: Sequence[tuple[Candidate, str, int]] = (),
+    skew_us: int = 0,
 ) -> None:
-    """Raise what the candidates come to. `joined`: units that came to a case's set, each with case and tenant."""
+    """Raise what the candidates come to. `joined`: units that came to a case's set, each with case and tenant.
+
+    `skew_us`: how far the append times of two partitions may be apart at one instant.
+    """
     raised: dict[int, set[Raised]] = {}
     live = await _live(connection, schema, ((tenant_id, case_id) for _, case_id, tenant_id in joined))
     for one, case_id, tenant_id in (j for j in joined if (j[2], j[1]) in live):
         raised.setdefault(tenant_id, set()).add((one.event_no, case_id, one.item_no, one.alert, False))
     if candidates:
-        await _judge(connection, schema, candidates, raised=raised)
+        await _judge(connection, schema, candidates, raised=raised, skew_us=skew_us)
     for tenant_id, rows in sorted(raised.items()):
         await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", _NUMBERING, tenant_id)
         columns = [list(column) for column in zip(*sorted(rows), strict=True)]
@@ -207,7 +215,12 @@ async def raise_alerts(
 
 
 async def _judge(
-    connection: asyncpg.Connection, schema: str, candidates: Sequence[Candidate], *, raised: dict[int, set[Raised]]
+    connection: asyncpg.Connection,
+    schema: str,
+    candidates: Sequence[Candidate],
+    *,
+    raised: dict[int, set[Raised]],
+    skew_us: int,
 ) -> None:
     named = [(c.event_no, c.item_no, c.alert) for c in candidates]
     hits = await connection.fetch(_HITS.format(schema=schema), *map(list, zip(*named, strict=True)))
@@ -222,7 +235,7 @@ async def _judge(
         event_no, item_no, case_id = hit["event_no"], hit["item_no"], hit["case_id"]
         approval = approved[(hit["tenant_id"], case_id)]
         latest_us, appended_us = times[event_no]
-        if not approval.concerns(latest_us, appended_us):
+        if not approval.concerns(latest_us, appended_us, skew_us=skew_us):
             continue
         if hit["box"] and (event_no, item_no, case_id) not in members:
             still_in = _STILL_IN.format(schema=schema)

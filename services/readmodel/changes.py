@@ -64,12 +64,18 @@ class Numbered:
 
 
 class ViewWriter:
-    """Writes batches into the views of one schema. Delivering a batch again changes nothing."""
+    """Writes batches into the views of one schema. Delivering a batch again changes nothing.
 
-    def __init__(self, pool: asyncpg.Pool, *, schema: str = SCHEMA, cache_size: int = 500_000) -> None:
+    `skew_us`: how far the append times of two partitions may be apart at one instant.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, *, schema: str = SCHEMA, cache_size: int = 500_000, skew_us: int = 0
+    ) -> None:
         self._pool = pool
         self._schema = schema
         self._cache_size = cache_size
+        self._skew_us = skew_us
         self._numbers: Numbers | None = None
 
     async def apply(self, batch: Batch) -> int:
@@ -221,7 +227,7 @@ class ViewWriter:
         joined = [(one, case_id, tenant_of[one.event_no]) for one, case_id in alerting.joined(rows, fresh)]
         moved = alerting.moves(rows, touching) if touching else []
         if moved or joined:
-            await alerting.raise_alerts(connection, self._schema, moved, joined=joined)
+            await alerting.raise_alerts(connection, self._schema, moved, joined=joined, skew_us=self._skew_us)
 
     async def _copy(self, connection: asyncpg.Connection, rows: Rows) -> None:
         for table, records in rows.by_table.items():
