@@ -158,6 +158,8 @@ class Places:
             for stay in self._around.stays.get(here, []):
                 if stay.since_us <= until_us and stay.parent not in below:
                     end_us = until_us if stay.until_us is None else min(until_us, stay.until_us)
+                    if inside is not None and end_us < inside.since_us:
+                        continue  # that was over before: of boxes in use again and again, ways would be without number
                     todo.append((stay.parent, end_us, below | {here}, _Within.of(stay, inside)))
 
     def _own_status(self, item: ItemId, at_us: int) -> Iterator[tuple[Order, int, Status]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Generator
 
+import pytest
+
 from domain import events as ev
 from domain.contents import contents
 from domain.departure import Departure, first_departures
@@ -26,6 +28,23 @@ def test_a_unit_in_a_thousand_boxes_has_its_state() -> None:
     assert (state.status, len(state.containers)) == ("in_transit", DEEP)
     held = answer(contents(item(f"box:{DEEP}"), at_us=us(4)), h.view().look_up)
     assert (len(held), held[-1].item) == (DEEP, item("U/1"))
+
+
+@pytest.mark.timeout(20)
+def test_boxes_that_were_in_one_another_again_and_again_are_looked_at_while_it_was_inside() -> None:
+    """Sixty times each, six deep: a thousand million ways, of which the unit was inside in one."""
+    h = History()
+    for again in range(60):
+        for n in range(6):
+            h.pack(f"box:{n + 1}", f"box:{n}", at_hour=1 + again / 50)
+        h.tell(ev.Shipped(occurred_at=at(1.005 + again / 50), items=(ev.ItemQuantity(item=item("box:6")),)))
+        for n in range(6) if again < 59 else ():
+            h.unpack(f"box:{n + 1}", f"box:{n}", at_hour=1.01 + again / 50)
+    h.pack("box:0", "U/1", at_hour=3)
+    assert h.state("U/1", at_hour=4).status is None
+    assert h.state("box:0", at_hour=4).status == "in_transit"
+    h.tell(ev.Received(occurred_at=at(5), items=(ev.ItemQuantity(item=item("box:6")),)))
+    assert h.state("U/1", at_hour=6).status == "in_stock"
 
 
 def test_what_a_thousand_boxes_stand_for_is_found() -> None:
