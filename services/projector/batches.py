@@ -52,15 +52,20 @@ def sort_out(records: Sequence[StoredRecord], *, tenants: frozenset[int]) -> Sor
 
 
 def without_nul(record: StoredRecord) -> StoredRecord | None:
-    """The record with a mark in place of each NUL, which no column of text holds; None if it has none.
+    """The record with a mark in place of each NUL, which no column of text holds; None if it has none, or is
+    too deep to be written.
 
     Capture refuses NUL; it did not everywhere, and what it took must be seen by questions.
     """
     if b"\\u0000" not in record.value:
         return None
     document = orjson.loads(record.value)
-    # A text may spell it, too: such a record is what it was, and would be looked at again without end.
-    return replace(record, value=orjson.dumps(marked)) if (marked := _marked(document)) != document else None
+    try:
+        marked = _marked(document)
+        # A text may spell it, too: such a record is what it was, and would be looked at again without end.
+        return replace(record, value=orjson.dumps(marked)) if marked != document else None
+    except (RecursionError, TypeError):  # deeper than JSON is written: no view takes it in any case
+        return None
 
 
 def _marked(value: Any) -> Any:
