@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
@@ -26,9 +27,11 @@ from services.query.answering import answered as answered_by
 from services.query.exposed import exposed
 from services.query.exposure_asked import Exposure
 from services.query.freshness import freshness
+from services.query.graph.exposing import Exposed
 from services.query.graph.keeper import Graphs
 from services.query.graph.links import CERTAIN_BIT
 from services.query.graph.names import Names
+from services.query.graph.newer import Changed
 from services.query.graph.opening import Openings
 from services.query.graph.walked import label_of
 from services.query.scope import Scope
@@ -356,3 +359,27 @@ async def test_what_one_event_surely_exposed_is_certain_and_a_box_stands_for_wha
         begun = await begun_over(served, asked, window)
     why = frozenset({DURATION_UNKNOWN})
     assert begun == {item("lot:M/1"): CERTAIN_BIT, item("U/1"): CERTAIN_BIT, item("lot:M/2"): label_of(why)}
+
+
+async def test_a_walk_over_a_newer_graph_begins_with_what_an_older_one_said_was_exposed(served: Served) -> None:
+    """Another may be drawn between the two, and has other rows."""
+    views, tenant, h = served.views, await served.views.fresh_tenant(), History()
+    h.made(["U/5", "lot:M/1"], ["lot:IN/1"], at_hour=0, circumstances=Circumstances(equipment=("W",)))
+    h.made(["U/1", "lot:A/1"], ["lot:IN/2"], at_hour=1)
+    log = partitioned(h, [False], tenant)
+    await apply(views, log[:1], 3)
+    older = await drawn(views, tenant)
+    await apply(views, log[1:], 3)
+    newer = await drawn(views, tenant)
+    assert older is not None
+    assert newer is not None
+    served.drawn.put(tenant, older, await generation(views, tenant))
+    async with tenant_transaction(views.api, tenant) as connection:
+        asked = Asked(connection, tenant, await freshness(connection, stale_after_seconds=60), None)
+        found = await exposed(served.drawn, asked, Exposure(Circumstance(dimensions=(("equipment", "W"),))))
+        names, changed = Names(newer), Changed(*np.zeros((2, len(newer)), dtype=np.bool_))
+        openings = Openings(newer, names, changed=changed, record=asked.record())
+        opening, _ = await openings.open((), found, indexes=names.indexes(()), at_us=None, now_us=asked.fresh.now_us)
+    assert isinstance(found, Exposed)
+    assert len(found.rows) == 2
+    assert set(names.ids(opening.seeded.items)) == {item("U/5"), item("lot:M/1")}

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain import events as ev
+from domain.facts import Role
 from domain.genealogy import Way
 from domain.ids import ItemId
 from domain.links import Link, Relation
@@ -20,12 +21,14 @@ from services.query.graph.facts import STATUSES
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools
 from services.query.graph.kinds import Uncovered
+from services.query.graph.links import led_to, most_into, plain_into, plain_out_of
 from services.query.graph.loading import load
 from services.query.graph.memory import Remembered, as_columns
 from services.query.graph.names import Names
 from services.query.graph.newer import TooNew, changed
 from services.query.graph.standing import stand
 from services.query.record import SqlRecord
+from services.query.walks import FEW_STARTS
 from tests.domain.histories import BOXES, CLASSES, LOTS, UNITS, build, entangled, histories, steps
 from tests.domain.telling import History, at, item, q, us
 from tests.projections.test_record_over_sql import Views, apply, partitioned, scanned, views
@@ -84,8 +87,16 @@ def narrowings(draw: st.DrawFn) -> dict[str, str]:
 @pytest.mark.timeout(900)
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
-    views: Views, served: tuple[Both, Drawn], *, h: History, cuts: list[bool], data: st.DataObject
+    views: Views,
+    served: tuple[Both, Drawn],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    h: History,
+    cuts: list[bool],
+    data: st.DataObject,
 ) -> None:
+    """Whether few items are walked from link by link, or by columns as many are."""
+    monkeypatch.setattr("services.query.walks.FEW_STARTS", data.draw(st.sampled_from([FEW_STARTS, -1])))
     answers, graphs = served
     tenant = await views.fresh_tenant()
     log = partitioned(h, cuts, tenant)
@@ -94,6 +105,7 @@ async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
     graph = await drawn(views, tenant)
     if graph is None:
         return
+    _looks_ahead(graph)
     graphs.put(tenant, graph, await generation(views, tenant))
     narrowed, accept = data.draw(narrowings()), data.draw(st.sampled_from(FORMS))
     asking = {"tenant": tenant, "accept": accept}
@@ -125,6 +137,17 @@ async def test_answers_over_a_graph_equal_the_domains_byte_for_byte(
         everything = [i for n in NAMES + BOXES if (i := item(n)) in known]
         by_domain_states = await answer_async(states(everything, at_us=us(6)), SqlRecord(connection, tenant).look_up)
         _stands_alike(graph, newer.state, by_domain_states)
+
+
+def _looks_ahead(graph: Graph) -> None:
+    """Who only wants to know how far links lead, or how many arrive, is told no less than the links would."""
+    everything, m = np.arange(len(graph)), graph.mentions
+    leading_to, arriving_at = plain_out_of(graph, everything).target, plain_into(graph, everything).target
+    assert sorted(led_to(graph, everything).tolist()) == sorted(leading_to.tolist())
+    most, arrive = most_into(graph, everything), np.bincount(arriving_at, minlength=len(graph))
+    assert (most >= arrive).all()
+    no_whole = ~np.isin(everything, m.item[m.role == Role.WHOLE])
+    assert most[no_whole].tolist() == arrive[no_whole].tolist()
 
 
 @pytest.mark.parametrize("accept", FORMS)
