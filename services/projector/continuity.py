@@ -30,10 +30,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class LogNow:
-    """Which log is read now, and each partition's next offset. Ask for the ends first: then they are this log's."""
+    """Which log is read now, and each partition's next offset. Ask for the ends first: then they are this log's.
+
+    `seen_us`: the database's clock before the ends were asked for: what was appended later may lie beyond them.
+    """
 
     identity: str
     ends: Mapping[int, int]
+    seen_us: int | None = None
 
 
 async def applied(pool: asyncpg.Pool, *, schema: str) -> dict[int, Applied]:

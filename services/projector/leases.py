@@ -17,7 +17,7 @@ Where leases of this projector are longer, twice theirs."""
 _TELL = f"""
 -- where the log ends, when that was seen, and the leases that are still ours; `others` may pass over locked rows
 UPDATE {{schema}}.checkpoints c
-SET log_end = greatest(c.log_end, w.log_end), measured_us = CASE WHEN $5 THEN {_NOW_US} ELSE 0 END,
+SET log_end = greatest(c.log_end, w.log_end), measured_us = CASE WHEN $5 THEN coalesce($7, {_NOW_US}) ELSE 0 END,
     leased_until_us = CASE WHEN c.epoch = w.epoch THEN {_NOW_US} + $6 ELSE c.leased_until_us END
 FROM (
     SELECT log_partition FROM {{schema}}.checkpoints WHERE log_partition = ANY($1::int[]) AND log_id = $4
@@ -47,6 +47,11 @@ class Leases:
         self._lease_us = int(seconds * 1_000_000)
         longest_us = max(_LONGEST_US, 2 * self._lease_us)
         self._counts = f"BETWEEN {_NOW_US} AND {_NOW_US} + {longest_us}"
+
+    async def now_us(self) -> int:
+        """The clock that leases and heartbeats go by."""
+        us: int = await self._pool.fetchval(f"SELECT {_NOW_US}")
+        return us
 
     async def beat(self, now: LogNow, held: Mapping[int, Lease], *, fresh: bool = True) -> set[int]:
         """Tell that this projector lives and where the log ends; renew its leases. Returns the partitions it lost.
@@ -79,6 +84,7 @@ class Leases:
                     now.identity,
                     fresh,
                     self._lease_us,
+                    now.seen_us,
                 )
                 told |= {row[0] for row in rows}
                 kept |= {row[0] for row in rows if row[1]}
@@ -95,7 +101,7 @@ class Leases:
                 f"""
                 INSERT INTO {self._schema}.checkpoints
                     (log_partition, applied_offset, log_end, measured_us, epoch, leased_until_us, log_id)
-                SELECT p, -1, e, CASE WHEN $4 THEN {_NOW_US} ELSE 0 END, 0, 0, $3
+                SELECT p, -1, e, CASE WHEN $4 THEN coalesce($5, {_NOW_US}) ELSE 0 END, 0, 0, $3
                 FROM unnest($1::int[], $2::bigint[]) AS w(p, e) ORDER BY p
                 ON CONFLICT (log_partition) DO UPDATE
                 SET log_end = greatest(checkpoints.log_end, excluded.log_end), measured_us = excluded.measured_us,
@@ -107,6 +113,7 @@ class Leases:
                 [now.ends[p] for p in sorted(now.ends)],
                 now.identity,
                 fresh,
+                now.seen_us,
             )
             if len(ours) < len(now.ends):
                 raise ForeignLog("the views were begun from another log at this moment")

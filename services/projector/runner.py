@@ -105,8 +105,9 @@ class Projector:
 
     async def _beat(self) -> None:
         checkpoints = await continuity.applied(self._pool, schema=self._schema)
+        seen_us = await self._leases.now_us()
         ends = self._ends = dict(await self._log.end())
-        now = LogNow(await self._log.identity(), ends)
+        now = LogNow(await self._log.identity(), ends, seen_us)
         try:
             await continuity.check(self._log, now, checkpoints=checkpoints, trusted=self._trusted)
             lost = await self._leases.beat(now, self._held, fresh=await self._alone(now.identity))

@@ -6,7 +6,8 @@ import pytest
 
 from services.projector.continuity import ForeignLog, LogNow
 from services.projector.leases import Leases
-from tests.projector.sites import Site
+from services.projector.runner import Projector
+from tests.projector.sites import QUICK, Site, log_of, named
 from tests.waiting import eventually
 
 HELD = "SELECT 1 FROM views.checkpoints WHERE log_partition = $1 FOR NO KEY UPDATE"
@@ -38,6 +39,28 @@ async def test_it_holds_no_partition_while_it_waits_for_another(site: Site) -> N
     rows = await site.views.fetch("SELECT log_end, leased_until_us - measured_us FROM views.checkpoints")
     assert sorted(row[0] for row in rows) == [7, 8, 9]
     assert all(50_000_000 < row[1] < 70_000_000 for row in rows)  # told and renewed
+
+
+async def test_what_it_waits_for_makes_no_older_end_fresh(site: Site) -> None:
+    """What was appended since lies beyond that end: answers would be complete, and times of then settled, without."""
+    log, stop = await log_of("told", 3), asyncio.Event()
+    leases = leases_of(site, "before")
+    await leases.beat(LogNow(await log.identity(), dict(await log.end())), {})
+    async with site.views.acquire() as batch, batch.transaction():
+        await batch.execute(HELD, 0)
+        running = asyncio.create_task(Projector(log=log, pool=site.views, name="p", pace=QUICK).run(stop))
+
+        async def waits() -> bool:
+            statement = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+            return bool(await site.views.fetchval(statement))
+
+        await eventually(waits)
+        stop.set()
+        appended_us = await leases.now_us()
+        await log.append(named("since", 1), deadline_seconds=5)
+    await asyncio.wait_for(running, 10)
+    row = await site.views.fetchrow("SELECT log_end, measured_us FROM views.checkpoints")
+    assert row["log_end"] > 3 or row["measured_us"] < appended_us
 
 
 async def test_it_tells_which_leases_are_lost(site: Site) -> None:
