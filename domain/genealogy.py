@@ -13,7 +13,6 @@ from domain.answers import Conflict, Gap, Limits, Node, Superseded, Trace, Way, 
 from domain.assembly import Part
 from domain.departure import Departure, first_departures
 from domain.exposure import Seed, opened
-from domain.facts import Role
 from domain.fitting import two_parents
 from domain.ids import ItemId
 from domain.kinds import kind_of
@@ -251,12 +250,8 @@ class _Walk:
     def _two_parents_above(self) -> Generator[Need, Found, None]:
         for some in _slices(self.reached):
             self.known.forget_if_over(ENTRIES_KEPT)
-            yield from self.known.require(Need(linked=some))
-            namings = self.known.found.namings
-            parts = frozenset(i for i in some if any(n.mention.role is Role.COMPONENT for n in namings.get(i, [])))
-            if parts:
-                linked = yield from self.linker.out_of(parts)
-                self._two_parents(linked.parts)
+            told = yield from self.linker.in_two(some)
+            self.answer.conflicts += [c for found in told.values() for c in found]
 
     def _no_upstream(self) -> Generator[Need, Found, None]:
         """Backward: where nothing says what a thing came from, and no receipt says from whom."""

@@ -8,7 +8,7 @@ from domain.assembly import Part
 from domain.class_level import ClassLevel
 from domain.derivation import Derivations
 from domain.facts import Role
-from domain.fitting import Fittings, part_links, stay_links
+from domain.fitting import Fittings, part_links, stay_links, two_parents
 from domain.ids import ItemId
 from domain.links import Link
 from domain.loading import Loading
@@ -108,6 +108,17 @@ class Linker:
         parts = {i: self.fittings.parts_of_component(i, fits[i], around, of_lots=False) for i in items}
         return {i: [p for p in found if not p.again] for i, found in parts.items()}, around
 
+    def in_two(self, items: frozenset[ItemId]) -> Generator[Need, Found, dict[ItemId, list[Conflict]]]:
+        """Of which of the items it is recorded that they were in two units at once: fitted themselves, or by a box."""
+        yield from self.known.require(Need(linked=items))
+        around = yield from self.uses.around_takings(items)
+        taken = self.uses.taken(items, around)
+        several = frozenset(item for item, uses in taken.items() if len(_wholes(uses)) > 1)
+        if not several:
+            return {}
+        linked = yield from self.out_of(several)
+        return {item: told for item, parts in linked.parts.items() if (told := two_parents({item: parts}))}
+
     def into(self, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
         """The links that arrive at these items: from inputs, components, lots, contents (follow_all), other names."""
         yield from self.known.require(Need(linked=items))
@@ -158,6 +169,10 @@ class Linker:
         linked.superseded += yield from self.superseding.split(linked.links)
         linked.links = {item: [doubted(self.known.things, link) for link in ls] for item, ls in linked.links.items()}
         return linked
+
+
+def _wholes(uses: list[Used]) -> set[ItemId | None]:
+    return {u.naming.event.facts.parent for u in uses if u.naming.mention.role is Role.COMPONENT}
 
 
 def _add(linked: Linked, more: dict[ItemId, list[Link]]) -> None:

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from domain import events as ev
 from domain.genealogy import Way
 from domain.moments import Moment
@@ -198,6 +200,21 @@ def test_a_part_in_two_units_at_once_is_a_conflict_both_ways() -> None:
         assert conflict.items == (item("C"), item("A"), item("B"))
     h.remove("A", "C", at_hour=2)
     assert h.trace(Way.FORWARD, "C").conflicts == []
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["one box in both", "packed again"])
+def test_what_its_boxes_brought_into_two_units_is_a_conflict_both_ways(*, again: bool) -> None:
+    """C itself is named by no fitting, and recorded in both."""
+    h = History()
+    h.pack("box:T", "C", at_hour=1)
+    first = h.fit("A", "box:T", at_hour=2)
+    if again:
+        h.pack("box:S", "C", at_hour=3)
+    second = h.fit("B", "box:S", at_hour=4) if again else h.fit("B", "box:T", at_hour=2)
+    for way, name in ((Way.FORWARD, "C"), (Way.BACKWARD, "A"), (Way.BACKWARD, "B")):
+        (conflict,) = h.trace(way, name).conflicts
+        assert (conflict.code, conflict.event_ids) == ("two_parents", tuple(sorted((first, second))))
+        assert conflict.items == (item("C"), item("A"), item("B"))
 
 
 def test_a_box_that_is_empty_now_is_traced_by_its_last_fill_alone() -> None:

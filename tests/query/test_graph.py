@@ -187,6 +187,25 @@ async def test_links_that_are_forgotten_in_the_midst_of_a_walk_are_told_once(
     await answers.alike("GET", "/v1/trace/backward", **asked)
 
 
+async def test_what_its_boxes_brought_into_two_units_is_told_over_a_graph_as_by_the_domain(
+    views: Views, served: tuple[Both, Drawn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.query.walks.FEW_STARTS", -1)
+    answers, graphs = served
+    tenant, h = await views.fresh_tenant(), History()
+    h.pack("box:1", "U/1", at_hour=1)
+    h.fit("V/1", "box:1", at_hour=2)
+    h.fit("V/2", "box:1", at_hour=2)
+    await apply(views, partitioned(h, [False], tenant), 3)
+    graph = await drawn(views, tenant)
+    assert graph is not None
+    graphs.put(tenant, graph, await generation(views, tenant))
+    for _ in range(2):  # what was told is remembered
+        for name in ("V/1", "V/2"):
+            asked = {"params": {"item": item(name)}, "tenant": tenant, "accept": "application/json"}
+            await answers.alike("GET", "/v1/trace/backward", **asked)
+
+
 def test_whoever_finds_an_item_remembered_finds_the_rest_of_it() -> None:
     """A walk looks from a thread while another question's links are added."""
     seen = []

@@ -7,7 +7,6 @@ import numpy as np
 
 from domain.answers import LINKS_SHOWN, Gap, Limits, Node, Trace, Way
 from domain.exposure import Seed
-from domain.fitting import two_parents
 from domain.ids import ItemId
 from domain.kinds import kind_of
 from domain.linking import Linker
@@ -233,10 +232,9 @@ class OverGraph:
         told = {item: remembered[item] for item in doubtful.tolist() if item in remembered}
         for some in _slices(np.array([item for item in doubtful.tolist() if item not in told], dtype=np.int64)):
             ids = self.names.ids(some)
-            question = Linker(Known(), follow_all=False).out_of(frozenset(ids))
-            linked = await answered(question, self._asked.record())
-            found = {i: two_parents({i: linked.parts[i]}) if i in linked.parts else [] for i in ids}
-            fresh = {item: found[i] for item, i in zip(some.tolist(), ids, strict=True)}
+            question = Linker(Known(), follow_all=False).in_two(frozenset(ids))
+            found = await answered(question, self._asked.record())
+            fresh = {item: found.get(i, []) for item, i in zip(some.tolist(), ids, strict=True)}
             told |= fresh
             remembered |= {item: conflicts for item, conflicts in fresh.items() if item < len(self.graph)}
         known = self.trace.conflicts
