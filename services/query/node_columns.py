@@ -147,19 +147,20 @@ def _links_json(nodes: NodeColumns) -> Several:
         _instants(nodes.since_us),
         each(nodes.said, lambda code: b'",%b}' % _said_json(nodes.said_table[code])),
     )
-    told = {at: orjson.dumps(rendering.link_json(link)) for at, link in nodes.links_told.items()}
-    return _with_told(pieces, told, sign=b",", bounds=nodes.link_bounds)
+    told = _told(nodes, lambda link: orjson.dumps(rendering.link_json(link)))
+    return _with_told(nodes, pieces, told, sign=b",")
 
 
 def csv_lines(nodes: NodeColumns) -> bytes:
     """Each node as a row of formats.COLUMNS, with its line end."""
     froms = Several((where(follows(nodes.from_bounds), b"; "), nodes.came_from), nodes.from_bounds)
+    told = _told(nodes, lambda link: cells.link_text(rendering.link_json(link)).encode())
     pieces = (
         _cells(nodes.items, (nodes.items,)),
         each(nodes.heads, lambda code: b",%b," % cells.head_cells(nodes.head_table[code]).encode()),
         _cells(froms, (nodes.came_from,)),
         each(nodes.from_counts, b",%d,".__mod__),
-        _cells(_links_csv(nodes), () if nodes.links_told else (nodes.sources, nodes.targets, nodes.events)),
+        _cells(_links_csv(nodes, told), (nodes.sources, nodes.targets, nodes.events, *told)),
         each(nodes.link_counts, b",%d,".__mod__),
         _reached(nodes).but({at: (text or "").encode() for at, text in nodes.reached_otherwise.items()}),
         b",",
@@ -169,7 +170,7 @@ def csv_lines(nodes: NodeColumns) -> bytes:
     return woven(pieces, len(nodes)).data
 
 
-def _links_csv(nodes: NodeColumns) -> Several:
+def _links_csv(nodes: NodeColumns, told: Sequence[Column]) -> Several:
     """By node, its links."""
     pieces = (
         each(nodes.said, lambda code: b"%b " % nodes.said_table[code].relation.encode()),
@@ -179,18 +180,23 @@ def _links_csv(nodes: NodeColumns) -> Several:
         b" by ",
         nodes.events,
     )
-    told = {at: cells.link_text(rendering.link_json(link)).encode() for at, link in nodes.links_told.items()}
-    return _with_told(pieces, told, sign=b"; ", bounds=nodes.link_bounds)
+    return _with_told(nodes, pieces, told, sign=b"; ")
 
 
-def _with_told(pieces: Sequence[Column | bytes], told: Mapping[int, bytes], *, sign: bytes, bounds: Ints) -> Several:
+def _told(nodes: NodeColumns, write: Callable[[Link], bytes]) -> tuple[Column, ...]:
+    """The links that were told, each at its place among the others; none where there are none."""
+    rows = np.array(list(nodes.links_told), dtype=np.int64)
+    if not len(rows):
+        return ()
+    texts = Texts.of([write(link) for link in nodes.links_told.values()])
+    return (Column(int(nodes.link_bounds[-1]), (Part(texts, np.arange(len(rows)), rows),)),)
+
+
+def _with_told(nodes: NodeColumns, pieces: Sequence[Column | bytes], told: Sequence[Column], *, sign: bytes) -> Several:
     """Links by node, a sign between them; those that were told stand in place of what is woven."""
-    between = where(follows(bounds), sign)
-    if not told:
-        return Several((between, *pieces), bounds)
-    count, rows = int(bounds[-1]), list(told)
-    texts = Column(count, (Part(Texts.of(list(told.values())), np.arange(len(rows)), np.array(rows)),))
-    return Several((between, *(but(piece, rows, count) for piece in pieces), texts), bounds)
+    bounds, rows = nodes.link_bounds, list(nodes.links_told)
+    kept = (but(piece, rows, int(bounds[-1])) for piece in pieces)
+    return Several((where(follows(bounds), sign), *kept, *told), bounds)
 
 
 def _reached(nodes: NodeColumns, *, before: bytes = b"", after: bytes = b"") -> Column:
@@ -212,8 +218,8 @@ def _standing(nodes: NodeColumns, form: Callable[[Stands], Written]) -> Column |
 
 
 def _cells(piece: Column | Several, made_of: Sequence[Column]) -> Column | Several:
-    """As they stand between commas. `made_of`: the columns of ids in them; none where others are in them, too."""
-    if made_of and all(column.plain for column in made_of):
+    """As they stand between commas. `made_of`: the columns of ids in them."""
+    if all(column.plain for column in made_of):
         return piece
     texts = taken(piece)
     if texts.plain:
