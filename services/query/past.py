@@ -8,6 +8,7 @@ import re
 
 import asyncpg
 
+from domain.moments import iso
 from services.database import tenant_transaction
 from services.problems import Problem
 from services.query.asking import instant, vector_of
@@ -20,6 +21,16 @@ SELECT count(*) = 0 OR NOT bool_and(
     coalesce(applied_us, 0) > $1 OR (applied_offset >= log_end - 1 AND measured_us > $1)
 )
 FROM views.checkpoints
+"""
+_AHEAD = """
+-- a partition whose first record after that time is stamped later than it is now: a clock was ahead, and what was
+-- appended since bears that stamp, too, and may be of before that time
+SELECT c.log_partition, later.appended_us FROM views.checkpoints c CROSS JOIN LATERAL (
+    SELECT e.appended_us FROM views.events e WHERE e.log_partition = c.log_partition AND e.appended_us > $1
+    ORDER BY e.appended_us LIMIT 1
+) AS later
+WHERE later.appended_us > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $2
+ORDER BY later.appended_us DESC LIMIT 1
 """
 _STORED = "SELECT vector FROM public.as_of_times WHERE tenant_id = $1 AND instant_us = $2"
 _RESOLVE = """
@@ -52,6 +63,12 @@ async def _vector_at(pool: asyncpg.Pool, tenant_id: int, at_us: int, *, skew_us:
             if await connection.fetchval(_UNSETTLED, at_us + skew_us):
                 detail = "the views have not been applied past that time yet: ask again in a moment"
                 raise Problem(503, "as-of-not-settled", detail, headers={"Retry-After": "1"})
+            if ahead := await connection.fetchrow(_AHEAD, at_us, skew_us):
+                detail = (
+                    f"partition {ahead['log_partition']} of the log has records stamped {iso(ahead['appended_us'])}, "
+                    "later than it is now: until then ask as_of a position, as answers give it"
+                )
+                raise Problem(503, "as-of-not-settled", detail, headers={"Retry-After": "60"})
             await connection.execute(_RESOLVE, tenant_id, at_us)
             stored = await connection.fetchval(_STORED, tenant_id, at_us)  # another may have been first
     return {int(partition): offset for partition, offset in stored.items()}

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from services.problems import Problem
 from services.projector.leases import Leases
 from services.projector.rebuild import rebuild
+from services.query.past import as_of
 from tests.projector.sites import Site, log_of, projecting
 
 HOUR_US = 3_600_000_000
@@ -64,6 +66,23 @@ async def test_append_times_of_a_partition_never_run_backwards_in_the_views(site
         await rebuild(site.url, log=log, views=site.views)
         assert await _appended(site) == whole
         await site.until_applied(8)
+
+
+async def test_a_time_is_not_settled_by_stamps_of_a_clock_that_was_ahead(site: Site) -> None:
+    """What was appended since bears that stamp, too: it was not known before it, and that was kept for ever."""
+    log = await log_of("told", 9)
+    stored = log._records[0]
+    began = stored[0].appended_at - timedelta(hours=2)
+    for n in range(9):
+        stored[n] = replace(stored[n], appended_at=began + timedelta(minutes=n, days=365 * (n == 3)))
+    async with projecting(log, site.views):
+        await site.until_applied(8)
+        since = (began + timedelta(hours=1)).isoformat()
+        with pytest.raises(Problem) as refused:
+            await as_of(site.api, 1, since, skew_seconds=5)
+        assert (refused.value.status, "position" in refused.value.detail) == (503, True)
+        before = (began + timedelta(seconds=90)).isoformat()
+        assert await as_of(site.api, 1, before, skew_seconds=5) == {0: 1}
 
 
 async def _appended(site: Site) -> list[int]:
