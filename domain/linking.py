@@ -32,7 +32,7 @@ class Linked:
     conflicts: list[Conflict] = field(default_factory=list)
     superseded: list[Superseded] = field(default_factory=list)
     parts: dict[ItemId, list[Part]] = field(default_factory=dict)
-    """component -> where it was fitted (forward only)"""
+    """component -> where it was fitted (forward only); not of lots and classes, which may be in many units at once"""
     born: dict[ItemId, int] = field(default_factory=dict)
     """by when what came forth only once had done so: what went into it then is in it from the beginning"""
 
@@ -69,7 +69,8 @@ class Linker:
                 if used.naming.mention.role is Role.INPUT:
                     links += self.derivations.links_of(used, around)
             parts = self.fittings.parts_of_component(item, taken[item], around)
-            result.parts[item] = parts
+            if self.uses.kind(item) not in ("lot", "class"):
+                result.parts[item] = parts
             links += [link for part in parts for link in part_links(part)]
             links += yield from memberships(self.known, item, forward=True)
             links += identities(self.known, item, forward=True)

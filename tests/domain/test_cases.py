@@ -217,6 +217,15 @@ def test_what_its_boxes_brought_into_two_units_is_a_conflict_both_ways(*, again:
         assert conflict.items == (item("C"), item("A"), item("B"))
 
 
+def test_a_lot_of_screws_in_many_units_is_no_conflict() -> None:
+    """A lot may be in many at once; each two of its units would be one, millions of a lot in some thousands."""
+    h = History()
+    for unit in "ABC":
+        h.fit(unit, "lot:L/1", at_hour=1)
+    for way, name in ((Way.FORWARD, "lot:L/1"), (Way.BACKWARD, "A")):
+        assert h.trace(way, name).conflicts == []
+
+
 def test_a_box_that_is_empty_now_is_traced_by_its_last_fill_alone() -> None:
     h = History()
     for serial, hour in (("C/1", 1), ("C/2", 3)):
