@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import cast
 
 import asyncpg
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from domain.answers import Limits, Way
+from domain.facts import Role
 from domain.ids import ItemId
 from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.backward import BackwardWalk
+from services.query.graph.drawn import Odd
 from services.query.graph.forward import ForwardWalk
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints
@@ -41,34 +44,36 @@ OPEN, RARE = 0.2, 0.1
 
 def _nothing() -> Graph:
     """The graph of an empty record."""
+    return drawn(_empty())
+
+
+def _empty() -> Raw:
     none = np.zeros(0, dtype=np.int64)
 
     def empty(types: Iterable[str]) -> dict[str, Ints]:
         return dict.fromkeys(types, none)
 
-    return drawn(
-        Raw(
-            vector={},
-            applied_us={},
-            names=Texts.of([]),
-            items=empty(("no", "kind", "material")),
-            events=empty(EVENT_TYPES),
-            event_ids=Texts.of([]),
-            voided=none,
-            mentions=empty(MENTION_TYPES),
-            told={},
-            members=empty(("event", "one", "other", "at_making")),
-            same=empty(("event", "one", "other")),
-            renamed=empty(("one", "other")),
-            declared=none,
-            ranges=[],
-            recalled=none,
-            texts={},
-            mounted=none,
-            loaded=frozenset(),
-            made_there=none,
-            acts=empty(("item", "act")),
-        )
+    return Raw(
+        vector={},
+        applied_us={},
+        names=Texts.of([]),
+        items=empty(("no", "kind", "material")),
+        events=empty(EVENT_TYPES),
+        event_ids=Texts.of([]),
+        voided=none,
+        mentions=empty(MENTION_TYPES),
+        told={},
+        members=empty(("event", "one", "other", "at_making")),
+        same=empty(("event", "one", "other")),
+        renamed=empty(("one", "other")),
+        declared=none,
+        ranges=[],
+        recalled=none,
+        texts={},
+        mounted=none,
+        loaded=frozenset(),
+        made_there=none,
+        acts=empty(("item", "act")),
     )
 
 
@@ -189,6 +194,67 @@ async def test_however_few_items_a_walk_begins_with_it_keeps_no_other_request_wa
     await lean(_nothing(), _Odd(), told, limits=Limits(50, 1_000)).run(np.arange(2))  # type: ignore[arg-type]
     assert walking
     assert threading.get_ident() not in walking
+
+
+def _plain(dice: np.random.Generator) -> Graph:
+    """A graph whose few items are all plain: made, also together and of parts, members of lots, with other names."""
+    count = int(dice.integers(3, 12))
+    no, begins, lasts, vague = np.arange(count), *dice.integers(0, (INSTANTS, 3, 3), size=(count, 3)).T
+    events = dict.fromkeys(EVENT_TYPES, np.zeros(count, dtype=np.int64)) | {"no": no, "key": no, "begins": begins}
+    events |= {"earliest": begins + lasts, "latest": begins + lasts + vague, "mixed": dice.random(count) < RARE}
+    fits, shared = dice.random(count) < OPEN, dice.integers(0, 3, size=count)
+    events |= {"flows": ~fits, "own": ~fits & (shared == 0), "flow": shared}
+    events["parent"] = np.where(fits, dice.integers(0, ITEMS, size=count), -1)
+    mentions = [(n, int(events["parent"][n]), Role.WHOLE) for n in np.flatnonzero(fits).tolist()]
+    for n, one, other in zip(no.tolist(), *dice.integers(0, ITEMS, size=(2, count)).tolist(), strict=True):
+        mentions += [(n, one, Role.COMPONENT)] if fits[n] else [(n, one, Role.INPUT), (n, other, Role.OUTPUT)]
+        if dice.random() < OPEN:
+            mentions.append((n, one, Role.COMPONENT if fits[n] else dice.choice([Role.INPUT, Role.OUTPUT])))
+    event, item, role = np.array(mentions, dtype=np.int64).T
+    named = dict.fromkeys(MENTION_TYPES, np.zeros(len(event), dtype=np.int64))
+    named |= {"event": event, "item": item, "role": role, "sure": dice.random(len(event)) > RARE}
+    pairs = {
+        name: dict(
+            zip(("event", "one", "other"), dice.integers(0, (count, ITEMS, ITEMS), size=(rows, 3)).T, strict=True)
+        )
+        for name, rows in (("members", 3), ("same", 2))
+    }
+    pairs["members"]["at_making"] = np.ones(3, dtype=np.int64)
+    ids, nobody = [f"urn:x:{n}".encode() for n in range(ITEMS)], np.zeros(ITEMS, dtype=np.bool_)
+    graph = drawn(
+        replace(
+            _empty(),
+            names=Texts.of(ids),
+            items={"no": np.arange(ITEMS), "kind": np.ones(ITEMS, dtype=np.int64), "material": np.arange(ITEMS) % 3},
+            events=events,
+            event_ids=Texts.of([f"e{n}".encode() for n in range(count)]),
+            mentions=named,
+            **pairs,
+        )
+    )
+    return replace(graph, odd=Odd(nobody, nobody, nobody), leads=graph.leads & ~ODD)
+
+
+@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("seed", range(200))
+async def test_both_walks_take_the_plain_links_of_a_graph_alike(seed: int, way: Way) -> None:
+    dice, nobody = np.random.default_rng(seed), cast(asyncpg.Connection, None)
+    graph, found = _plain(dice), []
+    starts, limits = np.unique(dice.integers(0, ITEMS, size=2)), Limits(int(dice.choice([2, 50, 50])), 1_000)
+    names = Names(graph)
+    told = Told(names, SqlRecord(nobody, 1), base=ITEMS, forward=way is Way.FORWARD, memory=None)
+    lean = ForwardWalk if way is Way.FORWARD else BackwardWalk
+    for walk in (
+        lean(graph, names, told, limits=limits),
+        GraphWalk(graph, names, told, way=way, at_us=None, limits=limits),
+    ):
+        walked = await walk.run(starts)
+        k = walked.links
+        columns = (k.source, k.target, k.relation, k.event, k.mention, walked.arrived, walked.came_from, walked.hops)
+        met = sorted(set(zip(*(c.tolist() for c in columns), strict=True)))
+        least = {link: hops for *link_, hops in reversed(met) for link in (tuple(link_),)}
+        found.append((_said(walked), least, walked.incomplete))
+    assert found[0] == found[1]
 
 
 def _said(walked: Walked) -> list[tuple[int, ...]]:
