@@ -1,12 +1,22 @@
 """Accounting over HTTP: every affected unit in one bucket, whatever happened and whatever is said."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 import httpx
 import pytest_asyncio
 
 from domain.cases import acts
+from domain.clock import SystemClock
 from domain.ids import ItemId
+from services.cases.commands import CaseDesk
+from services.cases.jobs import Work
+from services.cases.turning_up import TurningUp
+from services.database import api_pool
+from services.eventlog.memory import MemoryEventLog
+from services.problems import Problem
+from services.settings import load_settings
 from tests.cases.conftest import People
 from tests.cases.frozen import Recall
 from tests.waiting import eventually
@@ -308,6 +318,32 @@ async def test_a_unit_that_turns_up_in_the_record_reopens_a_closed_recall(recall
     [told] = [a for a in history if a["act"] == "reopened"]
     assert (told["items"], told["actor"]) == ([tell.uri("B/2")], "zhuisu")
     assert "turned up" in told["reason"]
+
+
+async def test_what_a_slower_clock_stamped_before_the_closing_may_have_turned_up_after_it(
+    recall: Recall, service_url: str
+) -> None:
+    """Brokers' clocks may be apart: the closing is taken to have seen nothing of the seconds before it."""
+    await delivered(recall, "B/1")
+    await recall.opened()
+    await recall.frozen("B/1")
+    await recall.tell.post("sold", 6, items=recall.tell.lines("B/1"), holder="CUSTOMER-1", site="SHOP-DEALER-X")
+    assert (await recall.post("close", outstanding_reason="nobody answers")).json()["state"] == "closed"
+    pool, log = await api_pool(service_url), MemoryEventLog(clock=SystemClock())
+    try:
+        found = []
+        for skew_seconds in (0, 300):
+            settings = load_settings(clock_skew_seconds=skew_seconds)
+            desk = CaseDesk(log=log, pool=pool, clock=SystemClock(), settings=settings)
+            told = await desk.acts(1, recall.id)
+            assert told
+            with contextlib.suppress(TimeoutError, Problem):  # nothing brings into the views what this log takes
+                async with asyncio.timeout(1):
+                    await TurningUp(desk).work(Work(1, recall.id, told))
+            found.append(sum((await log.end()).values()))
+        assert found == [0, 1]
+    finally:
+        await pool.close()
 
 
 async def test_one_thing_has_one_bucket_by_any_of_its_names_and_parts_have_none(recall: Recall) -> None:
