@@ -24,6 +24,8 @@ from services.query.record import SqlRecord
 from services.query.scope import Scope
 from services.settings import Settings
 
+TURN_SECONDS = 30.0
+"""So long an answer that may last waits until another such is over."""
 _ASKS_MORE = frozenset({"as_of", "wait_for", "cursor"})
 """Parameters of questions that one statement cannot begin."""
 
@@ -109,6 +111,7 @@ class Questions:
     def __init__(self, *, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs: Graphs) -> None:
         self.pool, self.settings, self.graphs = pool, settings, graphs
         self.reader: Callable[[Request], Awaitable[Caller]] = caller_with(Role.READ, keys)
+        self._lasting = asyncio.Semaphore(max(1, settings.api_pool_max_connections // 2))
 
     @asynccontextmanager
     async def ask(
@@ -143,6 +146,31 @@ class Questions:
                 known = self.graphs.at_once(caller.tenant_id, fresh)
                 asked = Asked(connection, caller.tenant_id, fresh, vector, known=known)
                 yield asked if caller.sites is None else await _limited(asked, caller, secret)
+
+    @asynccontextmanager
+    async def ask_lasting(
+        self,
+        caller: Caller,
+        request: Request,
+        *,
+        pinned: tuple[Mapping[int, int], int] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Asked]:
+        """As `ask`, for an answer that lasts until its reader has it: half of the connections at most are for such.
+
+        Else ten who read slowly keep every small question waiting. Problem 503 where none of them ends in time.
+        """
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._lasting.acquire()
+        except TimeoutError as error:
+            detail = "other large answers are being read, as many as may be at once: try again"
+            raise Problem(503, "too-many-at-once", detail, headers={"Retry-After": "10"}) from error
+        try:
+            async with self.ask(caller, request, pinned=pinned, given=given) as asked:
+                yield asked
+        finally:
+            self._lasting.release()
 
     async def secret_of(self, caller: Caller) -> bytes:
         """What seals a text that this key keeps for us. 503 while the database is away."""

@@ -123,7 +123,7 @@ async def answer(
                 request, _pieces(questions, request, nullcontext(begun), ask=ask, begin=begin, few=few), ask.form
             )
     pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
-    asking = questions.ask(caller, request, pinned=pinned, given=given)
+    asking = questions.ask_lasting(caller, request, pinned=pinned, given=given)
     return await sent(request, _pieces(questions, request, asking, ask=ask, begin=begin, few=few), ask.form)
 
 

@@ -6,6 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
+from services.query import snapshot
 from tests.conftest import NewDatabase
 from tests.http.serving import serving
 from tests.http.test_service import HOUR, post, unit
@@ -62,3 +63,40 @@ async def test_a_statement_that_takes_too_long_is_a_problem_with_the_fix(new_dat
             await locker.close()
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/too-slow")
     assert "narrow it" in answer.json()["detail"]
+
+
+async def test_large_answers_leave_connections_to_small_questions(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many ask for them, and however slowly they read; who has no turn is told so, and a turn comes back."""
+    monkeypatch.setattr(snapshot, "TURN_SECONDS", 0.5)
+    url = await new_database()
+    async with serving(url, api_pool_max_connections=4) as service:
+        await made(service)
+        watcher, locker = await asyncpg.connect(url), await asyncpg.connect(url)
+        trace = {"url": "/v1/trace/forward", "params": {"item": LOT}}
+        try:
+            async with locker.transaction():
+                await locker.execute("LOCK views.memberships IN ACCESS EXCLUSIVE MODE")
+                asking = [asyncio.create_task(service.get(**trace)) for _ in range(6)]
+
+                async def refused() -> bool:
+                    return sum(one.done() for one in asking) == 4
+
+                await eventually(refused)
+                for one in asking:
+                    if one.done():
+                        told = one.result()
+                        assert (told.status_code, told.json()["type"]) == (503, "/problems/too-many-at-once")
+                        assert told.headers["Retry-After"] == "10"
+                assert await watcher.fetchval(WAITING) == 2
+                for _ in range(3):
+                    small = await service.get("/v1/keys")
+                    assert small.status_code == 200
+                for one in asking:
+                    one.cancel()
+            for _ in range(4):
+                assert (await service.get(**trace)).status_code == 200
+        finally:
+            await locker.close()
+            await watcher.close()
