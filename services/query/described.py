@@ -113,7 +113,7 @@ REFUSALS = {
     406: "none of the formats that Accept names",
     413: "the body is too large",
     422: "a parameter or body that cannot be taken, by name and with the fix",
-    503: "the database or the key store cannot be asked, or as_of is not settled: try again",
+    503: "the database or the key store cannot be asked, as_of is not settled, or no turn came: try again",
     504: "a statement took too long, or wait_for was not reached",
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import Request, Response
 
 from services.query.caching import CACHE_CONTROL, tag_of, tagged
 from services.query.formats import CSV, JSON, Format
+from services.query.turns import AnswerTurns
 from services.query.watching import Streamed
 
 FEW_ROWS = 200
@@ -43,21 +45,74 @@ def head_of(frame: Mapping[str, Any], *, name: str, form: Format) -> Head:
     return Head(headers, orjson.dumps(frame["lag"]))
 
 
-async def sent(request: Request, pieces: AsyncGenerator[Head | bytes, None], form: Format) -> Response:
-    """The response of pieces, the first of which is their head. Errors before the first row keep their status."""
+Pieces = AsyncGenerator[Head | bytes, None]
+
+
+async def sent(
+    request: Request,
+    make: Callable[[], Pieces],
+    form: Format,
+    *,
+    turns: AnswerTurns,
+    tenant_id: int,
+    large: bool = False,
+    short: bool = False,
+) -> Response:
+    """The response of what `make` makes, a head first. Errors before the first row keep their status.
+
+    What is not whole by then holds its connection until its reader has it, and needs a turn for that. `large`: it
+    surely will, and waits before it is made. What turns out to be large while there is none is let go of, waits, and is
+    made again. `short`: its rows are few, and it is made whole, whatever it tells beside them: it needs no such turn.
+    Problem 503 where no turn comes in time.
+    """
+    turn = AsyncExitStack()
+    if large:
+        await turn.enter_async_context(turns.reading.taken(tenant_id))
+        begun = await _begun(_in_turn(make, turn))
+    else:
+        async with turns.making.taken(tenant_id):
+            begun = await _begun(_in_turn(make, turn), whole=short)
+    if begun.rest is None:
+        return whole(request, begun.head, body=b"".join(begun.made), form=form)
+    if not large:
+        if not turns.reading.free(tenant_id):
+            await begun.rest.aclose()
+            begun.made.clear()
+            return await sent(request, make, form, turns=turns, tenant_id=tenant_id, large=True)
+        await turn.enter_async_context(turns.reading.taken(tenant_id))
+    return Streamed(begun.made, begun.rest, media_type=form.media_type, headers=begun.head.headers)
+
+
+@dataclass(slots=True)
+class _Begun:
+    """`rest`: what is not made yet; None where all is."""
+
+    head: Head
+    made: list[bytes]
+    rest: AsyncGenerator[bytes, None] | None
+
+
+async def _begun(pieces: Pieces, *, whole: bool = False) -> _Begun:
     try:
         head = await anext(pieces)
         assert isinstance(head, Head)
         rest = _only_bytes(pieces)
-        held: list[bytes] = []
+        made: list[bytes] = []
         async for piece in rest:
-            held.append(piece)
-            if sum(map(len, held)) > WHOLE_BYTES:
-                return Streamed(held, rest, media_type=form.media_type, headers=head.headers)
+            made.append(piece)
+            if not whole and sum(map(len, made)) > WHOLE_BYTES:
+                return _Begun(head, made, rest)
     except BaseException:
         await pieces.aclose()
         raise
-    return whole(request, head, body=b"".join(held), form=form)
+    return _Begun(head, made, None)
+
+
+async def _in_turn(make: Callable[[], Pieces], turn: AsyncExitStack) -> Pieces:
+    """The pieces; when they are over, or closed, so is the turn."""
+    async with turn, aclosing(make()) as pieces:
+        async for piece in pieces:
+            yield piece
 
 
 def whole(request: Request, head: Head, *, body: bytes, form: Format) -> Response:

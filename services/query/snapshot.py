@@ -22,10 +22,9 @@ from services.query.own_places import own_places, scope_secret
 from services.query.past import as_of
 from services.query.record import SqlRecord
 from services.query.scope import Scope
+from services.query.turns import AnswerTurns
 from services.settings import Settings
 
-TURN_SECONDS = 30.0
-"""So long an answer that may last waits until another such is over."""
 _ASKS_MORE = frozenset({"as_of", "wait_for", "cursor"})
 """Parameters of questions that one statement cannot begin."""
 
@@ -111,7 +110,7 @@ class Questions:
     def __init__(self, *, pool: asyncpg.Pool, keys: Keys, settings: Settings, graphs: Graphs) -> None:
         self.pool, self.settings, self.graphs = pool, settings, graphs
         self.reader: Callable[[Request], Awaitable[Caller]] = caller_with(Role.READ, keys)
-        self._lasting = asyncio.Semaphore(max(1, settings.api_pool_max_connections // 2))
+        self.turns = AnswerTurns(settings.api_pool_max_connections)
 
     @asynccontextmanager
     async def ask(
@@ -128,10 +127,8 @@ class Questions:
         where they come in a body, or where there is no request.
         """
         said = given if given is not None else request.query_params if request is not None else {}
-        wanted = vector_of(said.get("wait_for"), "wait_for")
+        await self.wait(said)
         with self._refused():
-            if wanted:
-                await wait_for(self.pool, wanted, deadline_seconds=self.settings.wait_for_deadline_seconds)
             vector = await as_of(
                 self.pool,
                 caller.tenant_id,
@@ -147,30 +144,12 @@ class Questions:
                 asked = Asked(connection, caller.tenant_id, fresh, vector, known=known)
                 yield asked if caller.sites is None else await _limited(asked, caller, secret)
 
-    @asynccontextmanager
-    async def ask_lasting(
-        self,
-        caller: Caller,
-        request: Request,
-        *,
-        pinned: tuple[Mapping[int, int], int] | None = None,
-        given: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[Asked]:
-        """As `ask`, for an answer that lasts until its reader has it: half of the connections at most are for such.
-
-        Else ten who read slowly keep every small question waiting. Problem 503 where none of them ends in time.
-        """
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._lasting.acquire()
-        except TimeoutError as error:
-            detail = "other large answers are being read, as many as may be at once: try again"
-            raise Problem(503, "too-many-at-once", detail, headers={"Retry-After": "10"}) from error
-        try:
-            async with self.ask(caller, request, pinned=pinned, given=given) as asked:
-                yield asked
-        finally:
-            self._lasting.release()
+    async def wait(self, said: Mapping[str, str]) -> None:
+        """Until what `wait_for` names is in the views, if it names anything. Holds no connection meanwhile."""
+        wanted = vector_of(said.get("wait_for"), "wait_for")
+        if wanted:
+            with self._refused():
+                await wait_for(self.pool, wanted, deadline_seconds=self.settings.wait_for_deadline_seconds)
 
     async def secret_of(self, caller: Caller) -> bytes:
         """What seals a text that this key keeps for us. 503 while the database is away."""

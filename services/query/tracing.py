@@ -1,7 +1,7 @@
 """A trace as an answer: walked, dressed and sent while it is made. What traces and exposures share (SEMANTICS §3)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +20,15 @@ from services.query.dressing import Dressing, listed
 from services.query.formats import Format
 from services.query.graph.dressing import ColumnDressing
 from services.query.paging import Cursor, limit_of
-from services.query.pieces import Head, head_of, sent, whole, written
+from services.query.pieces import Head, Pieces, head_of, sent, whole, written
 from services.query.snapshot import Asked, NeedsMore, Questions
 from services.query.totals import Totals, counted_once
 from services.query.walks import Start, Walk, Walked, walked
 
 PARAMETERS = ("mode", "at", "as_of", "follow", "since", "until", "wait_for", "unknown", "limit", "cursor", "format")
 
+FEW_SHOWN = 1_000
+"""A page of so many nodes does not wait for who reads large answers, though its gaps may name every item."""
 SUPERSEDED_SHOWN = 1_000
 """Superseded links listed; `superseded_count` tells how many there are."""
 
@@ -119,12 +121,20 @@ async def answer(
     few = begun is None
     if begun is not None and not ask.form.shows_nodes:
         with suppress(NeedsMore):
-            return await sent(
+            return await _whole(
                 request, _pieces(questions, request, nullcontext(begun), ask=ask, begin=begin, few=few), ask.form
             )
     pinned = (ask.cursor.vector, ask.cursor.now_us) if ask.cursor is not None else None
-    asking = questions.ask_lasting(caller, request, pinned=pinned, given=given)
-    return await sent(request, _pieces(questions, request, asking, ask=ask, begin=begin, few=few), ask.form)
+
+    def make() -> Pieces:
+        asking = questions.ask(caller, request, pinned=pinned, given=given)
+        return _pieces(questions, request, asking, ask=ask, begin=begin, few=few)
+
+    await questions.wait(given if given is not None else request.query_params)  # not in a turn
+    short = not ask.form.shows_nodes or (ask.limit is not None and ask.limit <= FEW_SHOWN)
+    large = begun is not None and not short and ask.limit is None
+    turns, tenant_id = questions.turns, caller.tenant_id
+    return await sent(request, make, ask.form, turns=turns, tenant_id=tenant_id, large=large, short=short)
 
 
 async def answer_of_few(
@@ -139,11 +149,14 @@ async def answer_of_few(
 
     It is over so soon that nobody needs to watch whether the client leaves.
     """
-    pieces = _pieces(questions, request, nullcontext(asked), ask=ask, begin=begin)
+    return await _whole(request, _pieces(questions, request, nullcontext(asked), ask=ask, begin=begin), ask.form)
+
+
+async def _whole(request: Request, pieces: Pieces, form: Format) -> Response:
     head = await anext(pieces)
     assert isinstance(head, Head)
     body = b"".join([p async for p in pieces if isinstance(p, bytes)])
-    return whole(request, head, body=body, form=ask.form)
+    return whole(request, head, body=body, form=form)
 
 
 async def _pieces(
@@ -154,7 +167,7 @@ async def _pieces(
     ask: TraceAsked,
     begin: Callable[[Asked], Awaitable[Start]],
     few: bool = True,
-) -> AsyncGenerator[Head | bytes, None]:
+) -> Pieces:
     async with asking as asked:
         start = await begin(asked)
         walk = await walked(questions.graphs, questions.settings, asked=asked, walk=ask.walk, start=start, few=few)

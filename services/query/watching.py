@@ -3,12 +3,13 @@
 import asyncio
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, ParamSpec
 
 import structlog
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 P = ParamSpec("P")
 log_to = structlog.get_logger("zhuisu.query")
@@ -17,6 +18,10 @@ CLIENT_LEFT = 499
 """Status of an answer that nobody reads: it is for logs and counters only."""
 SENT_AT_ONCE_BYTES = 256 * 1024
 """Then others have their turn: to hand a large piece to the operating system takes as long as a small answer."""
+STALLED_SECONDS = 60.0
+"""Who does not take one such part in so long is cut off: what the answer holds is others' too."""
+READ_WITHIN_SECONDS = 1_800.0
+"""So long an answer may be read: all the while its snapshot keeps the database from clearing away what is old."""
 
 
 async def until_gone(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
@@ -55,7 +60,7 @@ def watched(endpoint: Callable[P, Coroutine[Any, Any, Response]]) -> Callable[P,
 class Streamed(StreamingResponse):
     """Pieces that are sent as they are made, as fast as the client reads. The source is closed whatever happens.
 
-    Where making a piece fails the connection is cut: a transfer that ends tidily is whole.
+    Where making a piece fails, or it is read too slowly, the connection is cut: a transfer that ends tidily is whole.
     """
 
     def __init__(
@@ -79,12 +84,36 @@ class Streamed(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            async with _within(READ_WITHIN_SECONDS, "not all was read"):
+                await super().__call__(scope, receive, _to_who_reads(send))
         except Exception as error:
             log_to.warning("answer_cut", path=scope["path"], reason=f"{type(error).__name__}: {error}")
             raise
         finally:
             await self._rest.aclose()
+
+
+class ReadTooSlowly(Exception):
+    """No part of an answer was taken in STALLED_SECONDS, or not all of it in READ_WITHIN_SECONDS."""
+
+
+def _to_who_reads(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        async with _within(STALLED_SECONDS, "not even a part was read"):
+            await send(message)
+
+    return sending
+
+
+@asynccontextmanager
+async def _within(seconds: float, what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds) as reading:
+            yield
+    except TimeoutError as error:
+        if not reading.expired():
+            raise
+        raise ReadTooSlowly(f"{what} within {seconds:g} s") from error
 
 
 async def _in_turns(piece: bytes) -> AsyncIterator[memoryview]:

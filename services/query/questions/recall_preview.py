@@ -1,7 +1,7 @@
 """What a scope rule would freeze: POST /v1/recalls/preview, and GET /v1/recalls/{id}/preview of a recall's own."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from services.query.evaluating import Evaluator
 from services.query.evaluation import Affected
 from services.query.formats import Format, Shape, format_of
 from services.query.items_asked import body_of, json_of
-from services.query.pieces import Head, head_of, sent, written
+from services.query.pieces import Pieces, head_of, sent, written
 from services.query.questions.recalls import recall_asked
 from services.query.rendering import conflict_json, gap_json, standing_json, text
 from services.query.rules import rule_of
@@ -53,8 +53,7 @@ def create_router(questions: Questions) -> APIRouter:
         if set(body) != {"rule"}:
             raise Problem(422, "invalid-body", 'send {"rule": {...}}, and nothing else')
         rule = rule_of(body["rule"], caller)
-        pieces = _pieces(questions, request, caller, rule=rule, form=form)
-        return await until_gone(request, sent(request, pieces, form))
+        return await until_gone(request, _sent(questions, request, caller, rule=rule, form=form))
 
     @router.get("/v1/recalls/{case_id}/preview", response_class=Response)
     @watched
@@ -67,15 +66,18 @@ def create_router(questions: Questions) -> APIRouter:
             case = await recall_asked(asked, case_id)
         if case.rule is None:
             raise Problem(409, "no-scope", f"recall {case_id} has no scope yet: POST /v1/recalls/{case_id}/scope")
-        pieces = _pieces(questions, request, caller, rule=rule_of(case.rule), form=form)
-        return await sent(request, pieces, form)
+        return await _sent(questions, request, caller, rule=rule_of(case.rule), form=form)
 
     return router
 
 
-async def _pieces(
-    questions: Questions, request: Request, caller: Caller, *, rule: Rule, form: Format
-) -> AsyncGenerator[Head | bytes, None]:
+async def _sent(questions: Questions, request: Request, caller: Caller, *, rule: Rule, form: Format) -> Response:
+    make = partial(_pieces, questions, request, caller, rule=rule, form=form)
+    await questions.wait(request.query_params)  # not in a turn
+    return await sent(request, make, form, turns=questions.turns, tenant_id=caller.tenant_id)
+
+
+async def _pieces(questions: Questions, request: Request, caller: Caller, *, rule: Rule, form: Format) -> Pieces:
     async with questions.ask(caller, request) as asked:
         began = time.monotonic()
         found = await Evaluator(questions.graphs, questions.settings).begin(rule, asked)

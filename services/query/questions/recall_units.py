@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -18,7 +19,7 @@ from services.query.formats import JSON, NDJSON, Format, Shape, format_of
 from services.query.frozen_set import frozen_members, line_of
 from services.query.members_now import NOW_COLUMNS, MembersNow
 from services.query.paging import limit_of
-from services.query.pieces import Head, sent
+from services.query.pieces import Head, Pieces, sent
 from services.query.questions.recalls import recall_asked
 from services.query.snapshot import Asked, Questions
 from services.query.watching import watched
@@ -46,15 +47,14 @@ def create_router(questions: Questions) -> APIRouter:
         known_parameters(request, "freeze", "limit", "cursor", "format", "wait_for", "as_of")
         refuse_limited(caller.sites)
         form = format_of(request, SHAPE)
-        pieces = _pieces(questions, request, caller, case_id=case_id, form=form)
-        return await sent(request, pieces, form)
+        make = partial(_pieces, questions, request, caller, case_id=case_id, form=form)
+        await questions.wait(request.query_params)  # not in a turn
+        return await sent(request, make, form, turns=questions.turns, tenant_id=caller.tenant_id)
 
     return router
 
 
-async def _pieces(
-    questions: Questions, request: Request, caller: Caller, *, case_id: str, form: Format
-) -> AsyncGenerator[Head | bytes, None]:
+async def _pieces(questions: Questions, request: Request, caller: Caller, *, case_id: str, form: Format) -> Pieces:
     limit = limit_of(request.query_params.get("limit"))
     async with questions.ask(caller, request) as asked:
         case = await recall_asked(asked, case_id)
