@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.query.graph.groups import Groups, Ints
+from services.query.graph.groups import Groups, Ints, in_order_of
 from services.query.graph.leads import BARRED, FITTED, HAS_MEMBERS, NAMED, ODD, USED, any_of, leads
 
 COUNT = 4
@@ -23,6 +23,21 @@ def test_all_rows_of_many_keys_are_those_of_each(keys: list[int], wanted: list[i
     expected = _one_by_one(keys, wanted)
     assert list(zip(at.tolist(), rows.tolist(), strict=True)) == expected
     assert groups.count(asked).tolist() == [sum(one == n for one, _ in expected) for n in range(len(wanted))]
+
+
+@pytest.mark.parametrize("bits", [(3, 2), (31, 32), (31, 33), (24, 40, 40), (63,)], ids=str)
+def test_rows_are_in_the_order_of_several_keys_however_large_they_are(bits: tuple[int, ...]) -> None:
+    """Keys of more than 63 bits together do not fit in one number."""
+    dice = np.random.default_rng(1)
+    few = [np.append(dice.integers(0, (1 << n) - 1, size=3, endpoint=True), (1 << n) - 1) for n in bits]
+    keys = [dice.choice(values, size=200) for values in few]
+
+    order = in_order_of(*keys).tolist()
+
+    rows = list(zip(*(key.tolist() for key in keys), strict=True))
+    assert sorted(order) == list(range(200))
+    assert [rows[at] for at in order] == sorted(rows)
+    assert in_order_of(*(key[:0] for key in keys)).tolist() == []
 
 
 def test_what_leaves_an_item_is_told_by_its_bits() -> None:
