@@ -66,6 +66,8 @@ async def query_process(url: str) -> AsyncIterator[tuple[asyncio.subprocess.Proc
             **clean,
             "ZHUISU_DATABASE_URL": url,
             "ZHUISU_STATEMENT_TIMEOUT_SECONDS": "120",
+            "ZHUISU_PROJECTOR_LEASE_SECONDS": "1200",
+            "ZHUISU_HEARTBEAT_SECONDS": "600",  # nobody projects here: what was written once stays fresh
             "ZHUISU_TRACE_GRAPH": "off",  # the domain's own walk; tests/query and tests/scale ask over a graph
         },
     )
