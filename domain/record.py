@@ -170,8 +170,9 @@ class Known:
     def require(self, need: Need) -> Generator[Need, Found, None]:
         """Have everything in `need` found; asks nothing if it already is."""
         new = {name: {self.things.of(k) for k in getattr(need, name)} - asked for name, asked in self._asked.items()}
-        new["linked"] -= self._asked["named"] | new["named"]
-        new["related"] -= self._asked["named"] | new["named"] | self._asked["linked"] | new["linked"]
+        for name, wider in (("linked", ("named",)), ("related", ("named", "linked"))):
+            for other in wider:  # `-`, not `-=`, which goes through all that was ever asked
+                new[name] = new[name] - self._asked[other] - new[other]
         if not any(new.values()):
             return
         for name, keys in new.items():
