@@ -94,7 +94,6 @@ async def test_a_database_that_falls_silent_is_told_in_time_and_gone_on_with(
     for name in ("database.QUICK", "query.snapshot.QUICK", "query.freshness.QUICK", "cases.jobs.QUICK"):
         monkeypatch.setattr(f"services.{name}_SECONDS", PATIENCE_SECONDS)
     for name in (
-        "database._CONNECT",
         "database._GIVING_UP",
         "access.keys._ASKING",
         "eventlog.postgres._ANSWER",
@@ -106,6 +105,7 @@ async def test_a_database_that_falls_silent_is_told_in_time_and_gone_on_with(
         serving(
             url,
             append_deadline_seconds=APPEND_SECONDS,
+            database_connect_seconds=PATIENCE_SECONDS,
             projector_lease_seconds=1.0,
             case_jobs_pace_seconds=0.2,
         ) as service,
