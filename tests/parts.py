@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-STARTING = ("bench", "contract", "deploy", "e2e", "embedded", "eventlog")
+STARTING = ("access", "bench", "cli", "contacts", "contract", "deploy", "e2e", "embedded", "eventlog")
 """Rooms whose tests start servers and processes of their own, and wait for them."""
-DOING = ("access", "cases", "cli", "contacts", "domain", "query")
+DOING = ("cases", "domain", "query")
 
 
 def main() -> int:
