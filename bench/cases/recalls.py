@@ -126,6 +126,7 @@ async def _freeze(asked: Asked, coordinator: Connection, question: Question) -> 
             lambda: asked.quick.get("/v1/trace/forward", taken=len, item=question.lot, format="ndjson")
         )
 
+    await trace()  # warms up: what the domain tells of odd items is remembered from then on
     before = await trace()
     case, took = await _frozen(asked.quick, coordinator, question.lot)
     told = _Lines(b"")
