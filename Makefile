@@ -66,7 +66,7 @@ run: setup  ## Run without demo data
 	@$(PIP) install --quiet --require-hashes -r requirements-bench.lock
 	@touch $@
 
-# SIZE=small (under four minutes), middle or full; KEEP=1 keeps the built data for the next run. See bench/README.md.
+# SIZE=small (little over three minutes), middle or full; KEEP=1 keeps the built data for the next run. See bench/README.md.
 bench: .venv/.bench  ## Measure beside what limits us and beside others (SIZE=small|middle|full)
 	@$(BIN)/python -m bench --size $(or $(SIZE),full) $(if $(KEEP),--keep) $(if $(ONLY),--only $(ONLY))
 
