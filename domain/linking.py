@@ -69,7 +69,7 @@ class Linker:
                 if used.naming.mention.role is Role.INPUT:
                     links += self.derivations.links_of(used, around)
             parts = self.fittings.parts_of_component(item, taken[item], around)
-            if self.uses.kind(item) not in ("lot", "class"):
+            if not self.uses.is_lot(item):
                 result.parts[item] = parts
             links += [link for part in parts for link in part_links(part)]
             links += yield from memberships(self.known, item, forward=True)
@@ -110,10 +110,14 @@ class Linker:
         return {i: [p for p in found if not p.again] for i, found in parts.items()}, around
 
     def in_two(self, items: frozenset[ItemId]) -> Generator[Need, Found, dict[ItemId, list[Conflict]]]:
-        """Of which of the items it is recorded that they were in two units at once: fitted themselves, or by a box."""
+        """Of which of the items it is recorded that they were in two units at once: fitted themselves, or by a box.
+
+        Lots and classes, which may be in a great many, are not followed.
+        """
         yield from self.known.require(Need(linked=items))
-        around = yield from self.uses.around_takings(items)
-        taken = self.uses.taken(items, around)
+        single = frozenset(item for item in items if not self.uses.is_lot(item))
+        around = yield from self.uses.around_takings(single)
+        taken = self.uses.taken(single, around)
         several = frozenset(item for item, uses in taken.items() if len(_wholes(uses)) > 1)
         if not several:
             return {}

@@ -181,7 +181,7 @@ class Loading:
 
     def _moved(self, stand: Stand) -> bool:
         """Rule 6: a unit that is mounted elsewhere while nothing took it off here."""
-        if stand.unrecorded or self.uses.kind(stand.item) in ("lot", "class"):
+        if stand.unrecorded or self.uses.is_lot(stand.item):
             return False
         here = (stand.start.fact.equipment, stand.start.fact.position)
         return any(

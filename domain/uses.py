@@ -52,6 +52,10 @@ class Uses:
     def kind(self, item: ItemId) -> str:
         return kind_of(item, self.known.found.namings.get(item, []))
 
+    def is_lot(self, item: ItemId) -> bool:
+        """Whether it may be in several places at once."""
+        return self.kind(item) in ("lot", "class")
+
     def materials(self, item: ItemId) -> frozenset[ItemId]:
         """The classes an item is known to be of: by its id, or declared at its receipt."""
         return materials(self.known, item)

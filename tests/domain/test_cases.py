@@ -1,13 +1,16 @@
 """Small cases that once were answered wrongly, each with the sentence of docs/semantics.md that decides it."""
 
+from collections.abc import Generator
 from decimal import Decimal
 
 import pytest
 
 from domain import events as ev
 from domain.genealogy import Way
+from domain.ids import ItemId
+from domain.linking import Linked, Linker
 from domain.moments import Moment
-from domain.record import answer
+from domain.record import Found, Need, answer
 from domain.state import states
 from domain.walk import Mode
 from tests.domain.telling import History, at, item, named, named_map, q, us
@@ -224,6 +227,23 @@ def test_a_lot_of_screws_in_many_units_is_no_conflict() -> None:
         h.fit(unit, "lot:L/1", at_hour=1)
     for way, name in ((Way.FORWARD, "lot:L/1"), (Way.BACKWARD, "A")):
         assert h.trace(way, name).conflicts == []
+
+
+def test_of_a_unit_it_is_not_asked_where_else_its_lot_of_screws_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be in a hundred thousand units, and none of them is told."""
+    asked: list[ItemId] = []
+    out_of = Linker.out_of
+
+    def counted(self: Linker, items: frozenset[ItemId]) -> Generator[Need, Found, Linked]:
+        asked.extend(items)
+        return out_of(self, items)
+
+    monkeypatch.setattr(Linker, "out_of", counted)
+    h = History()
+    for unit in "ABC":
+        h.fit(unit, "lot:L/1", "C/1", at_hour=1)
+    assert len(h.trace(Way.BACKWARD, "A").conflicts) == 3  # C/1 is in each two of them
+    assert asked == [item("C/1")]
 
 
 def test_a_box_that_is_empty_now_is_traced_by_its_last_fill_alone() -> None:
