@@ -166,8 +166,8 @@ async def _swap(
     await owner.execute(f"SELECT set_config('lock_timeout', '{_SWAP_LOCK_MS}', false)")
     try:
         async with owner.transaction():
-            # Live projectors stand still from here, questions do not.
-            await owner.execute(f"LOCK TABLE {SCHEMA}.checkpoints IN EXCLUSIVE MODE")
+            # Live projectors stand still from here, and who settles or replays dead letters; questions do not.
+            await owner.execute(f"LOCK TABLE {SCHEMA}.checkpoints, {SCHEMA}.dead_letters IN EXCLUSIVE MODE")
             until = loop.time() + _CATCH_UP_SECONDS
             while await _behind(owner):
                 if loop.time() > until or running.done():

@@ -10,11 +10,12 @@ import asyncpg
 import pytest
 
 from domain.moments import to_us
-from domain.ports import StoredRecord
+from domain.ports import Record, StoredRecord
 from services.embedded.app import event_log
 from services.eventlog.memory import MemoryEventLog
 from services.projector.batches import sort_out
 from services.projector.continuity import LogNow
+from services.projector.dead_letters import parked
 from services.projector.leases import Leases
 from services.projector.rebuild import BESIDE, RebuildFailed, Rebuilt, rebuild
 from services.projector.runner import Pace, Projector
@@ -98,6 +99,38 @@ async def test_what_a_live_projector_commits_at_the_last_moment_is_in_the_new_vi
     await asyncio.wait_for(rebuilding, 30)
     assert await watching.fetchval("SELECT applied_offset FROM views.checkpoints") == 19
     assert len(await site.event_ids()) == 20
+    await watching.close()
+
+
+@pytest.mark.parametrize("act", ["settle", "replay"])
+async def test_what_an_operator_says_of_a_dead_letter_meanwhile_is_in_the_new_views(site: Site, act: str) -> None:
+    """Said of the old tables only, it would be gone with them although it was confirmed."""
+    log = MemoryEventLog(partitions=1)
+    [position] = await log.append([Record(b"1:x", b"not an event")], deadline_seconds=5)
+    async with projecting(log, site.views):
+
+        async def is_parked() -> bool:
+            return bool(await parked(site.views))
+
+        await eventually(is_parked)
+    saying, watching = await asyncpg.connect(site.url), await asyncpg.connect(site.url)
+    await saying.execute("SET ROLE zhuisu_projector")
+    said = saying.transaction()
+    await said.start()
+    column = "settled" if act == "settle" else "replayed_as"
+    await saying.execute(f"UPDATE views.dead_letters SET {column} = '0-9'")
+    rebuilding = asyncio.create_task(rebuild(site.url, log=log, views=site.views, pace=QUICK))
+
+    async def rebuild_waits() -> bool:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = $1"
+        return bool(await watching.fetchval(waiting, "zhuisu_rebuild"))
+
+    await eventually(rebuild_waits)
+    await said.commit()
+    await asyncio.wait_for(rebuilding, 30)
+    [letter] = await parked(site.views)
+    assert (letter.position, letter.settled or letter.replayed_as) == (position, "0-9")
+    await saying.close()
     await watching.close()
 
 
