@@ -18,6 +18,7 @@ from services.ingest.explaining import EventError
 from services.ingest.judging import Judged, Original, Posted, judge_all
 from services.ingest.limits import Limits, Rates
 from services.ingest.outcomes import Outcome, Tally
+from services.ingest.reading import tellable
 from services.metrics import IngestMetrics
 
 log_to = structlog.get_logger("ingest")
@@ -97,7 +98,7 @@ class Capture:
         if isinstance(judged, EventError):
             self._metrics.rejected.labels(reason=judged.code).inc()
             event_id = document.get("event_id") if isinstance(document, dict) else None
-            return Outcome(index, event_id if isinstance(event_id, str) else None, error=judged)
+            return Outcome(index, tellable(event_id) if isinstance(event_id, str) else None, error=judged)
         told = f"{tenant_id} {judged.event_id} {judged.content_hash}"
         fingerprint = hashlib.blake2b(told.encode(), digest_size=16).digest()
         before = self._recent.get(fingerprint)

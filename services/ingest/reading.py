@@ -100,6 +100,11 @@ def _search(value: Any, bounds: Bounds, depth: int) -> tuple[list[str | int], Fl
     return None
 
 
+def tellable(text: str) -> str:
+    """A text that was sent, as an answer, the log and the views can hold it."""
+    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def _text_flaw(text: str, bounds: Bounds) -> Flaw | None:
     if len(text) > bounds.string_chars:
         return Flaw(f"{len(text)} characters, at most {bounds.string_chars} are taken", "shorten the text")
@@ -116,8 +121,7 @@ def _object(pairs: list[tuple[str, Any]]) -> "dict[str, Any] | Flaw":
     if len(found) == len(pairs):
         return found
     twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-    shown = _UNFIT.sub("\N{REPLACEMENT CHARACTER}", twice[:60])  # what is wrong is kept with a capture job, in the log
-    return Flaw(f'the key "{shown}" is there twice', "send each key once")
+    return Flaw(f'the key "{tellable(twice[:60])}" is there twice', "send each key once")
 
 
 def _integer(text: str) -> "int | Flaw":

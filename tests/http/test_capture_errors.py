@@ -114,3 +114,25 @@ async def test_a_wrong_parameter_or_path_is_a_problem_too(service: httpx.AsyncCl
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
     answer = await service.delete("/v1/events")
     assert (answer.status_code, answer.json()["type"]) == (405, "/problems/method-not-allowed")
+
+
+@pytest.mark.parametrize("media", ["application/json", "application/x-ndjson"])
+@pytest.mark.parametrize("text", ["\\ud83d", "a\\udeb2b"])
+async def test_half_a_sign_in_an_id_is_told_and_costs_no_other_event_anything(
+    service: httpx.AsyncClient, media: str, text: str
+) -> None:
+    """No answer can be written with it: those that are in the log already were answered with a fault, each time."""
+    good = json.dumps({"kind": "stored", "items": [{"item": UNIT}], **BASE})
+    bad = good[:-1] + f', "event_id": "{text}"}}'
+    events = [bad, good]
+    lines = media.endswith("ndjson")
+    body = "\n".join(events) if lines else f"[{','.join(events)}]"
+    answer = await service.post("/v1/events", content=body, headers={"Content-Type": media})
+    assert answer.status_code == (200 if lines else 202), answer.text
+    outcomes = [json.loads(line) for line in answer.text.splitlines()][:2] if lines else answer.json()["outcomes"]
+    assert outcomes[0]["outcome"] == "rejected"
+    assert outcomes[1]["outcome"] in {"accepted", "duplicate"}
+    assert (outcomes[0]["error"]["field"], "half a surrogate" in outcomes[0]["error"]["detail"]) == ("event_id", True)
+    alone = await service.post("/v1/events", content=bad, headers={"Content-Type": media})
+    assert alone.status_code == (200 if lines else 422)
+    assert "half a surrogate" in alone.text
