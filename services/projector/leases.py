@@ -73,6 +73,8 @@ class Leases:
         """
         kept, told = set[int](), set[int]()
         async with self._pool.acquire() as connection:
+            # First: who waits for a batch lives, and others must not share out what is its.
+            await self._live(connection, now.identity)
             for partitions, others in ((sorted(now.ends), "SKIP LOCKED"), *(([p], "") for p in sorted(now.ends))):
                 if told.issuperset(partitions):
                     continue
@@ -90,7 +92,6 @@ class Leases:
                 kept |= {row[0] for row in rows if row[1]}
                 if not (others or rows):
                     raise ForeignLog("the views became another log's at this moment")
-            await self._live(connection, now.identity)
         return kept
 
     async def _begin(self, now: LogNow, held: Mapping[int, Lease], *, fresh: bool) -> set[int]:

@@ -41,6 +41,23 @@ async def test_it_holds_no_partition_while_it_waits_for_another(site: Site) -> N
     assert all(50_000_000 < row[1] < 70_000_000 for row in rows)  # told and renewed
 
 
+async def test_it_is_known_to_live_while_it_waits(site: Site) -> None:
+    """A batch may take longer than a life lasts: others would take it for dead all that time."""
+    leases = leases_of(site)
+    await leases.beat(LogNow("a", {0: 1, 1: 1}), {})
+    await site.views.execute("UPDATE views.projectors SET alive_until_us = 0")
+    async with site.views.acquire() as batch, batch.transaction():
+        await batch.execute(HELD, 1)
+        beating = asyncio.create_task(leases.beat(LogNow("a", {0: 2, 1: 2}), {}))
+
+        async def lives() -> bool:
+            return await leases_of(site, "other").strangers("another log") == ["p"]
+
+        await eventually(lives)
+        assert not beating.done()
+    assert await asyncio.wait_for(beating, 10) == set()
+
+
 async def test_what_it_waits_for_makes_no_older_end_fresh(site: Site) -> None:
     """What was appended since lies beyond that end: answers would be complete, and times of then settled, without."""
     log, stop = await log_of("told", 3), asyncio.Event()
