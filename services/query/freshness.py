@@ -14,7 +14,7 @@ from services.problems import Problem
 
 _CHECKPOINTS = "SELECT log_partition, applied_offset, applied_us, log_end, measured_us FROM views.checkpoints"
 _FRESH = "SELECT * FROM public.zhuisu_freshness($1)"
-"""What is applied, the clock, and how many dead letters of the tenant wait: one row at least (migration 0023).
+"""What is applied, the clock, and how many dead letters of the tenant wait: one row at least (migration 0027).
 
 From here on the transaction is the tenant's, also one that has no statement but this.
 """
