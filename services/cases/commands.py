@@ -21,8 +21,9 @@ from domain.moments import Moment, to_us
 from domain.ports import Clock, EventLog, LogUnavailable, Position, Record, RecordTooLarge
 from domain.positions import vector_token
 from services.access import Caller
+from services.away import refused_while_away
 from services.codec import content_hash, encode, event_document
-from services.database import UNREACHABLE, tenant_transaction
+from services.database import tenant_transaction
 from services.problems import Problem
 from services.query.case_acts import acts_of
 from services.query.freshness import wait_for
@@ -107,12 +108,9 @@ class CaseDesk:
 
     async def acts(self, tenant_id: int, case_id: str) -> list[Recorded]:
         """The acts of a case that count, in order. Raises Problem 503."""
-        try:
+        with refused_while_away():
             async with tenant_transaction(self.pool, tenant_id) as connection:
                 return counted((await acts_of(connection, tenant_id, [case_id])).get(case_id, []))
-        except UNREACHABLE as error:
-            detail = "the database cannot be asked: try again"
-            raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
 
     async def seen(self, positions: Sequence[Position]) -> None:
         """Until the views have what lies at these positions. Raises Problem 503: it is in the log, and not seen yet."""

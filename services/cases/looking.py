@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from domain.cases.recall import RecallCase
+from services.away import refused_while_away
 from services.cases.commands import CaseDesk
-from services.database import UNREACHABLE, tenant_transaction
-from services.problems import Problem
+from services.database import tenant_transaction
 from services.query.freshness import freshness
 from services.query.questions.recalls import recall_asked
 from services.query.snapshot import Asked
@@ -15,13 +15,10 @@ from services.query.snapshot import Asked
 @asynccontextmanager
 async def looking(desk: CaseDesk, tenant_id: int) -> AsyncIterator[Asked]:
     """Everything that is applied now. Raises Problem 503 while the database is away."""
-    try:
+    with refused_while_away():
         async with tenant_transaction(desk.pool, tenant_id) as connection:
             fresh = await freshness(connection, stale_after_seconds=3 * desk.settings.heartbeat_seconds + 2)
             yield Asked(connection, tenant_id, fresh, None)
-    except UNREACHABLE as error:
-        detail = "the database cannot be asked: try again"
-        raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
 
 
 async def recall_now(desk: CaseDesk, tenant_id: int, case_id: str) -> RecallCase:

@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse, Response
 
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
+from services.away import refused_while_away
 from services.contacts.importing import checked, party_of, sort_out
 from services.contacts.store import Contacts, Stored
-from services.database import UNREACHABLE
 from services.problems import Problem
 from services.settings import Settings
 
@@ -105,11 +105,8 @@ def _shown(stored: Stored) -> dict[str, Any]:
 
 async def _asked(work: Any) -> Any:
     """What the store says; 503 while the database is away."""
-    try:
+    with refused_while_away():
         return await work
-    except UNREACHABLE as error:
-        detail = "the database cannot be asked: try again"
-        raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
 
 
 async def _body(request: Request, limit_bytes: int) -> bytes:

@@ -12,7 +12,8 @@ from fastapi import Request
 from domain.ids import ItemId
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
-from services.database import QUICK_SECONDS, UNREACHABLE, tenant_transaction
+from services.away import refused_while_away
+from services.database import QUICK_SECONDS, tenant_transaction
 from services.problems import Problem
 from services.query.asking import instant, item_asked, vector_of
 from services.query.conflicts import Quiet
@@ -180,10 +181,8 @@ class Questions:
     @contextmanager
     def _refused(self) -> Iterator[None]:
         try:
-            yield
-        except UNREACHABLE as error:
-            detail = "the database cannot be asked: try again"
-            raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
+            with refused_while_away():
+                yield
         except asyncpg.QueryCanceledError as error:
             detail = f"the question took over {self.settings.statement_timeout_seconds} s: narrow it"
             raise Problem(504, "too-slow", detail) from error

@@ -14,7 +14,7 @@ from domain.ports import Clock
 from domain.positions import InvalidPosition, parse_vector
 from services.access import Caller, Keys, Role
 from services.access.http import caller_with
-from services.database import UNREACHABLE
+from services.away import refused_while_away
 from services.problems import Problem
 from services.settings import Settings
 from services.webhooks.guard import checked, networks
@@ -126,8 +126,5 @@ def _plain(row: asyncpg.Record) -> dict[str, Any]:
 
 async def _asked(work: Any) -> Any:
     """What the store says; 503 while the database is away."""
-    try:
+    with refused_while_away():
         return await work
-    except UNREACHABLE as error:
-        detail = "the database cannot be asked: try again"
-        raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error

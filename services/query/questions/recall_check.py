@@ -23,7 +23,8 @@ from domain.moments import Moment
 from domain.state import State, states
 from services.access import Caller
 from services.access.callers import the_service
-from services.database import QUICK_SECONDS, UNREACHABLE
+from services.away import refused_while_away
+from services.database import QUICK_SECONDS
 from services.problems import Problem, described
 from services.query.answering import answered
 from services.query.asking import known_parameters
@@ -87,12 +88,9 @@ def create_router(questions: Questions) -> APIRouter:
 async def _public_caller(questions: Questions, names: Sequence[str], wanted: str | None) -> Caller:
     """The service, for the tenant that is meant; one that is not open to the public is as empty as one that is not."""
     name = names[0] if wanted is None else wanted if wanted in names else ""
-    try:
+    with refused_while_away():
         async with asyncio.timeout(QUICK_SECONDS):
             row = await questions.pool.fetchrow(_TENANT, name)
-    except UNREACHABLE as error:
-        detail = "the database cannot be asked: try again"
-        raise Problem(503, "database-unavailable", detail, headers={"Retry-After": "2"}) from error
     tenant_id, own_party = (row["tenant_id"], row["own_party"]) if row is not None else (0, "")
     return replace(the_service(tenant_id), own_party=own_party)
 
