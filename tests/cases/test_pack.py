@@ -1,5 +1,6 @@
 """The offline pack over HTTP: it opens without a network, is whole, and holds only what its asker may know."""
 
+import asyncio
 import hashlib
 import io
 import re
@@ -7,15 +8,23 @@ import zipfile
 from html.parser import HTMLParser
 from typing import Any
 
+import asyncpg
 import httpx
+import pytest
 import pytest_asyncio
 
 from tests.cases.conftest import People
 from tests.cases.frozen import Recall
+from tests.http.serving import serving
+from tests.waiting import eventually
 
 OURS = {"site": "PLANT"}
 HOSTILE = '../../etc/<script>alert("x")</script>'
 PHONE = "+86 519 555 0100"
+END_WHO_WAITS = """
+SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+WHERE datname = pg_catalog.current_database() AND wait_event_type = 'Lock' AND query LIKE '%public.contacts%'
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -126,6 +135,36 @@ async def test_contacts_are_there_for_who_may_see_them_alone(recall: Recall) -> 
     assert (refused.status_code, refused.json()["type"]) == (403, "/problems/site-scope")
     missing = await recall.service.get("/v1/recalls/RC-none/pack", headers=people.reader)
     assert (missing.status_code, missing.json()["type"]) == (404, "/problems/unknown-case")
+
+
+async def test_a_pack_with_contacts_holds_one_connection_at_a_time(recall: Recall) -> None:
+    """As many packs at once as there are connections waited for each other's second one, and none was made."""
+    one = {"api_pool_min_connections": 1, "api_pool_max_connections": 1}
+    async with serving(recall.url, roles=frozenset({"cases"}), **one) as alone:
+        answer = await alone.get(f"/v1/recalls/{recall.id}/pack", headers=recall.people.wang)
+    assert answer.status_code == 200, answer.text
+    assert PHONE in opened(answer).read("contacts.csv").decode("utf-8-sig").replace("'+", "+")
+
+
+@pytest.mark.parametrize("asked", ["pack", "notice?consignee=dealer-1"])
+async def test_where_the_database_goes_while_contacts_are_read_that_is_said(recall: Recall, asked: str) -> None:
+    locker, watcher = await asyncpg.connect(recall.url), await asyncpg.connect(recall.url)
+    try:
+        async with locker.transaction():
+            await locker.execute("LOCK public.contacts IN ACCESS EXCLUSIVE MODE")
+            answering = asyncio.create_task(
+                recall.service.get(f"/v1/recalls/{recall.id}/{asked}", headers=recall.people.wang)
+            )
+
+            async def ended() -> bool:
+                return bool(await watcher.fetch(END_WHO_WAITS))
+
+            await eventually(ended)
+            answer = await answering
+    finally:
+        await locker.close()
+        await watcher.close()
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/database-unavailable")
 
 
 async def test_the_same_point_gives_the_same_bytes_whatever_comes_later(recall: Recall) -> None:

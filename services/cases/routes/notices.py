@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from domain.ids import PartyId
 from services.access import Caller
+from services.away import refused_while_away
 from services.cases.commands import CaseDesk
 from services.cases.looking import looking
 from services.cases.notice import as_html, as_json, as_text, notice_of
@@ -73,5 +74,6 @@ def create_router(desk: CaseDesk, *, recaller: Callable[..., Any]) -> APIRouter:
 
 async def _contact(desk: CaseDesk, caller: Caller, party: str) -> Mapping[str, Any] | None:
     """How to reach them. That it was read is recorded there."""
-    found = await Contacts(desk.pool).read(caller, [PartyId(party)]) if party else []
+    with refused_while_away():
+        found = await Contacts(desk.pool).read(caller, [PartyId(party)]) if party else []
     return found[0].contact if found else None

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from domain.ids import PartyId
 from services.access import Caller, Role
+from services.away import refused_while_away
 from services.cases.commands import CaseDesk
 from services.cases.pack.making import Contacts, make, parties_of
 from services.contacts.store import Contacts as ContactStore
@@ -34,9 +35,15 @@ def create_router(desk: CaseDesk, questions: Questions) -> APIRouter:
         known_parameters(request, "contacts", "as_of", "wait_for")
         refuse_limited(caller.sites)
         wanted = request.query_params.get("contacts") != "0" and caller.may(Role.RECALL)
-        async with questions.ask(caller, request) as asked:
+        contacts, known = None, None
+        if wanted:
+            # Contacts take a connection of their own. Whoever holds one meanwhile waits for others who do the same.
+            async with questions.ask(caller, request) as asked:
+                basis = await basis_of(asked, case_id, caller=caller)
+                parties, known = await parties_of(basis), (basis.point.vector, basis.point.recorded_us)
+            contacts = await _contacts(desk, caller, parties)
+        async with questions.ask(caller, request, pinned=known) as asked:
             basis = await basis_of(asked, case_id, caller=caller)
-            contacts = await _contacts(desk, caller, await parties_of(basis)) if wanted else None
             written = await make(basis, contacts)
         name = f"recall-{basis.case.case_id}.zip"
         return await sent(request, written, name=name, media_type="application/zip", position=basis.point.position)
@@ -49,5 +56,6 @@ async def _contacts(desk: CaseDesk, caller: Caller, parties: list[str]) -> Conta
     found: dict[str, Mapping[str, Any]] = {}
     for start in range(0, len(parties), CONTACTS_AT_ONCE):
         some = [PartyId(p) for p in parties[start : start + CONTACTS_AT_ONCE]]
-        found |= {str(one.party): one.contact for one in await store.read(caller, some)}
+        with refused_while_away():
+            found |= {str(one.party): one.contact for one in await store.read(caller, some)}
     return found
