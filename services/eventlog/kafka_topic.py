@@ -13,6 +13,7 @@ from domain.ports import LogUnavailable
 
 # A batch's header and what may lie between our count of a record's bytes and the broker's.
 BATCH_OVERHEAD_BYTES = 512
+_LISTED_SECONDS = 5.0
 
 
 class TopicMisconfigured(ValueError):
@@ -81,9 +82,14 @@ async def _create(admin: AIOKafkaAdminClient, topic: Topic) -> None:
         error = for_code(code)
         if code != 0 and error is not TopicAlreadyExistsError:  # another process was quicker
             raise LogUnavailable(f"topic {name} cannot be created: {error.__name__} {message[0] if message else ''}")
-    # The answer comes before every broker knows the topic.
-    while topic.name not in await admin.list_topics():  # noqa: ASYNC110 - there is no event to wait for
-        await asyncio.sleep(0.05)
+    # The answer comes before every broker knows the topic. To a client that may not describe it none ever tells of it.
+    try:
+        async with asyncio.timeout(_LISTED_SECONDS):
+            while topic.name not in await admin.list_topics():  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        told = f"topic {topic.name} is there, and not listed after {_LISTED_SECONDS:g} s"
+        raise LogUnavailable(f"{told}: give this client the right to describe it") from error
 
 
 async def _check(admin: AIOKafkaAdminClient, topic: Topic) -> None:

@@ -28,13 +28,17 @@ def as_forgotten_duplicate(frame: bytes) -> bytes | None:
 
 
 class KafkaProxy:
-    """Listens on `port`; set `tamper` to act on produce responses. `produced` counts them."""
+    """Listens on `port`; set `tamper` to act on produce responses. `produced` counts them.
+
+    A topic that is `hidden` no answer names, as to a client that may not describe it.
+    """
 
     def __init__(self, *, port: int) -> None:
         self.port = port
         self.broker_port = 0
         self.tamper: Tamper = passed_on
         self.produced = 0
+        self.hidden = b""
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,6 +87,8 @@ class KafkaProxy:
                 produces.discard(answer[4:8])
                 self.produced += 1
                 answer = self.tamper(answer)
+            elif self.hidden:
+                answer = answer.replace(self.hidden, b"x" * len(self.hidden))
             if answer is None:
                 raise ConnectionResetError
             writer.write(answer)

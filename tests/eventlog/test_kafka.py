@@ -14,7 +14,7 @@ from services.eventlog.kafka import KafkaEventLog
 from services.eventlog.kafka_topic import TopicMisconfigured
 from tests.contract.rigs import DEADLINE_SECONDS, read_all, record
 from tests.eventlog.conftest import Proxied
-from tests.eventlog.kafka_proxy import as_forgotten_duplicate, passed_on
+from tests.eventlog.kafka_proxy import KafkaProxy, as_forgotten_duplicate, passed_on
 
 
 def log_on(broker: KafkaBroker, topic: str) -> KafkaEventLog:
@@ -70,6 +70,27 @@ async def test_many_processes_may_create_the_topic_at_once(kafka_broker: KafkaBr
         await log.append([record(1)], deadline_seconds=DEADLINE_SECONDS)
     assert len(await read_all(logs[0])) == 4
     await asyncio.gather(*(log.stop() for log in logs))
+
+
+async def test_a_topic_that_no_broker_lists_is_told_in_time(kafka_proxy: KafkaProxy) -> None:
+    """As to a client that may create topics and not describe this one: it would wait for it without end."""
+    topic = new_topic_name()
+    log = KafkaEventLog(
+        bootstrap_servers=f"127.0.0.1:{kafka_proxy.port}",
+        topic=topic,
+        partitions=1,
+        replication_factor=1,
+        min_insync_replicas=1,
+        start_seconds=0.5,
+    )
+    kafka_proxy.hidden = topic.encode()
+    try:
+        with pytest.raises(LogUnavailable, match=rf"{topic}.*right to describe it"):
+            await asyncio.wait_for(log.start(), 30)
+    finally:
+        kafka_proxy.hidden = b""
+    await log.start()
+    await log.stop()
 
 
 async def test_without_a_broker_start_fails_in_time() -> None:
