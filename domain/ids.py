@@ -12,22 +12,17 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Self
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from domain import gs1
 from domain.epc_urn import InvalidId as InvalidId
+from domain.native_ids import NATIVE, class_of, fitting, is_wide, narrowed, segment
 
 OWN_ISSUER = "own"
 """The issuer segment of an item whose number the tenant itself gave."""
 
 MAX_ID_CHARS = 512
-MAX_WIDTH_BYTES = 2_560
-"""Of an id and the class it shows together, as UTF-8: an index holds both. Signs of Chinese have three bytes each."""
-_BARELY_WIDE = MAX_WIDTH_BYTES // 8
-"""Signs that are never too wide: of four bytes each, twice."""
 _URI = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*):(\S+)$")
-_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=@/]*")
-_NATIVE = "urn:zhuisu:"
 _UNBROKEN = re.compile(r"[^\x00-\x20\x7f]+")
 """Of what a native id is: numbers are kept as words, so the wide space of 批号　5 may stand in it."""
 
@@ -104,15 +99,15 @@ class ItemId(_Identifier):
         """
         if len(text) > MAX_ID_CHARS and (found := cls._of_text(text, most=len(text))).kind == "unit":
             return found
-        if len(text) <= MAX_ID_CHARS and text.startswith(_NATIVE) and _is_wide(text):
-            return cls(_narrowed(text))
+        if len(text) <= MAX_ID_CHARS and text.startswith(NATIVE) and is_wide(text):
+            return cls(narrowed(text))
         return cls.parse(text)
 
     @classmethod
     def _of_text(cls, value: object, *, most: int) -> Self:
         text = _clean(value, what="item id", most=most)
-        if text.startswith(_NATIVE) and _UNBROKEN.fullmatch(text):  # canonical as it stands
-            return cls(_fits(text) if _BARELY_WIDE < len(text) <= MAX_ID_CHARS else text)
+        if text.startswith(NATIVE) and _UNBROKEN.fullmatch(text):  # canonical as it stands
+            return cls(fitting(text) if len(text) <= MAX_ID_CHARS else text)
         key = gs1.parse(text)
         if key is not None:
             if key.lot is not None and key.serial is not None and key.lot_link is not None:
@@ -133,8 +128,8 @@ class ItemId(_Identifier):
     @property
     def material(self) -> str | None:
         """The class it belongs to, read from the id: the GTIN's link or the native product; None if not in the id."""
-        if self.startswith(_NATIVE):
-            return _native_class(self)
+        if self.startswith(NATIVE):
+            return class_of(self)
         key = gs1.parse(self)
         return key.class_link if key is not None else None
 
@@ -184,8 +179,8 @@ def lot_in_link(value: object) -> ItemId | None:
 
 def lot_of_product(material: str, lot: str) -> ItemId:
     """The lot of a class: `…/01/<gtin>` + lot, or the native class + lot. Raises InvalidId for other classes."""
-    if material.startswith(_NATIVE + "class:"):
-        return ItemId(f"{_NATIVE}lot:{material[len(_NATIVE) + 6 :]}:{_segment(lot)}")
+    if material.startswith(NATIVE + "class:"):
+        return ItemId(f"{NATIVE}lot:{material[len(NATIVE) + 6 :]}:{segment(lot)}")
     key = gs1.parse(material)
     if key is None or key.class_link is None:
         raise InvalidId(f"{material} is not a class that has lots")
@@ -211,8 +206,8 @@ def at_any_level(lot: str) -> str | None:
 
 def unit_of_product(material: str, serial: str) -> ItemId:
     """The unit of a class with that serial, written as it is read again. Raises InvalidId for what is no class."""
-    if material.startswith(_NATIVE + "class:"):
-        text = f"{_NATIVE}unit:{material[len(_NATIVE) + 6 :]}:{_segment(serial)}"
+    if material.startswith(NATIVE + "class:"):
+        text = f"{NATIVE}unit:{material[len(NATIVE) + 6 :]}:{segment(serial)}"
         return ItemId(text if text.isascii() else unicodedata.normalize("NFC", text))
     key = gs1.parse(material)
     if key is None or key.class_link is None:
@@ -226,22 +221,22 @@ def lot_of_supplier(lot: str, *, supplier: str, material: str | None) -> ItemId:
     if key is not None and key.class_link and len(theirs := lot_of_product(key.class_link, lot)) <= MAX_ID_CHARS:
         return theirs
     product = material.rsplit(":", 1)[1] if material else "-"
-    return _lot_made_up(_segment(supplier), product, _segment(lot))
+    return _lot_made_up(segment(supplier), product, segment(lot))
 
 
 def drawn_from(vessel: str, number: str) -> ItemId:
     """The lot that is what came out of a vessel in one act, where the sender gave it no id."""
-    return _lot_made_up(OWN_ISSUER, _segment(f"vessel/{vessel}".strip()), _segment(number.strip() or number))
+    return _lot_made_up(OWN_ISSUER, segment(f"vessel/{vessel}".strip()), segment(number.strip() or number))
 
 
 def class_of_supplier(supplier: str, product: str) -> str:
     """The native id of a supplier's own product number; what all of theirs begin with where `product` is empty."""
-    return f"{_NATIVE}class:{_segment(supplier)}:{_segment(product)}"
+    return f"{NATIVE}class:{segment(supplier)}:{segment(product)}"
 
 
 def serial_of(item: str) -> str | None:
     """The serial of a unit, decoded; None for what has none."""
-    if item.startswith(_NATIVE + "unit:"):
+    if item.startswith(NATIVE + "unit:"):
         return unquote(item.rsplit(":", 1)[1])
     key = gs1.parse(item)
     return key.serial if key is not None else None
@@ -257,7 +252,7 @@ def number_of(item: ItemId) -> str | None:
 
 def issuer_of(item: str) -> str | None:
     """Who gave a native id its number; None for other ids, which do not show it."""
-    return unquote(item.split(":")[3]) if item.startswith(_NATIVE) else None
+    return unquote(item.split(":")[3]) if item.startswith(NATIVE) else None
 
 
 def equivalents(item: str, company_prefixes: Iterable[str]) -> list[str]:
@@ -273,8 +268,8 @@ def company_prefix(text: object) -> str | None:
 
 @lru_cache(maxsize=65_536)
 def _kind_of(item: str) -> str | None:
-    if item.startswith(_NATIVE):
-        word = item[len(_NATIVE) :].split(":", 1)[0]
+    if item.startswith(NATIVE):
+        word = item[len(NATIVE) :].split(":", 1)[0]
         return word if word in ("unit", "lot", "class") else None
     key = gs1.parse(item)
     return key.kind if key is not None else None
@@ -302,57 +297,15 @@ def _bounded(text: str, *, what: str, most: int = MAX_ID_CHARS) -> str:
     return text
 
 
-def _native_class(text: str) -> str | None:
-    """The class that a native id shows."""
-    word, _, rest = text[len(_NATIVE) :].partition(":")
-    parts = rest.split(":")
-    return f"{_NATIVE}class:{parts[0]}:{parts[1]}" if word in ("unit", "lot", "class") and len(parts) > 1 else None
-
-
-def _is_wide(text: str) -> bool:
-    """Whether a native id and its class are too long together for an index."""
-    return len(text.encode()) + len((_native_class(text) or "").encode()) > MAX_WIDTH_BYTES
-
-
-def _fits(text: str) -> str:
-    """The native id, if it is not too wide. Raises InvalidId."""
-    if not _is_wide(text):
-        return text
-    size = len(text.encode()) + len((_native_class(text) or "").encode())
-    raise InvalidId(
-        f"item id has {size} bytes together with its product, at most {MAX_WIDTH_BYTES} are taken: shorten the product "
-        f"or the number (recorded before this bound, it is {_narrowed(text)})"
-    )
-
-
-def _narrowed(text: str) -> str:
-    """A native id that is too wide, with hashes for what is too long: alike for all of one class."""
-    word, issuer, product, *number = text[len(_NATIVE) :].split(":")
-    if len(f"{_NATIVE}class:{issuer}:{product}".encode()) * 2 > MAX_WIDTH_BYTES:
-        issuer, product = (_hashed(part) if len(part) > _PLAIN_CHARS else part for part in (issuer, product))
-    narrow = f"{_NATIVE}{word}:{':'.join((issuer, product, *number))}"
-    if number and _is_wide(narrow):
-        narrow = f"{_NATIVE}{word}:{issuer}:{product}:{_hashed(':'.join(number))}"
-    return narrow
-
-
-_PLAIN_CHARS = 100
-"""What is no longer stays as it is in an id that is too wide."""
-
-
-def _hashed(part: str) -> str:
-    return f"sha256-{hashlib.sha256(part.encode()).hexdigest()}"
-
-
 def _lot_made_up(*segments: str) -> ItemId:
     """A lot that an event names without an id: none is refused here, since the event is in the log.
 
     What is too long for an id is told by its hash.
     """
-    text = unicodedata.normalize("NFC", f"{_NATIVE}lot:{':'.join(segments)}").strip()
-    if len(text) > MAX_ID_CHARS or _is_wide(text):
+    text = unicodedata.normalize("NFC", f"{NATIVE}lot:{':'.join(segments)}").strip()
+    if len(text) > MAX_ID_CHARS or is_wide(text):
         digest = hashlib.sha256(text.encode()).hexdigest()
-        text = f"{_NATIVE}lot:{OWN_ISSUER}:sha256:{digest}"
+        text = f"{NATIVE}lot:{OWN_ISSUER}:sha256:{digest}"
     return ItemId(text)
 
 
@@ -389,7 +342,7 @@ def _native_item(value: Mapping[Any, Any], *, own_party: str | None) -> str:
     word = "unit" if "serial" in parts else "lot" if "lot" in parts else "class"
     number = parts.get("serial") or parts.get("lot")
     segments = [_issuer(parts.get("issuer"), own_party), product, *([number] if number else [])]
-    return f"{_NATIVE}{word}:" + ":".join(_segment(s) for s in segments)
+    return f"{NATIVE}{word}:" + ":".join(segment(s) for s in segments)
 
 
 @lru_cache(maxsize=4_096)
@@ -400,13 +353,3 @@ def _issuer(named: str | None, own_party: str | None) -> str:
     issuer = PartyId.parse(named)
     own = own_party is not None and issuer == PartyId.parse(own_party)
     return OWN_ISSUER if own else str(issuer)
-
-
-def _segment(text: str) -> str:
-    if _PLAIN_SEGMENT.fullmatch(text):
-        return text
-    return quote(text, safe="-._~!$&'()*+,;=@/") if text.isascii() else _quote_keeping_words(text)
-
-
-def _quote_keeping_words(text: str) -> str:
-    return "".join(c if c > "\x9f" else quote(c, safe="-._~!$&'()*+,;=@/") for c in text)

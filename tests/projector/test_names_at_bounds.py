@@ -181,6 +181,10 @@ BEFORE: dict[str, dict[str, Any]] = {
     "a hold": {"kind": "held", "hold_id": OLD_NAME, "items": [{"item": "urn:t:1"}]},
     "an event": {"kind": "voided", "target": "e", "replaced_by": [OLD_NAME]},
     "a product": {"kind": "stored", "items": [{"item": f"urn:zhuisu:unit:own:{WIDE}:1"}]},
+    "a product that barely fits": {
+        "kind": "stored",
+        "items": [{"item": f"urn:zhuisu:unit:own:{WIDE[:406]}:{WIDE[400:480]}"}],
+    },
     "a number": {"kind": "stored", "items": [{"item": f"urn:zhuisu:lot:own:{WIDE[:400]}:{WIDE[400:]}"}]},
     "an order's site": {"kind": "order_closed", "site": noise(5, "cjk", chars=512), "order": "1"},
     "a supplier's lot": {
@@ -228,6 +232,18 @@ def test_a_name_too_long_is_refused_by_its_field(name: str, size: int) -> None:
     assert "1024 bytes" in error.fix
     event["circumstances"] = {"equipment": ["M-1", name[:341]]}
     assert isinstance(judge(event, POSTED, index=0, limits=LIMITS), Judged)
+
+
+@pytest.mark.parametrize("chars", [*range(396, 424), 480])
+@pytest.mark.parametrize("word", ["unit", "lot"])
+def test_what_an_id_too_wide_is_read_as_is_not_too_wide(word: str, chars: int) -> None:
+    """Else it could not be asked about, and a frozen set that lists it would be read with another."""
+    product = noise(6, "cjk", chars=chars)
+    number = noise(7, "cjk", chars=511 - len(f"urn:zhuisu:{word}:own:{product}"))
+    for n in ("1", number):
+        one = ItemId.recorded(f"urn:zhuisu:{word}:own:{product}:{n}")
+        assert ItemId.recorded(str(one)) == ItemId.parse(str(one)) == one
+        assert one.material == str(ItemId.recorded(f"urn:zhuisu:class:own:{product}"))
 
 
 def test_an_id_too_wide_is_refused_with_what_it_is_in_the_record() -> None:
