@@ -285,6 +285,7 @@ _TOLD = {
     "{file}: contacts come as .csv, .ndjson or .json": "{file}：联系方式文件应为 .csv、.ndjson 或 .json",
     "{count} contacts stored": "已保存 {count} 条联系方式",
     "{count} put aside": "搁置 {count} 条",
+    "{shown} of {total} are listed, those first that wait": "共 {total} 条，列出 {shown} 条，待处理的在前",
     "{position} is settled: {reason}": "{position} 已结案：{reason}",
     "Answers of their tenants are incomplete (parked) until each is sent again (zhuisu dead-letters replay, "
     "after an upgrade) or settled with a reason (zhuisu dead-letters settle)": (

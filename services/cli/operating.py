@@ -17,7 +17,7 @@ from services.cli.running import DataDir, complete, settings_of
 from services.cli.showing import plain_table
 from services.embedded.app import database_beside, event_log, views_pool
 from services.embedded.roles import pace_of
-from services.projector.dead_letters import NoSuchDeadLetter, parked, replay, settle
+from services.projector.dead_letters import NoSuchDeadLetter, counted, parked, replay, settle
 from services.projector.rebuild import RebuildFailed, RebuildRunning, Rebuilt
 from services.projector.rebuild import rebuild as rebuild_views
 from services.settings import Settings
@@ -90,6 +90,7 @@ def dead_letters_list(context: typer.Context, *, data_dir: DataDir = None, as_js
 async def _list(hand: Hand, settings: Settings) -> None:
     async with _parts(settings) as parts:
         letters = await parked(parts.views)
+        total, waiting = await counted(parts.views)
     rows = [
         {
             "position": letter.position.token,
@@ -103,11 +104,12 @@ async def _list(hand: Hand, settings: Settings) -> None:
         for letter in letters
     ]
     if hand.as_json:
-        hand.json({"dead_letters": rows})
+        hand.json({"dead_letters": rows, "total": total, "waiting": waiting})
         return
     headings = ("position", "recorded", "event", "code", "detail", "sent again at", "settled")
     hand.out.print(plain_table(headings, [list(row.values()) for row in rows], hand.say))
-    waiting = sum(letter.waits for letter in letters)
+    if total > len(rows):
+        hand.tell("{shown} of {total} are listed, those first that wait", shown=len(rows), total=total)
     hand.tell("{count} put aside", count=waiting)
     if waiting:
         hand.tell(

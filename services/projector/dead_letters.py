@@ -36,11 +36,6 @@ class Parked:
     replayed_as: str | None
     settled: str | None = None
 
-    @property
-    def waits(self) -> bool:
-        """Whether answers are incomplete for its sake."""
-        return self.replayed_as is None and self.settled is None
-
 
 async def parked(views: asyncpg.Pool, *, limit: int = 1_000) -> list[Parked]:
     """Dead letters of all tenants, at most `limit`, open ones first. `views` is the projector's pool."""
@@ -53,6 +48,14 @@ async def parked(views: asyncpg.Pool, *, limit: int = 1_000) -> list[Parked]:
         limit,
     )
     return [Parked(Position(r[0], r[1]), from_us(r[2]), r[3], r[4], r[5], r[6], r[7]) for r in rows]
+
+
+async def counted(views: asyncpg.Pool) -> tuple[int, int]:
+    """How many there are of all tenants, and for the sake of how many answers are incomplete."""
+    row = await views.fetchrow(
+        f"SELECT count(*), count(*) FILTER (WHERE coalesce(replayed_as, settled) IS NULL) FROM {SCHEMA}.dead_letters"
+    )
+    return row[0], row[1]
 
 
 async def replay(views: asyncpg.Pool, log: EventLog, position: Position, *, deadline_seconds: float = 10.0) -> Position:
