@@ -102,7 +102,10 @@ class Jobs:
         self._turns = asyncio.Semaphore(CASES_AT_ONCE)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`; what is being done then is left as it is, to be gone on with. A database away is waited for."""
+        """Until `stop`; what is being done then is left as it is, to be gone on with.
+
+        A database away is waited for, and what an operator mends: a full disk, a right that is missing.
+        """
         try:
             while not stop.is_set():
                 try:
@@ -113,8 +116,8 @@ class Jobs:
                                 await self._pause(stop)
                         finally:
                             await self._cancel()
-                except UNREACHABLE as error:
-                    log_to.warning("case_jobs_wait", reason=f"{type(error).__name__}: {error}")
+                except (*UNREACHABLE, asyncpg.PostgresError) as error:
+                    log_to.warning("case_jobs_wait", reason=f"{type(error).__name__}: {error}".partition("\n")[0])
                     await self._pause(stop)
         finally:
             await self._cancel()

@@ -8,6 +8,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from domain.clock import SystemClock
 from services.cases import jobs as running
@@ -144,6 +145,31 @@ async def test_what_a_process_said_last_is_taken_back_by_the_next_when_nothing_i
     assert await failing()
     async with worker(service_url, Noting("next", [])):
         await eventually(done)
+
+
+async def test_what_an_operator_mends_is_waited_for(service_url: str) -> None:
+    """A full disk, a right that is missing: the process goes on, and so does what else it serves."""
+    notes: list[tuple[str, str]] = []
+    owner = await asyncpg.connect(service_url)
+    with capture_logs() as told:
+        async with worker(service_url, Noting("it", notes)) as task:
+
+            async def works() -> bool:
+                return bool(notes)
+
+            async def waits() -> bool:
+                return task.done() or any("permission denied" in line.get("reason", "") for line in told)
+
+            await eventually(works)
+            await owner.execute("REVOKE SELECT ON views.case_acts FROM zhuisu_api")
+            try:
+                await eventually(waits)
+                assert not task.done()
+            finally:
+                await owner.execute("GRANT SELECT ON views.case_acts TO zhuisu_api")
+            notes.clear()
+            await eventually(works)
+    await owner.close()
 
 
 async def test_many_cases_get_their_turn_in_one_round(service_url: str) -> None:
