@@ -31,6 +31,8 @@ from services.turns import Turns
 _BACKLOG = 2048
 _START_SECONDS, _START_PAUSE_SECONDS = 60.0, 0.5
 _READY_SECONDS = 5.0
+_LEAVE_SECONDS = 20
+"""Who is being answered when told to stop has so long; less than what waits for the process gives it (deploy)."""
 
 _AWAY: tuple[type[Exception], ...] = (*UNREACHABLE, LogUnavailable)
 
@@ -226,6 +228,7 @@ async def _serve(
         lifespan="off",
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=_LEAVE_SECONDS,
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

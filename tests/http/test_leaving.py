@@ -1,14 +1,16 @@
 """A client that leaves stops its question; a statement that takes too long is told as that."""
 
 import asyncio
+import socket
 
 import asyncpg
 import httpx
 import pytest
 
+from services.embedded import app
 from services.query import turns
 from tests.conftest import NewDatabase
-from tests.http.serving import serving
+from tests.http.serving import KEY, serving
 from tests.http.test_service import HOUR, post, unit
 from tests.waiting import eventually
 
@@ -100,3 +102,35 @@ async def test_large_answers_leave_connections_to_small_questions(
         finally:
             await locker.close()
             await watcher.close()
+
+
+async def test_who_reads_a_large_answer_slowly_does_not_keep_the_service_from_ending(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is served any more meanwhile, for up to as long as an answer may be read."""
+    monkeypatch.setattr(app, "_LEAVE_SECONDS", 1)
+    url = await new_database()
+    watcher, reading = await asyncpg.connect(url), socket.socket()
+    reading.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    reading.setblocking(False)
+    try:
+        async with asyncio.timeout(40), serving(url) as service:
+            inputs = [{"item": {"product": "CELL", "lot": "GONE"}}]
+            serials = {"product": {"product": "G"}, "first": "00001", "last": "20000"}
+            event = {"kind": "transformed", "occurred_at": HOUR.format(8), "inputs": inputs}
+            position = await post(service, event | {"outputs": [{"range": serials}]})
+            loop, at = asyncio.get_running_loop(), service.base_url
+            await loop.sock_connect(reading, (at.host, at.port))
+            path = f"/v1/trace/forward?item={LOT}&wait_for={position}"
+            head = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nAccept: application/x-ndjson\r\n\r\n"
+            await loop.sock_sendall(reading, head.encode())
+            assert (await loop.sock_recv(reading, 100)).startswith(b"HTTP/1.1 200")
+        theirs = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+        async def none_left() -> bool:
+            return await watcher.fetchval(theirs) == 0
+
+        await eventually(none_left)
+    finally:
+        reading.close()
+        await watcher.close()
