@@ -35,6 +35,7 @@ _LEAVE_SECONDS = 20
 """Who is being answered when told to stop has so long; less than what waits for the process gives it (deploy)."""
 
 _AWAY: tuple[type[Exception], ...] = (*UNREACHABLE, LogUnavailable)
+_UNANSWERED: tuple[type[Exception], ...] = (*UNREACHABLE, asyncpg.PostgresError)
 
 T = TypeVar("T")
 log_to = structlog.get_logger("zhuisu")
@@ -279,5 +280,5 @@ async def _fresh(pool: asyncpg.Pool, settings: Settings) -> Freshness | Exceptio
     try:
         async with asyncio.timeout(_READY_SECONDS), pool.acquire() as connection:
             return await freshness(connection, stale_after_seconds=3 * settings.heartbeat_seconds + 2)
-    except UNREACHABLE as error:
+    except _UNANSWERED as error:
         return error
