@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.query.graph.groups import Groups, Ints, in_order_of
+from services.query.graph.groups import Groups, Ints, in_order_of, matched
 from services.query.graph.leads import BARRED, FITTED, HAS_MEMBERS, NAMED, ODD, USED, any_of, leads
 
 COUNT = 4
@@ -23,6 +23,14 @@ def test_all_rows_of_many_keys_are_those_of_each(keys: list[int], wanted: list[i
     expected = _one_by_one(keys, wanted)
     assert list(zip(at.tolist(), rows.tolist(), strict=True)) == expected
     assert groups.count(asked).tolist() == [sum(one == n for one, _ in expected) for n in range(len(wanted))]
+
+
+@pytest.mark.parametrize("others", [[], [0, 1, 3], [3, 0, 3, 3, 0]])
+@pytest.mark.parametrize("keys", [[], [2], [0, 1, 3], [3, 2, 0, 3]])
+def test_rows_of_one_key_are_matched(keys: list[int], others: list[int]) -> None:
+    at, rows = matched(np.array(keys, dtype=np.int64), np.array(others, dtype=np.int64))
+
+    assert list(zip(at.tolist(), rows.tolist(), strict=True)) == _one_by_one(others, keys)
 
 
 @pytest.mark.parametrize("bits", [(3, 2), (31, 32), (31, 33), (24, 40, 40), (63,)], ids=str)

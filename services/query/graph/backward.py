@@ -10,7 +10,7 @@ from domain.facts import Role
 from services.query.graph.ahead import Ends, Holding, Leaving
 from services.query.graph.behind import Behind, arriving, closed, holding, named
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints
+from services.query.graph.groups import Bools, Ints, matched
 from services.query.graph.levels import LevelWalk
 from services.query.graph.links import CONTAINED_IN, DERIVATION, IDENTIFIED_AS, PART_OF, LinkColumns
 from services.query.graph.names import Names
@@ -135,11 +135,7 @@ class BackwardWalk(LevelWalk[Behind]):
 
     def _take_told(self, fresh: Behind, strange: Ints, new: Bools, *, depth: int) -> Behind:
         links = self._told.links(strange)
-        links = links.take(np.argsort(links.target, kind="stable"))
-        first = np.searchsorted(links.target, fresh.item)
-        counts = np.searchsorted(links.target, fresh.item, side="right") - first
-        at = np.repeat(np.arange(len(fresh)), counts)
-        rows = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(len(at))
+        at, rows = matched(fresh.item, links.target)
         recorded = links.take(rows[new[at]])
         self._record(recorded, recorded.target, recorded.source, depth=depth)
         return self._extended(fresh.take(at), links.take(rows))

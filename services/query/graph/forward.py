@@ -24,7 +24,7 @@ from services.query.graph.ahead import (
     together,
 )
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, first_of_each
+from services.query.graph.groups import Bools, Ints, first_of_each, matched
 from services.query.graph.leads import BARRED, FITTED, HAS_MEMBERS, NAMED, ODD, USED, any_of
 from services.query.graph.links import (
     CONTAINED_IN,
@@ -203,12 +203,7 @@ class ForwardWalk:
     def _take_told(self, fresh: Ahead, strange: Ints) -> Ahead:
         fresh = at_birth(fresh, self._told.born_us(fresh.item))
         links = self._told.links(strange)
-        if (links.source[1:] < links.source[:-1]).any():
-            links = links.take(np.argsort(links.source, kind="stable"))
-        first = np.searchsorted(links.source, fresh.item)
-        counts = np.searchsorted(links.source, fresh.item, side="right") - first
-        at = np.repeat(np.arange(len(fresh)), counts)
-        rows = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(len(at))
+        at, rows = matched(fresh.item, links.source)
         new = self._first_time(fresh.item)[at]
         recorded = links.take(rows[new])
         self._record_told(recorded, recorded.source, recorded.target, depth=self._depth)

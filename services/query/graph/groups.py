@@ -153,3 +153,13 @@ def in_order_of(*keys: Ints) -> Ints:
             return np.lexsort(keys[::-1])
         packed = (packed << width) | key
     return np.argsort(packed)
+
+
+def matched(keys: Ints, others: Ints) -> tuple[Ints, Ints]:
+    """Every pair of rows that have one key, none of them negative: (row of keys, row of others), by the first."""
+    order = in_order(others)
+    ordered = others[order]
+    first = np.searchsorted(ordered, keys)
+    counts = np.searchsorted(ordered, keys, side="right") - first
+    on = np.repeat(np.arange(len(keys)), counts)
+    return on, order[np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(len(on))]

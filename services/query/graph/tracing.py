@@ -11,7 +11,7 @@ import numpy as np
 from domain.answers import Limits, Way
 from domain.links import NEVER_US
 from services.query.graph.graph import Graph
-from services.query.graph.groups import Bools, Ints, in_order
+from services.query.graph.groups import Bools, Ints, matched
 from services.query.graph.levels import FEW, LevelWalk
 from services.query.graph.links import LinkColumns, joined, plain_into, plain_out_of
 from services.query.graph.names import Names
@@ -49,7 +49,7 @@ class GraphWalk(LevelWalk[Paths]):
         frontier, born_us = born
         if self.forward:
             fresh = at_birth(fresh, born_us[np.searchsorted(frontier, fresh.item)])
-        on, rows = _matched(fresh.item, links.source if self.forward else links.target)
+        on, rows = matched(fresh.item, links.source if self.forward else links.target)
         ahead = links.take(rows)
         if not self.forward:
             ahead = of_birth(ahead, born_us[np.searchsorted(frontier, ahead.target)])
@@ -110,14 +110,3 @@ class GraphWalk(LevelWalk[Paths]):
         paths = paths.take(self._shows(paths))
         paths = held_at(paths, self.at_us) if self.forward else closed(paths)
         return paths, paths.consistent, paths.consistent & paths.ordered
-
-
-def _matched(paths: Ints, links: Ints) -> tuple[Ints, Ints]:
-    """Every pair of a path and a link that leaves its item: (row of paths, row of links)."""
-    order = in_order(links)
-    sorted_links = links[order]
-    first, end = np.searchsorted(sorted_links, paths), np.searchsorted(sorted_links, paths, side="right")
-    counts = end - first
-    on = np.repeat(np.arange(len(paths)), counts)
-    within = np.arange(len(on)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return on, order[np.repeat(first, counts) + within]
