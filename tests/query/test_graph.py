@@ -21,7 +21,7 @@ from services.query.graph.facts import STATUSES
 from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools
 from services.query.graph.kinds import Uncovered
-from services.query.graph.links import led_to, most_into, plain_into, plain_out_of
+from services.query.graph.links import leaving, led_to, most_into, plain_into, plain_out_of
 from services.query.graph.loading import load
 from services.query.graph.memory import Remembered, as_columns
 from services.query.graph.names import Names
@@ -144,6 +144,8 @@ def _looks_ahead(graph: Graph) -> None:
     everything, m = np.arange(len(graph)), graph.mentions
     leading_to, arriving_at = plain_out_of(graph, everything).target, plain_into(graph, everything).target
     assert sorted(led_to(graph, everything).tolist()) == sorted(leading_to.tolist())
+    for most in (0, 3, len(leading_to)):
+        assert (told := leaving(graph, everything, most=most)) == len(leading_to) or told > most
     most, arrive = most_into(graph, everything), np.bincount(arriving_at, minlength=len(graph))
     assert (most >= arrive).all()
     no_whole = ~np.isin(everything, m.item[m.role == Role.WHOLE])

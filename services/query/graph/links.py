@@ -130,6 +130,20 @@ def led_to(graph: Graph, items: Ints) -> Ints:
     return np.concatenate(found)
 
 
+def leaving(graph: Graph, items: Ints, *, most: int) -> int:
+    """How many plain links leave these items; where they are used, fitted, listed and named more than `most` times, how
+    often they are: only so many are looked at one by one.
+    """
+    same = graph.same
+    ways = (graph.used, graph.fitted, graph.members.by_one, same.by_one, same.by_other)
+    used, *others = (int(way.count(items).sum()) for way in ways)
+    links = sum(others)
+    if used + links > most:
+        return used + links
+    taking = graph.mentions.event[graph.used.expand(items)[1]]
+    return links + int(graph.outputs.count(graph.events.flow[taking]).sum())
+
+
 def plain_into(graph: Graph, items: Ints) -> LinkColumns:
     """The plain links that arrive at these items."""
     _, rows = graph.made.expand(items)

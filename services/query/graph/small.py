@@ -29,7 +29,7 @@ from domain.walk import (
 )
 from services.query.graph.graph import Graph
 from services.query.graph.kinds import CLASS, LOT
-from services.query.graph.links import led_to
+from services.query.graph.links import leaving, led_to
 from services.query.graph.memory import Memory
 from services.query.graph.newer import Changed
 from services.query.graph.single import SingleItems, Told, TooMuch
@@ -95,13 +95,16 @@ class SmallWalk:
         return self._answer(items, frozenset(starts))
 
     def _goes_far(self, starts: list[int]) -> bool:
-        """Whether plain links lead to too many within a few hops. To see that takes less than to walk half the way."""
+        """Whether plain links lead to too many within a few hops, or a lot is used as often though little came of it.
+
+        To see that takes less than to walk half the way: links are counted before they are followed.
+        """
         items, links = np.array(starts), 0
         for _ in range(_LOOK_AHEAD):
-            items = led_to(self._graph, items)
-            links += len(items)
+            links += leaving(self._graph, items, most=MOST_LINKS)
             if not 0 < links <= MOST_LINKS:
                 break
+            items = led_to(self._graph, items)
         return links > MOST_LINKS
 
     # -- the walk, as `domain.genealogy` has it
