@@ -1,7 +1,6 @@
 """Reading one item's facts together with those of what it is in: place, holder, status, flags (SEMANTICS §4)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from domain.assembly import Part
 from domain.facts import INHERITED, Action, EventFacts, Role, Status
@@ -14,23 +13,6 @@ Greatest = tuple[Order, str | None]
 
 INHERITED_RANKS = frozenset({3, 4, 5, 6, 7})
 """shipped, received, sold, returned, scrapped, destroyed: what contents share with their container"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Within:
-    """Since when something has been in what it is in, through all of that."""
-
-    since: Order
-    since_us: int
-
-    @classmethod
-    def of(cls, stay: Stay, inner: "_Within | None") -> "_Within":
-        here = cls(stay.start.facts.order, stay.since_us)
-        return here if inner is None else cls(max(here.since, inner.since), max(here.since_us, inner.since_us))
-
-    def shares(self, order: Order, status: Status) -> bool:
-        """Whether what happened to the outermost happened to what is inside, too."""
-        return status in INHERITED and order[1] in INHERITED_RANKS and order[0] >= self.since_us and order > self.since
 
 
 class Places:
@@ -93,9 +75,8 @@ class Places:
 
     def _above(self, item: ItemId, at_us: int) -> Iterable[tuple[ItemId, int]]:
         """Every container and unit it has been in by t, each with the last instant it can speak for the item."""
-        for stay in self._around.stays.get(item, []):
-            if stay.since_us <= at_us:
-                yield stay.parent, at_us if stay.until_us is None else min(at_us, stay.until_us)
+        for stay, until_us in self._stays(item, at_us):
+            yield stay.parent, until_us
         for part in self._parts.get(item, []):
             if part.since_us <= at_us:
                 yield part.whole, at_us if part.until_us is None else min(at_us, part.until_us)
@@ -147,20 +128,27 @@ class Places:
 
     def _status_facts(self, item: ItemId, at_us: int) -> Iterator[tuple[Order, int, Status]]:
         """Of the item, and of what happened to what it was in while it was inside. Boxes may be in boxes a thousand
-        deep, so nothing here calls itself.
+        deep, so nothing here calls itself; lots in many lots each, so what was inside as long is looked at once.
         """
-        todo: list[tuple[ItemId, int, frozenset[ItemId], _Within | None]] = [(item, at_us, frozenset(), None)]
+        yield from self._own_status(item, at_us)
+        todo = [(stay.parent, until_us, stay.start.facts.order) for stay, until_us in self._stays(item, at_us)]
+        seen = set(todo)
         while todo:
-            here, until_us, below, inside = todo.pop()
+            here, until_us, since = todo.pop()
             for order, earliest_us, status in self._own_status(here, until_us):
-                if inside is None or inside.shares(order, status):
+                if status in INHERITED and order[1] in INHERITED_RANKS and order > since:
                     yield order, earliest_us, status
-            for stay in self._around.stays.get(here, []):
-                if stay.since_us <= until_us and stay.parent not in below:
-                    end_us = until_us if stay.until_us is None else min(until_us, stay.until_us)
-                    if inside is not None and end_us < inside.since_us:
-                        continue  # that was over before: of boxes in use again and again, ways would be without number
-                    todo.append((stay.parent, end_us, below | {here}, _Within.of(stay, inside)))
+            above = {(s.parent, us, max(since, s.start.facts.order)) for s, us in self._stays(here, until_us)}
+            # What was over before says nothing: of boxes in use again and again, ways would be without number.
+            fresh = {one for one in above - seen if one[1] >= one[2][0]}
+            seen |= fresh
+            todo += fresh
+
+    def _stays(self, item: ItemId, at_us: int) -> Iterator[tuple[Stay, int]]:
+        """In what it was by t, each with the last instant that it can speak for the item."""
+        for stay in self._around.stays.get(item, []):
+            if stay.since_us <= at_us:
+                yield stay, at_us if stay.until_us is None else min(at_us, stay.until_us)
 
     def _own_status(self, item: ItemId, at_us: int) -> Iterator[tuple[Order, int, Status]]:
         for naming in self._namings.get(item, []):

@@ -47,6 +47,19 @@ def test_boxes_that_were_in_one_another_again_and_again_are_looked_at_while_it_w
     assert h.state("U/1", at_hour=6).status == "in_stock"
 
 
+@pytest.mark.timeout(20)
+def test_lots_in_two_lots_each_are_looked_at_once() -> None:
+    """Thirty deep: a thousand million ways to what was shipped."""
+    h = History()
+    for n in range(30):
+        for side in "AB":
+            h.pack(f"lot:{side}/{n + 1}", f"lot:A/{n}", f"lot:B/{n}", at_hour=1 + n / 1_000)
+    h.pack("lot:A/0", "U/1", at_hour=2)
+    h.tell(ev.Shipped(occurred_at=at(3), items=(ev.ItemQuantity(item=item("lot:B/30")),)))
+    assert h.state("U/1", at_hour=4).status == "in_transit"
+    assert h.state("U/1", at_hour=2.5).status is None
+
+
 def test_what_a_thousand_boxes_stand_for_is_found() -> None:
     h = packed_deep()
     h.tell(
