@@ -24,12 +24,12 @@ from services.query.graph.names import Names
 from services.query.graph.newer import Changed
 from services.query.graph.nodes import Nodes
 from services.query.graph.opening import Openings
+from services.query.graph.seen import Collision
 from services.query.graph.stance import Remembered
 from services.query.graph.standings import Standings
 from services.query.graph.told import Told
 from services.query.graph.tracing import GraphWalk
 from services.query.graph.walked import Barred, Opened, Walked
-from services.query.graph.walking import Collision
 from services.query.snapshot import Asked
 from services.query.totals import one_a_thing
 from services.turns import give_way

@@ -15,9 +15,9 @@ from services.query.graph.levels import LevelWalk
 from services.query.graph.links import CONTAINED_IN, DERIVATION, IDENTIFIED_AS, PART_OF, LinkColumns
 from services.query.graph.names import Names
 from services.query.graph.recorded import Recorded
+from services.query.graph.seen import Seen, concatenated
 from services.query.graph.told import Told
 from services.query.graph.walked import Arrived
-from services.query.graph.walking import Seen, concatenated
 from services.turns import give_way
 
 

@@ -12,7 +12,7 @@ from domain.links import ALWAYS_US, NEVER_US
 from services.query.graph.ahead import Ends, Holding, Leaving
 from services.query.graph.groups import Bools, Ints
 from services.query.graph.links import CERTAIN_BIT, bit_of
-from services.query.graph.walking import States
+from services.query.graph.seen import States
 
 _AGAINST, _TOUCHED = bit_of("against_time"), bit_of("touched")
 CONSISTENT, ORDERED, _IN_CHAIN, _DERIVES = 1, 2, 4, 8

@@ -11,9 +11,9 @@ from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, first_of_each, in_order, once
 from services.query.graph.links import CERTAIN_BIT, LinkColumns
 from services.query.graph.names import Names
+from services.query.graph.seen import S, Seen, concatenated
 from services.query.graph.told import Told
 from services.query.graph.walked import Arrived, Barred, Opened, Walked
-from services.query.graph.walking import S, Seen, concatenated
 from services.turns import give_way
 
 FEW = 2_000

@@ -13,8 +13,8 @@ from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, first_of_each, in_order, in_order_of, pairs, picked, positions
 from services.query.graph.links import CERTAIN_BIT, REASONS, RELATIONS, bit_of
 from services.query.graph.names import Names
+from services.query.graph.seen import Collision, mixed
 from services.query.graph.walked import Walked
-from services.query.graph.walking import Collision, mixed
 from services.turns import give_way
 
 _UNCERTAIN = bit_of(ORDER_UNCERTAIN)

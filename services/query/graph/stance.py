@@ -15,10 +15,10 @@ from services.query.graph.graph import Graph
 from services.query.graph.groups import Bools, Ints, picked, positions
 from services.query.graph.kinds import KINDS
 from services.query.graph.names import Names
+from services.query.graph.seen import distinct
 from services.query.graph.single import SingleItems
 from services.query.graph.sparse import Sparse
 from services.query.graph.standing import Stood, stand
-from services.query.graph.walking import distinct
 from services.query.node_columns import Stands
 
 _MOST_BY_DOMAIN = 200_000

@@ -15,9 +15,10 @@ from services.query.graph.groups import Bools, Ints, matched
 from services.query.graph.levels import FEW, LevelWalk
 from services.query.graph.links import LinkColumns, joined, plain_into, plain_out_of
 from services.query.graph.names import Names
+from services.query.graph.seen import Seen
 from services.query.graph.told import Told
 from services.query.graph.walked import Arrived
-from services.query.graph.walking import Paths, Seen, at_birth, closed, extended, held_at, of_birth
+from services.query.graph.walking import Paths, at_birth, closed, extended, held_at, of_birth
 from services.turns import give_way
 
 
