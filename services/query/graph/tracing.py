@@ -1,6 +1,6 @@
-"""A trace over a graph, backward or as maintained: plain items by columns, odd ones by the domain, one walk over both.
+"""A trace over a graph as maintained at an instant: plain items by columns, odd ones by the domain, one walk over both.
 
-Without a date: `forward.py` and `backward.py`, which keep less of each path.
+Without a date: `forward.py` and `backward.py`, which keep less of each path, and are held against this one in tests.
 """
 
 import asyncio
