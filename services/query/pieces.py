@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 
+from services.query.answer_turns import AnswerTurns
 from services.query.caching import CACHE_CONTROL, tag_of, tagged
 from services.query.formats import CSV, JSON, Format
-from services.query.turns import AnswerTurns
 from services.query.watching import Streamed
 
 FEW_ROWS = 200

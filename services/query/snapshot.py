@@ -15,6 +15,7 @@ from services.access.http import caller_with
 from services.away import refused_while_away
 from services.database import QUICK_SECONDS, tenant_transaction
 from services.problems import Problem
+from services.query.answer_turns import AnswerTurns
 from services.query.asking import instant, item_asked, vector_of
 from services.query.conflicts import Quiet
 from services.query.freshness import Freshness, freshness, freshness_at_once, wait_for
@@ -23,7 +24,6 @@ from services.query.own_places import own_places, scope_secret
 from services.query.past import as_of
 from services.query.record import SqlRecord
 from services.query.scope import Scope
-from services.query.turns import AnswerTurns
 from services.settings import Settings
 
 _ASKS_MORE = frozenset({"as_of", "wait_for", "cursor"})

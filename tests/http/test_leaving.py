@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from services.embedded import app
-from services.query import turns
+from services.query import answer_turns
 from tests.conftest import NewDatabase
 from tests.http.serving import KEY, serving
 from tests.http.test_service import HOUR, post, unit
@@ -71,7 +71,7 @@ async def test_large_answers_leave_connections_to_small_questions(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many ask for them, and however slowly they read; who has no turn is told so, and a turn comes back."""
-    monkeypatch.setattr(turns, "TURN_SECONDS", 0.5)
+    monkeypatch.setattr(answer_turns, "TURN_SECONDS", 0.5)
     url = await new_database()
     async with serving(url, api_pool_max_connections=4) as service:
         await made(service)

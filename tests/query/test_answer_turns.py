@@ -8,11 +8,10 @@ from fastapi import Request
 from starlette.types import Message
 
 from services.problems import Problem
-from services.query import turns as of_turns
-from services.query import watching
+from services.query import answer_turns, watching
+from services.query.answer_turns import AnswerTurns, FairTurns
 from services.query.formats import AsCsv, Shape
 from services.query.pieces import WHOLE_BYTES, Head, Pieces, sent
-from services.query.turns import AnswerTurns, Turns
 from services.query.watching import ReadTooSlowly, Streamed
 from tests.waiting import eventually
 
@@ -42,7 +41,7 @@ def answer(made: Made, turns: AnswerTurns, *, large: bool = False, short: bool =
 
 
 async def test_one_tenant_leaves_a_turn_to_others_and_who_gives_up_keeps_none() -> None:
-    turns = Turns(3)
+    turns = FairTurns(3)
     async with AsyncExitStack() as held:
         for _ in range(2):
             await held.enter_async_context(turns.taken(1))
@@ -61,8 +60,8 @@ async def test_one_tenant_leaves_a_turn_to_others_and_who_gives_up_keeps_none() 
 
 
 async def test_who_waits_in_vain_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(of_turns, "TURN_SECONDS", 0.01)
-    turns = Turns(2)
+    monkeypatch.setattr(answer_turns, "TURN_SECONDS", 0.01)
+    turns = FairTurns(2)
     async with turns.taken(1), turns.taken(2):
         for tenant in (1, 3):  # its own turns are taken, and all are
             with pytest.raises(Problem) as told:

@@ -1,4 +1,4 @@
-"""Turns of answers that may take long: some database connections are always left to what is answered at once."""
+"""FairTurns of answers that may take long: some database connections are always left to what is answered at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ TURN_SECONDS = 30.0
 """So long an answer waits until another is over."""
 
 
-class Turns:
+class FairTurns:
     """`most` turns at once; of one tenant one fewer where there are several, so that others always come to theirs."""
 
     def __init__(self, most: int) -> None:
@@ -54,4 +54,4 @@ class AnswerTurns:
 
     def __init__(self, connections: int) -> None:
         reading = max(1, connections // 2)
-        self.reading, self.making = Turns(reading), Turns(max(1, connections - reading - 1))
+        self.reading, self.making = FairTurns(reading), FairTurns(max(1, connections - reading - 1))
