@@ -56,26 +56,18 @@ def first_departures(known: Known, units: Sequence[ItemId]) -> Generator[Need, F
     scene = yield from scene_of(known, units)
 
     def departures(unit: ItemId) -> Iterator[tuple[EventFacts, bool]]:
-        climbing: set[ItemId] = set()
-        todo: list[tuple[ItemId, _Inside | None]] = [(unit, _Inside())]
+        todo = [(unit, _Inside())]
+        seen = set(todo)
         while todo:
             item, inside = todo.pop()
-            if inside is None:  # all above it was seen
-                climbing.discard(item)
-                continue
-            if item in climbing:
-                continue
-            if todo:  # the unit itself is no step of the climb
-                climbing.add(item)
-            todo.append((item, None))
             for n in known.found.namings.get(item, []):
                 if _leaves(n) and inside.may_hold(n.event.facts):
                     yield n.event.facts, inside.holds(n.event.facts)
             stays: list[Stay | Part] = [*scene.around.stays.get(item, []), *scene.parts.get(item, [])]
-            for stay in stays:
-                above, then = stay.parent if isinstance(stay, Stay) else stay.whole, inside.within(stay)
-                if then.since_us <= then.until_us:
-                    todo.append((above, then))
+            above = {(s.parent if isinstance(s, Stay) else s.whole, inside.within(s)) for s in stays} - seen
+            fresh = {(it, then) for it, then in above if then.since_us <= then.until_us}
+            seen |= fresh
+            todo += fresh
 
     found = {}
     for unit in units:

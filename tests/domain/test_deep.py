@@ -82,6 +82,18 @@ def test_a_part_in_a_thousand_parts_left_with_the_outermost() -> None:
     assert found[item("P/0")].by_us == us(3)
 
 
+@pytest.mark.timeout(20)
+def test_parts_in_two_units_each_are_looked_at_once() -> None:
+    """Thirty deep: both stand where it is recorded in two, and the ways to what was shipped are a thousand million."""
+    h = History()
+    for n in range(30):
+        for side in "AB":
+            h.fit(f"{side}/{n + 1}", f"A/{n}", f"B/{n}", at_hour=1 + n / 1_000)
+    h.tell(ev.Shipped(occurred_at=at(3), items=(ev.ItemQuantity(item=item("B/30")),)))
+    found = answer(_departures(Known(), item("A/0")), h.view().look_up)
+    assert found[item("A/0")].by_us == us(3)
+
+
 def _departures(known: Known, unit: ItemId) -> Generator[Need, Found, dict[ItemId, Departure]]:
     yield from known.start([unit])
     return (yield from first_departures(known, [unit]))
