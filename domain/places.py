@@ -75,7 +75,7 @@ class Places:
 
     def _above(self, item: ItemId, at_us: int) -> Iterable[tuple[ItemId, int]]:
         """Every container and unit it has been in by t, each with the last instant it can speak for the item."""
-        for stay, until_us in self._stays(item, at_us):
+        for stay, until_us in _begun(self._around.stays.get(item, []), at_us):
             yield stay.parent, until_us
         for part in self._parts.get(item, []):
             if part.since_us <= at_us:
@@ -127,28 +127,31 @@ class Places:
         return sorted(self._status_facts(item, at_us), key=lambda f: (f[0], f[2]))
 
     def _status_facts(self, item: ItemId, at_us: int) -> Iterator[tuple[Order, int, Status]]:
-        """Of the item, and of what happened to what it was in while it was inside. Boxes may be in boxes a thousand
-        deep, so nothing here calls itself; lots in many lots each, so what was inside as long is looked at once.
-        """
+        """Of the item, and of what happened to what it was in while it was inside."""
         yield from self._own_status(item, at_us)
-        todo = [(stay.parent, until_us, stay.start.facts.order) for stay, until_us in self._stays(item, at_us)]
-        seen = set(todo)
-        while todo:
-            here, until_us, since = todo.pop()
+        for here, until_us, since in self.inside(self._around.stays.get(item, []), at_us):
             for order, earliest_us, status in self._own_status(here, until_us):
                 if status in INHERITED and order[1] in INHERITED_RANKS and order > since:
                     yield order, earliest_us, status
-            above = {(s.parent, us, max(since, s.start.facts.order)) for s, us in self._stays(here, until_us)}
+
+    def inside(self, stays: Iterable[Stay], at_us: int) -> Iterator[tuple[ItemId, int, Order]]:
+        """All that something was in by these stays of it, up to t: each with the last instant that it can speak for
+        it, and since when it does.
+
+        Boxes may be in boxes a thousand deep, so nothing calls itself; lots in many lots each, so what was inside as
+        long is looked at once.
+        """
+        todo = [(s.parent, us, s.start.facts.order) for s, us in _begun(stays, at_us)]
+        seen = set(todo)
+        while todo:
+            one = here, until_us, since = todo.pop()
+            yield one
+            outer = _begun(self._around.stays.get(here, []), until_us)
+            above = {(s.parent, us, max(since, s.start.facts.order)) for s, us in outer} - seen
             # What was over before says nothing: of boxes in use again and again, ways would be without number.
-            fresh = {one for one in above - seen if one[1] >= one[2][0]}
+            fresh = {one for one in above if one[1] >= one[2][0]}
             seen |= fresh
             todo += fresh
-
-    def _stays(self, item: ItemId, at_us: int) -> Iterator[tuple[Stay, int]]:
-        """In what it was by t, each with the last instant that it can speak for the item."""
-        for stay in self._around.stays.get(item, []):
-            if stay.since_us <= at_us:
-                yield stay, at_us if stay.until_us is None else min(at_us, stay.until_us)
 
     def _own_status(self, item: ItemId, at_us: int) -> Iterator[tuple[Order, int, Status]]:
         for naming in self._namings.get(item, []):
@@ -198,6 +201,13 @@ class Places:
     def counts(naming: Naming) -> bool:
         """Whether it counts for event_count: named in a list or as a parent; emptying a container does not count."""
         return naming.mention.action is not Action.TAKE_ALL
+
+
+def _begun(stays: Iterable[Stay], at_us: int) -> Iterator[tuple[Stay, int]]:
+    """Those by t, each with the last instant that its container can speak for what is in it."""
+    for stay in stays:
+        if stay.since_us <= at_us:
+            yield stay, at_us if stay.until_us is None else min(at_us, stay.until_us)
 
 
 def _could_be_later(fact: tuple[Order, int, Status], order: Order, earliest_us: int) -> bool:

@@ -18,9 +18,8 @@ from domain.places import Places
 from domain.record import Known, Naming, Need, Question
 from domain.scene import scene_of
 from domain.state import lots_of
-from domain.stays import Order, Stay
+from domain.stays import Stay
 
-_MOST_LEVELS = 50
 _STOLEN = "stolen"
 
 
@@ -94,7 +93,7 @@ class _Reading:
     def custody(self, item: ItemId, used: Iterable[Naming], *, case_id: str | None) -> Custody:
         namings = _past(self.known, item, self.at_us)
         kind = kind_of(item, namings)
-        passings = [*self._own_passings(item, namings), *self._through(item, self.at_us, ())]
+        passings = [*self._own_passings(item, namings), *self._through(item)]
         returned_us = None
         if kind in ("lot", "class"):
             hands = handed_of_lot(passings, self.ours)
@@ -145,27 +144,17 @@ class _Reading:
                 amounts = () if mention.quantity is None else ((mention.uom, mention.quantity),)
                 yield Passing(facts, mention.status, item, amounts)
 
-    def _through(
-        self,
-        item: ItemId,
-        until_us: int,
-        below: tuple[ItemId, ...],
-        *,
-        since: Order | None = None,
-        inner: Stay | None = None,
-    ) -> Iterator[Passing]:
-        """What handed on the containers it was in, while it was in there."""
+    def _through(self, item: ItemId) -> Iterator[Passing]:
+        """What handed on the containers it was in, while it was in there: once for each of its own stays."""
         for stay in self.stays.get(item, []):
-            if stay.since_us > until_us or stay.parent in below or len(below) > _MOST_LEVELS:
-                continue
-            end_us = until_us if stay.until_us is None else min(until_us, stay.until_us)
-            start = stay.start.facts.order if since is None else max(since, stay.start.facts.order)
-            lowest = inner or stay
-            for naming in _past(self.known, stay.parent, end_us):
-                facts, status = naming.event.facts, naming.mention.status
-                if facts.order > start and may_pass(facts, status) and naming.mention.role is not Role.INPUT:
-                    yield Passing(facts, status, stay.parent, lowest.quantities(facts.latest_us))
-            yield from self._through(stay.parent, end_us, (*below, item), since=start, inner=lowest)
+            told = set()
+            for here, until_us, since in self.places.inside([stay], self.at_us):
+                for naming in _past(self.known, here, until_us):
+                    facts, status, key = naming.event.facts, naming.mention.status, (naming.event.no, here)
+                    passes = may_pass(facts, status) and naming.mention.role is not Role.INPUT
+                    if passes and facts.order > since and key not in told:
+                        told.add(key)
+                        yield Passing(facts, status, here, stay.quantities(facts.latest_us))
 
     def _open(self, item: ItemId, used: Iterable[Naming]) -> Iterator[tuple[str, Decimal | None, str | None]]:
         """What went into a transformation that nothing is reported of, less what came back out of it."""

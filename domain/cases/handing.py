@@ -1,7 +1,8 @@
 """Who got an item, one after the other, from what handed it on (docs/recall.md, 'Consignees')."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from domain.cases.unnamed import SOMEBODY
 from domain.facts import EventFacts, Status
@@ -100,12 +101,24 @@ def handed_of_lot(passings: Iterable[Passing], ours: Ours) -> tuple[Hand, ...]:
     """Of a lot, of which several may have some: each shipment and each sale to somebody outside."""
     ordered = sorted(passings, key=lambda p: p.facts.order)  # of one event: itself first, then what it was in
     whose = _Whose(ours, ordered)
-    found = {}
+    found: dict[tuple[str, ItemId], Hand] = {}
     for passing in ordered:
         party = whose.after(passing, None) if passing.status in (Status.IN_TRANSIT, Status.SOLD) else None
         if party is not None:
-            found[passing.facts.event_id, passing.via] = _hand(passing, party, None)
+            key, hand = (passing.facts.event_id, passing.via), _hand(passing, party, None)
+            before = found.get(key)  # some of it was in another box of the same pallet
+            found[key] = hand if before is None else replace(hand, amounts=_together(before.amounts, hand.amounts))
     return tuple(found.values())
+
+
+def _together(one: Balance, other: Balance) -> Balance:
+    """Both amounts; of a unit of measure of which one is unknown, unknown."""
+    unknown: Balance = ((None, None),)
+    told: dict[str | None, Decimal | None] = {}
+    for uom, quantity in (*(one or unknown), *(other or unknown)):
+        so_far = told.get(uom, Decimal(0))
+        told[uom] = None if quantity is None or so_far is None else so_far + quantity
+    return tuple(told.items())
 
 
 def _hand(passing: Passing, party: str, has: str | None) -> Hand:

@@ -257,6 +257,17 @@ def test_a_lot_by_quantity_wherever_it_went() -> None:
     assert {c.party: c.quantities for c in tree.ordered()} == {"DEALER-X": {"KGM": 400}, "DEALER-Y": {"KGM": 100}}
 
 
+def test_a_lot_in_two_boxes_of_a_pallet_goes_with_all_that_is_in_them() -> None:
+    """One box alone would let the dealer keep the other."""
+    h = History()
+    for box, kg in (("box:A", 5), ("box:B", 7)):
+        h.pack(box, q("lot:F/1", kg, "KGM"), at_hour=1, site="PLANT")
+    h.pack("box:P", "box:A", "box:B", at_hour=2)
+    ship(h, "box:P", 3, to_possessor="DEALER-X", to_place="SHOP-X")
+    (hand,) = found(h, "lot:F/1")["lot:F/1"].hands
+    assert (hand.party, hand.amounts) == ("DEALER-X", (("KGM", 12),))
+
+
 def test_pieces_with_serials_are_told_of_by_serial() -> None:
     h = History()
     h.made([ev.Output(item=item("lot:B/1"), quantity=Decimal(10))], at_hour=1, site="PLANT")
