@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -266,6 +267,19 @@ def test_a_lot_in_two_boxes_of_a_pallet_goes_with_all_that_is_in_them() -> None:
     ship(h, "box:P", 3, to_possessor="DEALER-X", to_place="SHOP-X")
     (hand,) = found(h, "lot:F/1")["lot:F/1"].hands
     assert (hand.party, hand.amounts) == ("DEALER-X", (("KGM", 12),))
+
+
+@pytest.mark.timeout(20)
+def test_lots_in_two_lots_each_are_looked_at_once() -> None:
+    """Thirty deep: a thousand million ways to what was shipped; each gives the same kilograms once."""
+    h = History()
+    h.pack("lot:A/0", q("lot:F/1", 5, "KGM"), at_hour=1)
+    for n in range(30):
+        for side in "AB":
+            h.pack(f"lot:{side}/{n + 1}", f"lot:A/{n}", f"lot:B/{n}", at_hour=1 + n / 1_000)
+    ship(h, "lot:A/30", 3, to_possessor="DEALER-X", to_place="SHOP-X")
+    (hand,) = found(h, "lot:F/1")["lot:F/1"].hands
+    assert (hand.party, hand.amounts) == ("DEALER-X", (("KGM", 5),))
 
 
 def test_pieces_with_serials_are_told_of_by_serial() -> None:
